@@ -1,0 +1,192 @@
+"""`ImageSet`: labelled pictures of one size, as every later step receives them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+
+from layerscope.errors import DataError
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Labelled pictures of one size.
+
+    `store` may be a memory-mapped file, so a set can be larger than memory: `take` reads only the
+    rows that are asked for. A subset shares the store of the set it came from.
+
+    Args:
+        name: the set's name, such as "mnist".
+        split: "train", "validation" or "test".
+        store: uint8 (M, C, H, W), the pictures that `rows` points into. C is 1 or 3.
+        labels: int64 (N,), the class of each picture.
+        class_names: K names, in the order of the labels.
+        rows: int64 (N,), where in `store` each picture lies; None says all, in order.
+        ids: where each picture came from ("train/cat/0001.jpg"), N of them; empty where a row
+            number says as much.
+        mask_store: bool (M, P, H, W), the parts of each picture; None where there are none.
+        part_names: P names, in the order of the masks.
+    """
+
+    name: str
+    split: str
+    store: torch.Tensor = field(repr=False)
+    labels: torch.Tensor = field(repr=False)
+    class_names: tuple[str, ...]
+    rows: torch.Tensor | None = field(default=None, repr=False)
+    ids: tuple[str, ...] = field(default=(), repr=False)
+    mask_store: torch.Tensor | None = field(default=None, repr=False)
+    part_names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        n = len(self.labels)
+        if self.store.dtype != torch.uint8 or self.store.ndim != 4:
+            raise DataError(
+                f"the pictures of {self.name!r} are {self.store.dtype} {tuple(self.store.shape)}; "
+                "they must be uint8 (N, C, H, W)"
+            )
+        if self.store.shape[1] not in (1, 3):
+            raise DataError(
+                f"the pictures of {self.name!r} have {self.store.shape[1]} channels; "
+                "they must have 1 (grey) or 3 (RGB)"
+            )
+        held = len(self.store) if self.rows is None else len(self.rows)
+        if held != n:
+            raise DataError(f"{self.name!r} has {held} pictures but {n} labels; give one each")
+        if n and not 0 <= int(self.labels.min()) <= int(self.labels.max()) < len(self.class_names):
+            raise DataError(
+                f"the labels of {self.name!r} run from {int(self.labels.min())} to "
+                f"{int(self.labels.max())}; they must lie in 0 to {len(self.class_names) - 1}"
+            )
+        if self.ids and len(self.ids) != n:
+            raise DataError(f"{self.name!r} has {n} labels but {len(self.ids)} ids; give one each")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def channels(self) -> int:
+        """C: 1 for grey pictures, 3 for colour."""
+        return self.store.shape[1]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) in pixels."""
+        return self.store.shape[2], self.store.shape[3]
+
+    @property
+    def n_classes(self) -> int:
+        """K, the number of classes."""
+        return len(self.class_names)
+
+    @property
+    def n_bytes(self) -> int:
+        """How much memory all pictures of this set take as uint8."""
+        return len(self) * self.store[0].numel() if len(self.store) else 0
+
+    @property
+    def pixels(self) -> torch.Tensor:
+        """All pictures at once, uint8 (N, C, H, W). A set larger than memory wants `take`."""
+        return self.store if self.rows is None else self.store[self.rows]
+
+    def take(self, index: torch.Tensor) -> torch.Tensor:
+        """Read some pictures.
+
+        Args:
+            index: int64 (B,), positions in this set.
+
+        Returns:
+            uint8 (B, C, H, W).
+        """
+        return self.store[index if self.rows is None else self.rows[index]]
+
+    def masks(self, index: torch.Tensor) -> torch.Tensor:
+        """Read the part masks of some pictures, bool (B, P, H, W).
+
+        Raises:
+            DataError: the set has no masks.
+        """
+        if self.mask_store is None:
+            raise DataError(f"{self.name!r} has no part masks; `creatures` has")
+        return self.mask_store[index if self.rows is None else self.rows[index]]
+
+    def subset(self, index: torch.Tensor, *, split: str | None = None) -> ImageSet:
+        """Choose some pictures, in the order given, without copying any.
+
+        Args:
+            index: int64 (n,), positions in this set.
+            split: the new set's split; None keeps the name.
+        """
+        return replace(
+            self,
+            split=split or self.split,
+            labels=self.labels[index],
+            rows=index if self.rows is None else self.rows[index],
+            ids=tuple(self.ids[i] for i in index.tolist()) if self.ids else (),
+        )
+
+    def class_counts(self) -> list[int]:
+        """How many pictures each class has, K numbers."""
+        return torch.bincount(self.labels, minlength=self.n_classes).tolist()
+
+    def picture_id(self, row: int) -> str:
+        """Name one picture for a person: its file, or its split and row."""
+        return self.ids[row] if self.ids else f"{self.split}/{row}"
+
+    def fingerprint(self) -> str:
+        """Sum the set up in 16 hex digits that change when a picture or a label does.
+
+        Sets of more than 2,048 pictures are sampled evenly, so that a memory-mapped set is not
+        read whole; all labels count.
+        """
+        digest = hashlib.sha256()
+        digest.update(repr((self.name, self.split, len(self), self.class_names)).encode())
+        digest.update(self.labels.numpy().tobytes())
+        step = max(1, len(self) // 2048)
+        for start in range(0, len(self), 256 * step):
+            index = torch.arange(start, min(len(self), start + 256 * step), step)
+            digest.update(self.take(index).contiguous().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that could not be used, and why, in words for the user."""
+
+    path: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The two halves that a set is handed on as.
+
+    The validation split is taken from `train` by the training (`data.split.stratified`), so that
+    nothing chosen there has seen `test`.
+    """
+
+    train: ImageSet
+    test: ImageSet
+    skipped: tuple[Skipped, ...] = ()
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What a run's record says of its data: plain values for JSON."""
+        H, W = self.train.size
+        return {
+            "name": self.train.name,
+            "train": len(self.train),
+            "test": len(self.test),
+            "channels": self.train.channels,
+            "height": H,
+            "width": W,
+            "class_names": list(self.train.class_names),
+            "fingerprint": {
+                "train": self.train.fingerprint(),
+                "test": self.test.fingerprint(),
+            },
+            "skipped": len(self.skipped),
+        }

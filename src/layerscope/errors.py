@@ -1,0 +1,68 @@
+"""Every error a user can meet.
+
+    LayerscopeError
+    ├── DataError            a set, a folder, a file or a picture cannot be used
+    ├── ModelError           no such network, or it does not fit the data
+    │   └── LayerNotFoundError
+    ├── RecipeError          a training setting is out of its range
+    ├── RunError             a run folder is missing, broken or cannot be written
+    └── AtlasError           an atlas is missing, broken or of another version
+
+A message says what was given, the rule, and what to do. The command line prints it in one line
+and exits with status 2.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class LayerscopeError(Exception):
+    """Base of every error that layerscope raises on purpose."""
+
+
+class DataError(LayerscopeError):
+    """A set, a folder, a file or a picture cannot be used."""
+
+
+class ModelError(LayerscopeError):
+    """There is no such network, or it does not fit the data."""
+
+
+class LayerNotFoundError(ModelError):
+    """The network has no layer of that name."""
+
+
+class RecipeError(LayerscopeError):
+    """A training setting is out of its range."""
+
+
+class RunError(LayerscopeError):
+    """A run folder is missing, broken or cannot be written."""
+
+
+class AtlasError(LayerscopeError):
+    """An atlas is missing, broken or of another version."""
+
+
+def nearest(word: str, choices: Iterable[str]) -> str:
+    """Name the choices that resemble a mistyped word, as the tail of a message.
+
+    Args:
+        word: what was typed.
+        choices: what there is.
+
+    Returns:
+        `"; did you mean 'a' or 'b'?"`, or `"; there are: a, b, …"` where nothing resembles it.
+
+    Example:
+        >>> nearest("mnst", ["mnist", "digits"])
+        "; did you mean 'mnist'?"
+    """
+    names = list(choices)
+    close = difflib.get_close_matches(word, names, n=3, cutoff=0.5)
+    if close:
+        return f"; did you mean {' or '.join(repr(name) for name in close)}?"
+    shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+    return f"; there are: {shown}"
