@@ -1,0 +1,174 @@
+"""`ModelSpec`: everything needed to build a network again, as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any
+
+from layerscope.errors import ModelError
+
+if TYPE_CHECKING:
+    import torch
+
+ACTIVATIONS = ("relu", "gelu", "tanh", "sigmoid")
+POOLINGS = ("max", "avg", "none")
+
+
+@dataclass(frozen=True)
+class NetShape:
+    """The shape of a network: what a reader means by "more layers" or "no pooling".
+
+    Args:
+        widths: channels of each convolution (of each stage, for `compact`); () is a
+            fully-connected network.
+        hidden: units of each dense layer before the last.
+        kernel: width of every convolution in pixels, odd.
+        padding: zeros put around a layer's input, in pixels.
+        pooling: what halves the maps after a convolution: "max", "avg" or "none".
+        pool_last: whether the last convolution is followed by a pooling too.
+        activation: "relu", "gelu", "tanh" or "sigmoid".
+        batch_norm: whether each convolution is followed by batch normalisation.
+        residual: whether `compact` adds its skip connections.
+        dropout_frac: share of the values dropped before the last dense layer while training.
+        single_logit: whether two classes are told apart by one logit (sigmoid) instead of two.
+    """
+
+    widths: tuple[int, ...] = (32, 64)
+    hidden: tuple[int, ...] = (64,)
+    kernel: int = 3
+    padding: int = 0
+    pooling: str = "max"
+    pool_last: bool = True
+    activation: str = "relu"
+    batch_norm: bool = False
+    residual: bool = False
+    dropout_frac: float = 0.0
+    single_logit: bool = False
+
+    def __post_init__(self) -> None:
+        if any(width < 1 for width in (*self.widths, *self.hidden)):
+            raise ModelError(
+                f"layers of {self.widths} and {self.hidden} units were asked for; "
+                "every layer needs at least 1"
+            )
+        if self.kernel < 1 or self.kernel % 2 == 0:
+            raise ModelError(f"kernel is {self.kernel}; it must be odd, such as 3, 5 or 7")
+        if self.padding < 0:
+            raise ModelError(f"padding is {self.padding}; it must be 0 or more")
+        if self.pooling not in POOLINGS:
+            raise ModelError(f"pooling is {self.pooling!r}; choose {', '.join(POOLINGS)}")
+        if self.activation not in ACTIVATIONS:
+            raise ModelError(f"activation is {self.activation!r}; choose {', '.join(ACTIVATIONS)}")
+        if not 0 <= self.dropout_frac < 1:
+            raise ModelError(
+                f"dropout_frac is {self.dropout_frac}; it must lie in 0 up to (not at) 1"
+            )
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A network, the pictures it takes and the classes it tells apart.
+
+    Args:
+        name: "fashion-cnn", "compact", …
+        class_names: K names.
+        channels, height, width: of one picture.
+        mean, std: per channel, of `pixels / 255` over the training pictures.
+        shape: the network's layers.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    channels: int
+    height: int
+    width: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    shape: NetShape = field(default_factory=NetShape)
+
+    def __post_init__(self) -> None:
+        if len(self.class_names) < 2:
+            raise ModelError(
+                f"there is {len(self.class_names)} class ({', '.join(self.class_names)}); "
+                "a classifier needs at least 2"
+            )
+        if len(self.mean) != self.channels or len(self.std) != self.channels:
+            raise ModelError(
+                f"mean and std have {len(self.mean)} and {len(self.std)} values; "
+                f"give one for each of the {self.channels} channels"
+            )
+
+    @property
+    def n_classes(self) -> int:
+        """K."""
+        return len(self.class_names)
+
+    @property
+    def n_logits(self) -> int:
+        """1 where one logit tells two classes apart, K otherwise."""
+        return 1 if self.shape.single_logit and self.n_classes == 2 else self.n_classes
+
+    def with_shape(self, **changes: Any) -> ModelSpec:
+        """The same network with some of its shape changed.
+
+        Raises:
+            ModelError: there is no such field, or its value is out of range.
+        """
+        from layerscope.errors import nearest
+
+        known = [f.name for f in fields(NetShape)]
+        for name in changes:
+            if name not in known:
+                raise ModelError(f"a network has no field {name!r}{nearest(name, known)}")
+        return replace(self, shape=replace(self.shape, **changes))
+
+    def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Turn pixels into the images that the network takes.
+
+        Args:
+            pixels: uint8 (B, C, H, W).
+
+        Returns:
+            float32 (B, C, H, W) on the same device.
+
+        Raises:
+            ModelError: the pictures have another size or number of channels.
+        """
+        import torch
+
+        if tuple(pixels.shape[1:]) != (self.channels, self.height, self.width):
+            raise ModelError(
+                f"pictures of {tuple(pixels.shape[1:])} (channels, height, width) were given; "
+                f"this network takes {(self.channels, self.height, self.width)}: resize them first"
+            )
+        mean = torch.tensor(self.mean, device=pixels.device).view(1, -1, 1, 1)
+        std = torch.tensor(self.std, device=pixels.device).view(1, -1, 1, 1)
+        return (pixels.float() / 255 - mean) / std
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON; `from_json` gives the same spec back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> ModelSpec:
+        """Build a spec from what `to_json` gave, also after a trip through a JSON file.
+
+        Raises:
+            ModelError: a field is missing or unknown.
+        """
+        try:
+            tuples = {
+                name: tuple(value["shape"][name]) for name in ("widths", "hidden")
+            }
+            shape = NetShape(**{**value["shape"], **tuples})
+            rest = {
+                name: tuple(item) if isinstance(item, list) else item
+                for name, item in value.items()
+                if name != "shape"
+            }
+            return cls(**rest, shape=shape)
+        except (KeyError, TypeError) as error:
+            raise ModelError(
+                f"this model description cannot be read ({error}); it was made by another "
+                "version of layerscope: train the network again"
+            ) from error
