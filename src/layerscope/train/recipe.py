@@ -1,0 +1,123 @@
+"""`Recipe`: every choice of a training, as one frozen record."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from layerscope.errors import RecipeError, nearest
+
+OPTIMISERS = ("adamw", "adam", "sgd")
+SCHEDULES = ("one-cycle", "cosine", "constant")
+AUGMENTATIONS = ("none", "shift", "flip", "flip-shift")
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Every choice of a training.
+
+    Args:
+        epochs: passes over the training pictures.
+        batch_size: pictures a step, over all processes.
+        optimiser: "adamw", "adam" or "sgd" (with Nesterov momentum 0.9).
+        learning_rate: the highest one of the schedule.
+        schedule: "one-cycle" (up, then down to nothing), "cosine" (down) or "constant".
+        warmup_frac: share of the steps that "one-cycle" climbs.
+        weight_decay: how strongly weights are drawn to zero, a step and learning rate.
+        augment: what happens to each picture of a batch: "none", "shift" (up to a tenth of its
+            side), "flip" (left to right), or "flip-shift".
+        label_smoothing_frac: share of each target spread over all classes.
+        gradient_clip: largest norm of all gradients together; 0 leaves them.
+        validation_frac: share of the training pictures set apart to choose by.
+        precision: "float32", "bfloat16", or "auto", the faster one on this machine.
+    """
+
+    epochs: int = 5
+    batch_size: int = 64
+    optimiser: str = "adamw"
+    learning_rate: float = 3e-3
+    schedule: str = "one-cycle"
+    warmup_frac: float = 0.25
+    weight_decay: float = 0.02
+    augment: str = "none"
+    label_smoothing_frac: float = 0.0
+    gradient_clip: float = 0.0
+    validation_frac: float = 0.1
+    precision: str = "auto"
+
+    def __post_init__(self) -> None:
+        _at_least("epochs", self.epochs, 1)
+        _at_least("batch_size", self.batch_size, 1)
+        _one_of("optimiser", self.optimiser, OPTIMISERS)
+        _one_of("schedule", self.schedule, SCHEDULES)
+        _one_of("augment", self.augment, AUGMENTATIONS)
+        _one_of("precision", self.precision, PRECISIONS)
+        if not 0 < self.learning_rate <= 10:
+            raise RecipeError(
+                f"learning_rate is {self.learning_rate}; it must lie above 0 and not above 10: "
+                "try 0.001 to 0.01"
+            )
+        for name in ("weight_decay", "gradient_clip"):
+            _at_least(name, getattr(self, name), 0)
+        for name in ("warmup_frac", "label_smoothing_frac"):
+            if not 0 <= getattr(self, name) < 1:
+                raise RecipeError(
+                    f"{name} is {getattr(self, name)}; it is a share, from 0 up to (not at) 1"
+                )
+        if not 0 < self.validation_frac <= 0.5:
+            raise RecipeError(
+                f"validation_frac is {self.validation_frac}; it must lie above 0 and not above "
+                "0.5: without a validation split nothing can be chosen fairly"
+            )
+
+    def with_changes(self, **changes: Any) -> Recipe:
+        """The same recipe with some fields changed.
+
+        Raises:
+            RecipeError: there is no such field, or its value is out of range.
+        """
+        known = [f.name for f in fields(Recipe)]
+        for name in changes:
+            if name not in known:
+                raise RecipeError(f"a recipe has no field {name!r}{nearest(name, known)}")
+        return replace(self, **changes)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON; `Recipe(**value)` gives the same recipe back."""
+        return asdict(self)
+
+
+def default_recipe(data_name: str, model_name: str, *, channels: int, n_pictures: int) -> Recipe:
+    """Choose a recipe for a set and a network.
+
+    The values were chosen on validation splits (`docs/design.md` says how); no test split was
+    looked at for them.
+
+    Args:
+        data_name: the set's name.
+        model_name: the network's name.
+        channels: 1 or 3. Colour pictures are photographs here, which stay what they are when
+            mirrored; grey ones may be letters or digits, which do not.
+        n_pictures: how many there are to train on.
+    """
+    mirrored = channels == 3 or data_name == "fashion-mnist"
+    recipe = Recipe(augment="flip-shift" if mirrored else "shift")
+    if model_name == "digit-mlp":
+        # Each unit of a fully-connected layer has its own pixel: it gains least from shifts.
+        recipe = replace(recipe, augment="flip" if mirrored else "none")
+    if model_name == "compact":
+        recipe = replace(recipe, epochs=10, weight_decay=0.05, label_smoothing_frac=0.05)
+    if n_pictures < 20_000:
+        recipe = replace(recipe, batch_size=32)
+    return recipe
+
+
+def _at_least(name: str, value: float, lowest: float) -> None:
+    if value < lowest:
+        raise RecipeError(f"{name} is {value}; it must be at least {lowest}")
+
+
+def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise RecipeError(f"{name} is {value!r}{nearest(value, choices)}")
