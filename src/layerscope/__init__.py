@@ -1,0 +1,80 @@
+"""layerscope trains an image classifier and shows, with evidence, what every layer has learned.
+
+    import layerscope as ls
+
+    run = ls.train("fashion-mnist", model="fashion-cnn", epochs=3)
+    atlas = ls.look(run)
+    ls.predict(run, ["photo.jpg"])
+
+Names are imported when they are first used, so that `import layerscope` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from layerscope.atlas.look import look
+    from layerscope.atlas.read import Atlas, load_atlas
+    from layerscope.data import ImageSet, Splits
+    from layerscope.data import load as load_data
+    from layerscope.errors import LayerscopeError
+    from layerscope.models import ModelSpec, NetShape
+    from layerscope.models.predict import Prediction, predict
+    from layerscope.models.summary import summarise
+    from layerscope.train.recipe import Recipe
+    from layerscope.train.run import Run, open_run
+    from layerscope.train.session import train
+
+_HOMES = {
+    "Atlas": ("layerscope.atlas.read", "Atlas"),
+    "ImageSet": ("layerscope.data", "ImageSet"),
+    "LayerscopeError": ("layerscope.errors", "LayerscopeError"),
+    "ModelSpec": ("layerscope.models", "ModelSpec"),
+    "NetShape": ("layerscope.models", "NetShape"),
+    "Prediction": ("layerscope.models.predict", "Prediction"),
+    "Recipe": ("layerscope.train.recipe", "Recipe"),
+    "Run": ("layerscope.train.run", "Run"),
+    "Splits": ("layerscope.data", "Splits"),
+    "load_atlas": ("layerscope.atlas.read", "load_atlas"),
+    "load_data": ("layerscope.data", "load"),
+    "look": ("layerscope.atlas.look", "look"),
+    "open_run": ("layerscope.train.run", "open_run"),
+    "predict": ("layerscope.models.predict", "predict"),
+    "summarise": ("layerscope.models.summary", "summarise"),
+    "train": ("layerscope.train.session", "train"),
+}
+
+__all__ = [
+    "Atlas",
+    "ImageSet",
+    "LayerscopeError",
+    "ModelSpec",
+    "NetShape",
+    "Prediction",
+    "Recipe",
+    "Run",
+    "Splits",
+    "load_atlas",
+    "load_data",
+    "look",
+    "open_run",
+    "predict",
+    "summarise",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'layerscope' has no attribute {name!r}")
+    module, attribute = _HOMES[name]
+    value = getattr(importlib.import_module(module), attribute)
+    # Kept here, since a submodule of the same name (train, look) would otherwise take its place.
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,57 @@
+"""Many small pictures packed into one sheet."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from layerscope.errors import LayerscopeError
+from layerscope.files import whole_file
+
+if TYPE_CHECKING:
+    import torch
+
+# WebP stores at most 16,383 pixels a side.
+LONGEST_PX = 16_000
+
+
+def write_sprite(path: Path, tiles: torch.Tensor, *, columns: int = 9) -> dict[str, Any]:
+    """Write pictures of one size as one lossless WebP sheet.
+
+    Args:
+        path: the file, ending in ".webp".
+        tiles: uint8 (n, C, h, w), C 1 or 3, n at least 1.
+        columns: tiles a row; widened by whole multiples where the sheet would grow too tall.
+
+    Returns:
+        What the atlas says of it (docs/atlas.md), less the file: `tile_px`, `columns`, `count`.
+        Tile i lies in column i % columns, row i // columns.
+
+    Raises:
+        LayerscopeError: the tiles do not fit one sheet, or the file cannot be written.
+    """
+    from PIL import Image
+
+    n, C, h, w = tiles.shape
+    times = 1
+    while math.ceil(n / (columns * times)) * h > LONGEST_PX:
+        times += 1
+    columns *= times
+    if columns * w > LONGEST_PX:
+        raise LayerscopeError(
+            f"{n} pictures of {h} x {w} px do not fit one sheet; ask for smaller or fewer pictures"
+        )
+    rows = math.ceil(n / columns)
+    sheet = tiles.new_full((rows * columns, C, h, w), 0)
+    sheet[:n] = tiles
+    whole = (
+        sheet.view(rows, columns, C, h, w)
+        .permute(0, 3, 1, 4, 2)  # (rows, h, columns, w, C)
+        .reshape(rows * h, columns * w, C)
+        .numpy()
+    )
+    image = Image.fromarray(whole[..., 0] if C == 1 else whole)
+    with whole_file(path) as temporary:
+        image.save(temporary, format="WEBP", lossless=True, quality=60, method=2)
+    return {"tile_px": [h, w], "columns": columns, "count": n}

@@ -1,0 +1,151 @@
+"""The run folder: what a training leaves behind, and how it is opened again.
+
+    run.json            the whole record: recipe, model, data, versions, hardware, results
+    model.safetensors   the weights chosen on validation
+    history.jsonl       a row per epoch
+    evaluation.json     the test split, scored once
+    mistakes.webp       the pictures of the worst mistakes
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from layerscope.data.imageset import ImageSet, Splits
+from layerscope.errors import LayerscopeError, RunError
+from layerscope.files import whole_file, write_json
+from layerscope.models import ModelSpec, build
+from layerscope.seed import make_generator
+from layerscope.sprites import write_sprite
+from layerscope.train.evaluate import Evaluation
+from layerscope.train.loop import EpochFigures
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished training.
+
+    Args:
+        path: its folder.
+        spec: the network's description.
+        model: the network with its chosen weights, in evaluation mode.
+        record: `run.json`.
+        data: the pictures it learned from, where they are at hand.
+        evaluation: the test split's figures, where this process scored it.
+    """
+
+    path: Path
+    spec: ModelSpec
+    model: nn.Module = field(repr=False)
+    record: dict[str, Any] = field(repr=False)
+    data: Splits | None = field(default=None, repr=False)
+    evaluation: Evaluation | None = field(default=None, repr=False)
+
+
+def new_run_folder(parent: Path, data_name: str, model_name: str) -> Path:
+    """Make a fresh folder named after data, model and time.
+
+    Raises:
+        RunError: the parent folder cannot be written.
+    """
+    plain = re.sub(r"[^A-Za-z0-9_.-]+", "-", data_name).strip("-.") or "pictures"
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    for suffix in ("", *(f"-{i}" for i in range(2, 1000))):
+        path = parent / f"{plain}-{model_name}-{stamp}{suffix}"
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            if not parent.is_dir():
+                raise RunError(
+                    f"{parent} is a file; name a folder for the runs (--out)"
+                ) from None
+            continue
+        except OSError as error:
+            raise RunError(
+                f"cannot make the run folder {path}: {error.strerror or error}; "
+                "name a folder that can be written (--out)"
+            ) from error
+        return path
+    raise RunError(f"{parent} is full of runs of this very second; try again")
+
+
+def write_weights(path: Path, weights: dict[str, torch.Tensor]) -> None:
+    """Write a network's weights as safetensors."""
+    from safetensors.torch import save_file
+
+    with whole_file(path) as temporary:
+        save_file({name: value.contiguous() for name, value in weights.items()}, str(temporary))
+
+
+def write_history(path: Path, history: tuple[EpochFigures, ...]) -> None:
+    """Write the history, one JSON object a line."""
+    with whole_file(path) as temporary:
+        lines = "".join(json.dumps(row.to_json()) + "\n" for row in history)
+        temporary.write_text(lines, encoding="utf-8")
+
+
+def write_evaluation(folder: Path, evaluation: Evaluation, test: ImageSet) -> None:
+    """Write the test figures and the pictures of the worst mistakes."""
+    value = evaluation.to_json()
+    value["mistakes_sprite"] = None
+    if evaluation.mistakes:
+        rows = torch.tensor([mistake.row for mistake in evaluation.mistakes])
+        sprite = write_sprite(folder / "mistakes.webp", test.take(rows), columns=8)
+        value["mistakes_sprite"] = {"file": "run/mistakes.webp", **sprite}
+    write_json(folder / "evaluation.json", value)
+
+
+def open_run(path: Path) -> Run:
+    """Open a run folder: its record, and its network with the trained weights.
+
+    Raises:
+        RunError: the folder is not a run, or a file of it is missing, broken or of another version.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    record_path, weights_path = path / "run.json", path / "model.safetensors"
+    if not record_path.is_file():
+        raise RunError(f"{path} is not a run folder (it has no run.json); train one first")
+    try:
+        record = json.loads(record_path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{record_path} cannot be read ({error}); train again") from error
+    if record.get("schema") != SCHEMA:
+        raise RunError(
+            f"{record_path} has schema {record.get('schema')!r}; this layerscope reads {SCHEMA}: "
+            "train again, or use the version that wrote it"
+        )
+    spec = ModelSpec.from_json(record.get("model", {}))
+    model = build(spec, make_generator(0, "weights"))
+    try:
+        model.load_state_dict(load_file(str(weights_path)))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        first_line = str(error).splitlines()[0]
+        raise RunError(
+            f"{weights_path} cannot be read ({first_line}); it is missing, cut off or of another "
+            "network: train again"
+        ) from error
+    return Run(path=path, spec=spec, model=model.eval(), record=record)
+
+
+def latest_run(parent: Path) -> Path:
+    """The run folder written last under `parent`.
+
+    Raises:
+        LayerscopeError: there is none.
+    """
+    runs = sorted(parent.glob("*/run.json"), key=lambda file: file.stat().st_mtime)
+    if not runs:
+        raise LayerscopeError(f"there is no run under {parent}; train one first")
+    return runs[-1].parent

@@ -1,0 +1,183 @@
+"""One training from beginning to end: data in, run folder out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from layerscope.data import load, stratified
+from layerscope.data.imageset import ImageSet, Splits
+from layerscope.models import ModelSpec, build, make_spec
+from layerscope.seed import make_generator
+from layerscope.train.batches import channel_statistics, make_feed
+from layerscope.train.evaluate import evaluate, predict_logits
+from layerscope.train.loop import EpochFigures, Fitted, Progress, fit
+from layerscope.train.machine import hardware, make_fabric, versions
+from layerscope.train.recipe import Recipe, default_recipe
+from layerscope.train.run import (
+    SCHEMA,
+    Run,
+    new_run_folder,
+    write_evaluation,
+    write_history,
+    write_weights,
+)
+from layerscope.files import write_json
+
+
+@dataclass(frozen=True)
+class Listener:
+    """What a training tells while it runs; every field may be left out."""
+
+    on_start: Callable[[ModelSpec, Recipe, Splits, Path], None] = lambda *_: None
+    on_progress: Callable[[Progress], None] = lambda _: None
+    on_epoch: Callable[[EpochFigures], None] = lambda _: None
+
+
+def train(
+    data: str | Path | Splits,
+    *,
+    model: str = "compact",
+    recipe: Recipe | None = None,
+    shape: dict[str, Any] | None = None,
+    size: int | None = None,
+    data_dir: Path | None = None,
+    out: Path | str = "runs",
+    device: str = "auto",
+    seed: int = 0,
+    listener: Listener | None = None,
+    **changes: Any,
+) -> Run:
+    """Train a classifier and write its run folder.
+
+    Args:
+        data: a set's name, a folder or zip of class folders, or pictures already loaded.
+        model: a network's name (`layerscope.models.model_names()`).
+        recipe: every choice; None takes the default of this set and network.
+        shape: changes to the network, such as `{"pooling": "avg"}`.
+        size: side of the pictures in pixels; None takes the set's own.
+        data_dir: a folder that is looked at first for named sets.
+        out: the folder of runs.
+        device: "auto", "cpu", "cuda" or "mps".
+        seed: of everything that is drawn: the validation split, weights, order, augmentation.
+        listener: told how it goes.
+        **changes: recipe fields, such as `epochs=3`.
+
+    Returns:
+        The run, with its model in evaluation mode.
+
+    Raises:
+        DataError, ModelError, RecipeError, RunError: what was asked for cannot be had.
+
+    Example:
+        >>> run = train("digits", model="digit-mlp", epochs=2)      # doctest: +SKIP
+        >>> run.evaluation.accuracy                                  # doctest: +SKIP
+    """
+    listener = listener or Listener()
+    splits = data if isinstance(data, Splits) else load(data, size=size, data_dir=data_dir)
+    spec, recipe, training, validation = prepare(
+        splits, model=model, recipe=recipe, shape=shape or {}, seed=seed, changes=changes
+    )
+    network = build(spec, make_generator(seed, "weights"))
+    fabric = make_fabric(device, recipe.precision)
+    folder = new_run_folder(Path(out), splits.train.name, spec.name)
+    listener.on_start(spec, recipe, splits, folder)
+
+    started = time.perf_counter()
+    fitted = fit(
+        network,
+        spec,
+        recipe,
+        make_feed(training, fabric.device),
+        make_feed(validation, fabric.device),
+        fabric=fabric,
+        shuffle=make_generator(seed, "shuffle"),
+        changes=make_generator(seed, "augment"),
+        on_progress=listener.on_progress,
+        on_epoch=listener.on_epoch,
+    )
+    train_s = time.perf_counter() - started
+
+    network = network.to("cpu")
+    network.load_state_dict(fitted.best_weights)
+    network.eval()
+    evaluation = evaluate(predict_logits(network, spec, splits.test), splits.test)
+    record = {
+        "schema": SCHEMA,
+        "name": folder.name,
+        "finished": not fitted.stopped,
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "data": {
+            **splits.summary,
+            "train": len(training),
+            "validation": len(validation),
+            "source": None if isinstance(data, Splits) else str(data),
+            "size": size,
+        },
+        "model": spec.to_json(),
+        "recipe": recipe.to_json(),
+        "seeds": {"run": seed},
+        "versions": versions(),
+        "hardware": hardware(fabric.device),
+        "results": results(fitted, evaluation.accuracy, evaluation.interval, train_s),
+    }
+    write_weights(folder / "model.safetensors", fitted.best_weights)
+    write_history(folder / "history.jsonl", fitted.history)
+    write_evaluation(folder, evaluation, splits.test)
+    write_json(folder / "run.json", record)  # last: a folder with it is complete
+    return Run(folder, spec, network, record, splits, evaluation)
+
+
+def prepare(
+    splits: Splits,
+    *,
+    model: str,
+    recipe: Recipe | None,
+    shape: dict[str, Any],
+    seed: int,
+    changes: dict[str, Any],
+) -> tuple[ModelSpec, Recipe, ImageSet, ImageSet]:
+    """Settle every choice of a training before it begins.
+
+    Returns:
+        The network's description, the recipe, and the training pictures parted into those to learn
+        from and those to choose by.
+    """
+    pictures = splits.train
+    recipe = recipe or default_recipe(
+        pictures.name, model, channels=pictures.channels, n_pictures=len(pictures)
+    )
+    recipe = recipe.with_changes(**changes)
+    training, validation = stratified(
+        pictures, recipe.validation_frac, make_generator(seed, "validation")
+    )
+    mean, std = channel_statistics(training)
+    H, W = pictures.size
+    spec = make_spec(
+        model,
+        class_names=pictures.class_names,
+        channels=pictures.channels,
+        height=H,
+        width=W,
+        mean=mean,
+        std=std,
+    ).with_shape(**shape)
+    return spec, recipe, training, validation
+
+
+def results(
+    fitted: Fitted, accuracy: float, interval: tuple[float, float], train_s: float
+) -> dict[str, Any]:
+    """What the record says of the outcome."""
+    chosen = next((row for row in fitted.history if row.epoch == fitted.best_epoch), None)
+    return {
+        "test_accuracy": accuracy,
+        "test_interval": list(interval),
+        "validation_accuracy": chosen.validation_accuracy if chosen else None,
+        "best_epoch": fitted.best_epoch,
+        "train_s": train_s,
+    }
