@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from layerscope.models import ModelSpec, NetShape
     from layerscope.models.predict import Prediction, predict
     from layerscope.models.summary import summarise
-    from layerscope.train.recipe import Recipe
-    from layerscope.train.run import Run, open_run
-    from layerscope.train.session import train
+    from layerscope.training.recipe import Recipe
+    from layerscope.training.run import Run, open_run
+    from layerscope.training.session import train
 
 _HOMES = {
     "Atlas": ("layerscope.atlas.read", "Atlas"),
@@ -34,16 +34,16 @@ _HOMES = {
     "ModelSpec": ("layerscope.models", "ModelSpec"),
     "NetShape": ("layerscope.models", "NetShape"),
     "Prediction": ("layerscope.models.predict", "Prediction"),
-    "Recipe": ("layerscope.train.recipe", "Recipe"),
-    "Run": ("layerscope.train.run", "Run"),
+    "Recipe": ("layerscope.training.recipe", "Recipe"),
+    "Run": ("layerscope.training.run", "Run"),
     "Splits": ("layerscope.data", "Splits"),
     "load_atlas": ("layerscope.atlas.read", "load_atlas"),
     "load_data": ("layerscope.data", "load"),
     "look": ("layerscope.atlas.look", "look"),
-    "open_run": ("layerscope.train.run", "open_run"),
+    "open_run": ("layerscope.training.run", "open_run"),
     "predict": ("layerscope.models.predict", "predict"),
     "summarise": ("layerscope.models.summary", "summarise"),
-    "train": ("layerscope.train.session", "train"),
+    "train": ("layerscope.training.session", "train"),
 }
 
 __all__ = [

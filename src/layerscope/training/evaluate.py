@@ -12,7 +12,7 @@ from torch import nn
 
 from layerscope.data.imageset import ImageSet
 from layerscope.models import ModelSpec, predicted, to_probs
-from layerscope.train.batches import in_order, make_feed
+from layerscope.training.batches import in_order, make_feed
 
 CALIBRATION_BINS = 10
 

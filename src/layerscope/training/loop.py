@@ -12,11 +12,12 @@ import torch
 from torch import nn
 
 from layerscope.models import ModelSpec, loss_of, predicted
-from layerscope.train.augment import augment
-from layerscope.train.batches import Feed, in_order, shuffled, steps_per_epoch
-from layerscope.train.evaluate import as_images
-from layerscope.train.recipe import Recipe
-from layerscope.train.schedule import learning_rate
+from layerscope.training.augment import augment
+from layerscope.training.batches import Feed, in_order, shuffled, steps_per_epoch
+from layerscope.training.evaluate import as_images
+from layerscope.training.optimiser import make_optimiser
+from layerscope.training.recipe import Recipe
+from layerscope.training.schedule import learning_rate
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -177,22 +178,6 @@ def fit(
 
     _, best_epoch, weights = best or (0.0, 0, copy_weights(model))
     return Fitted(tuple(history), best_epoch, weights, stopped)
-
-
-def make_optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Make the optimiser of a recipe. Biases and norms are not drawn to zero: they scale nothing."""
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    groups = [
-        {
-            "params": [p for p in parameters if p.ndim > 1],
-            "weight_decay": recipe.weight_decay,
-        },
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    if recipe.optimiser == "sgd":
-        return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=0.9, nesterov=True)
-    kind = torch.optim.AdamW if recipe.optimiser == "adamw" else torch.optim.Adam
-    return kind(groups, lr=recipe.learning_rate, fused=True)
 
 
 class Tally:

@@ -7,7 +7,7 @@ from typing import Any
 
 from layerscope.errors import RecipeError, nearest
 
-OPTIMISERS = ("adamw", "adam", "sgd")
+OPTIMISERS = ("muon", "adamw", "adam", "sgd")
 SCHEDULES = ("one-cycle", "cosine", "constant")
 AUGMENTATIONS = ("none", "shift", "flip", "flip-shift")
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -20,7 +20,7 @@ class Recipe:
     Args:
         epochs: passes over the training pictures.
         batch_size: pictures a step, over all processes.
-        optimiser: "adamw", "adam" or "sgd" (with Nesterov momentum 0.9).
+        optimiser: "muon" (fastest here), "adamw", "adam" or "sgd" (Nesterov momentum 0.9).
         learning_rate: the highest one of the schedule.
         schedule: "one-cycle" (up, then down to nothing), "cosine" (down) or "constant".
         warmup_frac: share of the steps that "one-cycle" climbs.
@@ -34,11 +34,11 @@ class Recipe:
     """
 
     epochs: int = 5
-    batch_size: int = 64
-    optimiser: str = "adamw"
-    learning_rate: float = 3e-3
+    batch_size: int = 128
+    optimiser: str = "muon"
+    learning_rate: float = 0.03
     schedule: str = "one-cycle"
-    warmup_frac: float = 0.25
+    warmup_frac: float = 0.1
     weight_decay: float = 0.02
     augment: str = "none"
     label_smoothing_frac: float = 0.0
@@ -102,12 +102,11 @@ def default_recipe(data_name: str, model_name: str, *, channels: int, n_pictures
         n_pictures: how many there are to train on.
     """
     mirrored = channels == 3 or data_name == "fashion-mnist"
-    recipe = Recipe(augment="flip-shift" if mirrored else "shift")
-    if model_name == "digit-mlp":
-        # Each unit of a fully-connected layer has its own pixel: it gains least from shifts.
-        recipe = replace(recipe, augment="flip" if mirrored else "none")
+    recipe = Recipe(augment="flip" if mirrored else "none")
     if model_name == "compact":
-        recipe = replace(recipe, epochs=10, weight_decay=0.05, label_smoothing_frac=0.05)
+        # Strong enough to learn its pictures by heart: it gains from seeing them moved.
+        augment = "flip-shift" if mirrored else "shift"
+        recipe = replace(recipe, epochs=10, augment=augment, weight_decay=0.05)
     if n_pictures < 20_000:
         recipe = replace(recipe, batch_size=32)
     return recipe

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,15 @@ from typing import Any
 import torch
 from torch import nn
 
+from layerscope.data import load
 from layerscope.data.imageset import ImageSet, Splits
-from layerscope.errors import LayerscopeError, RunError
+from layerscope.errors import DataError, RunError
 from layerscope.files import whole_file, write_json
 from layerscope.models import ModelSpec, build
 from layerscope.seed import make_generator
 from layerscope.sprites import write_sprite
-from layerscope.train.evaluate import Evaluation
-from layerscope.train.loop import EpochFigures
+from layerscope.training.evaluate import Evaluation
+from layerscope.training.loop import EpochFigures
 
 SCHEMA = 1
 
@@ -139,13 +140,43 @@ def open_run(path: Path) -> Run:
     return Run(path=path, spec=spec, model=model.eval(), record=record)
 
 
-def latest_run(parent: Path) -> Path:
-    """The run folder written last under `parent`.
+def find_run(path: Path) -> Path:
+    """The run folder that a user means: the folder itself, or the newest run inside it.
 
     Raises:
-        LayerscopeError: there is none.
+        RunError: there is no run there.
     """
-    runs = sorted(parent.glob("*/run.json"), key=lambda file: file.stat().st_mtime)
+    if (path / "run.json").is_file():
+        return path
+    if not path.exists():
+        raise RunError(f"there is no {path}; name a run folder, or train one first")
+    runs = sorted(path.glob("*/run.json"), key=lambda file: (file.stat().st_mtime, file))
     if not runs:
-        raise LayerscopeError(f"there is no run under {parent}; train one first")
+        raise RunError(f"{path} is not a run folder and holds none; train one first")
     return runs[-1].parent
+
+
+def with_data(run: Run, *, data_dir: Path | None = None) -> Run:
+    """The same run with the pictures it was trained on, loaded again.
+
+    Args:
+        run: an opened run.
+        data_dir: a folder that is looked at first for named sets.
+
+    Raises:
+        DataError: the pictures are gone or have changed since.
+    """
+    if run.data is not None:
+        return run
+    recorded = run.record["data"]
+    if recorded["source"] is None:
+        raise DataError(
+            f"{run.path.name} was trained on pictures handed over in Python; hand them over again"
+        )
+    splits = load(recorded["source"], size=recorded["size"], data_dir=data_dir)
+    if splits.test.fingerprint() != recorded["fingerprint"]["test"]:
+        raise DataError(
+            f"the test pictures of {recorded['source']} are not those that {run.path.name} was "
+            "scored on; put the old ones back, or train again"
+        )
+    return replace(run, data=splits)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from layerscope.train.recipe import Recipe
+from layerscope.training.recipe import Recipe
 
 
 def learning_rate(recipe: Recipe, step: int, total_steps: int) -> float:

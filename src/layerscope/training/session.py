@@ -13,12 +13,12 @@ from layerscope.data import load, stratified
 from layerscope.data.imageset import ImageSet, Splits
 from layerscope.models import ModelSpec, build, make_spec
 from layerscope.seed import make_generator
-from layerscope.train.batches import channel_statistics, make_feed
-from layerscope.train.evaluate import evaluate, predict_logits
-from layerscope.train.loop import EpochFigures, Fitted, Progress, fit
-from layerscope.train.machine import hardware, make_fabric, versions
-from layerscope.train.recipe import Recipe, default_recipe
-from layerscope.train.run import (
+from layerscope.training.batches import channel_statistics, make_feed
+from layerscope.training.evaluate import evaluate, predict_logits
+from layerscope.training.loop import EpochFigures, Fitted, Progress, fit
+from layerscope.training.machine import hardware, make_fabric, versions
+from layerscope.training.recipe import Recipe, default_recipe
+from layerscope.training.run import (
     SCHEMA,
     Run,
     new_run_folder,

@@ -1,0 +1,71 @@
+"""`--set FIELD=VALUE`: from text to the fields of a recipe or a network."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from typing import Any
+
+from layerscope.errors import RecipeError, nearest
+
+
+def parse_settings(settings: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Sort settings into changes of the network's shape and changes of the recipe.
+
+    Args:
+        settings: texts such as "pooling=avg", "widths=32,64,128" or "residual=false".
+
+    Returns:
+        Two dictionaries of typed values: for `NetShape`, for `Recipe`.
+
+    Raises:
+        RecipeError: no "=", no such field, or a value of another kind.
+
+    Example:
+        >>> parse_settings(["pooling=avg", "weight_decay=0.1"])
+        ({'pooling': 'avg'}, {'weight_decay': 0.1})
+    """
+    from layerscope.models.spec import NetShape
+    from layerscope.training.recipe import Recipe
+
+    homes = {name: (0, kind) for name, kind in field_types(NetShape).items()}
+    homes |= {name: (1, kind) for name, kind in field_types(Recipe).items()}
+    sorted_out: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals:
+            raise RecipeError(f"--set {setting!r} has no '='; write FIELD=VALUE")
+        if name not in homes:
+            raise RecipeError(f"there is no field {name!r} to set{nearest(name, homes)}")
+        home, kind = homes[name]
+        sorted_out[home][name] = parse_value(name, text.strip(), kind)
+    return sorted_out
+
+
+def field_types(record: type) -> dict[str, Any]:
+    """The type of each field of a dataclass."""
+    hints = typing.get_type_hints(record)
+    return {field.name: hints[field.name] for field in dataclasses.fields(record)}
+
+
+def parse_value(name: str, text: str, kind: Any) -> Any:
+    """Read one value as the type that its field has.
+
+    Raises:
+        RecipeError: the text is not of that type.
+    """
+    if kind is bool:
+        words = {"true": True, "yes": True, "on": True, "1": True}
+        words |= {"false": False, "no": False, "off": False, "0": False}
+        if text.lower() in words:
+            return words[text.lower()]
+        raise RecipeError(f"{name} is {text!r}; write true or false")
+    if typing.get_origin(kind) is tuple or isinstance(kind, types.GenericAlias):
+        return tuple(parse_value(name, part, int) for part in text.split(",") if part.strip())
+    try:
+        return kind(text)
+    except ValueError:
+        what = {int: "a whole number", float: "a number"}.get(kind, "a text")
+        raise RecipeError(f"{name} is {text!r}; write {what}") from None

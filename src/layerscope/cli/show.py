@@ -1,0 +1,183 @@
+"""What the commands print: progress, tables, results. No decision is made here."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from layerscope.cli.health import Check
+    from layerscope.models.predict import Prediction
+    from layerscope.training.run import Run
+    from layerscope.training.session import Listener
+
+# One console a process: rich keeps live bars and printed lines apart only on the same one.
+console = Console(highlight=False, soft_wrap=True)
+
+
+def say(text: str) -> None:
+    """Print a plain line."""
+    console.print(text, markup=False)
+
+
+@contextlib.contextmanager
+def training() -> Iterator[Listener]:
+    """Show a training: the network first, a bar while it runs, a line an epoch."""
+    from layerscope.training.session import Listener
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[figures]}"),
+        TimeRemainingColumn(compact=True),
+        console=console,
+        transient=True,
+    )
+    task = bar.add_task("", total=1, figures="", visible=False)
+
+    def on_start(spec, recipe, splits, folder) -> None:  # noqa: ANN001 - Listener's types
+        from layerscope.models.summary import summarise_spec
+
+        H, W = splits.train.size
+        say(
+            f"{spec.name} on {splits.train.name}: {len(splits.train):,} pictures to learn from, "
+            f"{len(splits.test):,} to test on, {splits.train.channels} x {H} x {W}, "
+            f"{splits.train.n_classes} classes"
+        )
+        skipped(splits.skipped)
+        say("")
+        say(summarise_spec(spec).text())
+        say("")
+        bar.update(task, visible=True)
+        bar.start()
+
+    def on_progress(now) -> None:  # noqa: ANN001
+        bar.update(
+            task,
+            description=f"epoch {now.epoch}/{now.epochs}",
+            completed=now.step,
+            total=now.total_steps,
+            figures=f"loss {now.loss:.3f}  accuracy {now.accuracy:.3f}  "
+            f"{now.images_per_s:,.0f} images/s  {now.left_s:.0f} s left",
+        )
+
+    def on_epoch(row) -> None:  # noqa: ANN001
+        bar.console.print(
+            f"epoch {row.epoch:>2}  loss {row.train_loss:.3f}  accuracy {row.train_accuracy:.3f}  "
+            f"validation {row.validation_accuracy:.3f}  {row.images_per_s:,.0f} images/s  "
+            f"{row.elapsed_s:.0f} s"
+        )
+
+    try:
+        yield Listener(on_start=on_start, on_progress=on_progress, on_epoch=on_epoch)
+    finally:
+        bar.stop()
+
+
+def skipped(files) -> None:  # noqa: ANN001
+    """Name the files of a set that could not be used."""
+    for file in files[:5]:
+        say(f"skipped {file.path}: {file.why}")
+    if len(files) > 5:
+        say(f"skipped {len(files) - 5:,} more; 'layerscope data check' lists all")
+
+
+def evaluation(run: Run) -> None:
+    """Print how a finished training did on the test split."""
+    figures = run.evaluation
+    assert figures is not None, "a training scores its test split"
+    lo, hi = figures.interval
+    if not run.record["finished"]:
+        say("stopped early; what was learned so far is kept")
+    say("")
+    console.print(
+        f"[bold]test accuracy {figures.accuracy:.4f}[/bold]  "
+        f"(95% interval {lo:.4f} to {hi:.4f}, {figures.correct:,} of {figures.n:,} right)"
+    )
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("class", "n", "precision", "recall", "taken for"):
+        table.add_column(name, justify="left" if name in ("class", "taken for") else "right")
+    names = [row.name for row in figures.per_class]
+    for k, row in enumerate(figures.per_class[:20]):
+        others = [(n, names[j]) for j, n in enumerate(figures.confusion[k]) if j != k and n]
+        most = max(others, default=None)
+        table.add_row(
+            row.name,
+            f"{row.n:,}",
+            percent(row.precision),
+            percent(row.recall),
+            f"{most[1]} ({most[0]})" if most else "",
+        )
+    console.print(table)
+    say(f"calibration error {figures.calibration.error:.3f}; run folder {run.path}")
+
+
+def percent(share: float | None) -> str:
+    """A share as a percentage, "-" where there is none."""
+    return "-" if share is None else f"{100 * share:.1f}%"
+
+
+@contextlib.contextmanager
+def counted(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar for work that is counted: yields `progress(done, total)`."""
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
+        console=console,
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def look(run: Run, *, seed: int) -> Path:
+    """Look through every layer of a run's network, write its report, and say where."""
+    from layerscope.atlas.look import look as look_through
+    from layerscope.view.report import write_report
+
+    with counted("looking through every layer") as progress:
+        atlas = look_through(run, seed=seed, progress=progress)
+    report = write_report(run.path / "report.html", atlas_dir=atlas.path, run_dir=run.path)
+    size = report.stat().st_size / 1e6
+    console.print(f"[bold]report[/bold] {report.resolve()} ({size:.1f} MB); open it in a browser")
+    return report
+
+
+def predictions(rows: list[Prediction], *, top: int, as_json: bool) -> None:
+    """Print labels and probabilities, as a table or as JSON."""
+    if as_json:
+        typer.echo(json.dumps([row.to_json() for row in rows], indent=1, ensure_ascii=False))
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("picture", "label", "probability", "then"):
+        table.add_column(name, justify="right" if name == "probability" else "left")
+    for row in rows:
+        if row.error is not None:
+            table.add_row(row.path, "-", "", row.error)
+            continue
+        first, *others = row.probs[:top]
+        then = ", ".join(f"{name} {percent(prob)}" for name, prob in others)
+        note = "  (dark on light, inverted)" if row.inverted else ""
+        table.add_row(row.path, first[0], percent(first[1]), then + note)
+    console.print(table)
+
+
+def health(checks: list[Check]) -> None:
+    """Print what a machine offers."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    marks = {"ok": "ok", "note": "--", "broken": "BROKEN"}
+    for check in checks:
+        advice = f"; {check.advice}" if check.advice else ""
+        table.add_row(marks[check.state], check.what, check.found + advice)
+    console.print(table)

@@ -1,0 +1,95 @@
+"""`layerscope demo` and `layerscope train`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Out = Annotated[Path, typer.Option(help="The folder of runs.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything that is drawn.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="FIELD=VALUE",
+        help="Any other field of the recipe or the network, such as schedule=cosine or "
+        "pooling=avg; may be given several times.",
+    ),
+]
+
+
+def demo(out: Out = Path("runs"), seed: Seed = 0) -> None:
+    """Train on drawn cats and dogs, look through every layer, write the report. Offline."""
+    started = time.perf_counter()
+    from layerscope.cli import show
+    from layerscope.training.session import train as train_run
+
+    with show.training() as listener:
+        run = train_run("creatures", model="catdog-cnn", out=out, seed=seed, listener=listener)
+    show.evaluation(run)
+    show.look(run, seed=seed)
+    show.say(f"All of it took {time.perf_counter() - started:.0f} s.")
+
+
+def train(
+    data: Annotated[
+        str, typer.Argument(help="A set's name (see 'data list'), or a folder or zip of photos.")
+    ],
+    model: Annotated[
+        str,
+        typer.Option(
+            help="digit-mlp, digit-cnn, fashion-cnn, catdog-cnn, dog-classifier or compact."
+        ),
+    ] = "compact",
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training pictures.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Pictures a step.")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="The highest one of the schedule.")
+    ] = None,
+    augment: Annotated[
+        str | None, typer.Option(help="none, shift, flip or flip-shift.")
+    ] = None,
+    settings: Settings = None,
+    size: Annotated[int | None, typer.Option(help="Side of the pictures in pixels.")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where the data sets lie; else LAYERSCOPE_DATA.")
+    ] = None,
+    out: Out = Path("runs"),
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    seed: Seed = 0,
+    report: Annotated[
+        bool, typer.Option(help="Look through every layer afterwards and write report.html.")
+    ] = True,
+) -> None:
+    """Train a classifier, score it once on the test split, and write its report."""
+    from layerscope.cli import show
+    from layerscope.cli.settings import parse_settings
+    from layerscope.training.session import train as train_run
+
+    shape, changes = parse_settings(settings or [])
+    given = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "augment": augment,
+    }
+    changes |= {name: value for name, value in given.items() if value is not None}
+    with show.training() as listener:
+        run = train_run(
+            data,
+            model=model,
+            shape=shape,
+            size=size,
+            data_dir=data_dir,
+            out=out,
+            device=device,
+            seed=seed,
+            listener=listener,
+            **changes,
+        )
+    show.evaluation(run)
+    if report:
+        show.look(run, seed=seed)

@@ -1,0 +1,144 @@
+"""Labels and probabilities for photos as people have them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+
+from layerscope.data.pictures import as_digit, is_picture_name, read_picture
+from layerscope.errors import DataError
+from layerscope.models.probs import to_probs
+from layerscope.models.spec import ModelSpec
+
+
+class Trained(Protocol):
+    """What `predict` needs of a run."""
+
+    @property
+    def spec(self) -> ModelSpec: ...
+    @property
+    def model(self) -> nn.Module: ...
+    @property
+    def record(self) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a network says of one picture.
+
+    Args:
+        path: the file.
+        label: the most probable class.
+        probs: (class, probability) of every class, the most probable first.
+        inverted: whether dark ink on a light ground was turned round, since the network learned
+            from light ink on dark.
+        error: why the file could not be read, else None; then there is no label.
+    """
+
+    path: str
+    label: str | None
+    probs: tuple[tuple[str, float], ...]
+    inverted: bool = False
+    error: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "path": self.path,
+            "label": self.label,
+            "probs": dict(self.probs),
+            "inverted": self.inverted,
+            "error": self.error,
+        }
+
+
+def pictures_under(paths: Sequence[Path]) -> list[Path]:
+    """The picture files that a user means: files as they are, folders searched through.
+
+    Raises:
+        DataError: a path does not exist, or a folder has no picture.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(p for p in path.rglob("*") if p.is_file() and is_picture_name(p.name))
+            if not inside:
+                raise DataError(f"the folder {path} holds no picture; name a file or another one")
+            found += inside
+        elif path.exists():
+            found.append(path)
+        else:
+            raise DataError(f"there is no {path}; check its name")
+    return found
+
+
+def predict(run: Trained, photos: Iterable[Path | str]) -> list[Prediction]:
+    """Name what is in some photos.
+
+    Any format that Pillow reads will do. EXIF rotation is applied, alpha lies over white, the
+    picture is cropped to the network's proportions and resized. Where the network learned from
+    light ink on black (`run.record["data"]["white_on_black"]`), a drawing is made to look so too.
+
+    Args:
+        run: a run; anything with `spec`, `model` and `record`.
+        photos: picture files.
+
+    Returns:
+        One prediction a file, in order; a file that cannot be read has its `error` set.
+
+    Raises:
+        DataError: the only file there is cannot be read.
+
+    Example:
+        >>> predict(run, ["cat.jpg"])[0].label                      # doctest: +SKIP
+        'cat'
+    """
+    spec = run.spec
+    on_black = bool(run.record["data"].get("white_on_black"))
+    paths = [Path(photo) for photo in photos]
+    predictions = []
+    for path in paths:
+        try:
+            pixels, inverted = read_for(spec, path, on_black=on_black)
+        except DataError as error:
+            if len(paths) == 1:
+                raise
+            predictions.append(Prediction(str(path), None, (), error=str(error)))
+            continue
+        probs = probs_of(run.model, spec, pixels[None])[0]
+        ranked = sorted(
+            zip(spec.class_names, probs.tolist(), strict=True), key=lambda pair: -pair[1]
+        )
+        predictions.append(Prediction(str(path), ranked[0][0], tuple(ranked), inverted))
+    return predictions
+
+
+def read_for(spec: ModelSpec, path: Path, *, on_black: bool) -> tuple[torch.Tensor, bool]:
+    """Read one picture as a network takes it.
+
+    Returns:
+        uint8 (C, H, W), and whether it was inverted.
+
+    Raises:
+        DataError: the file is no picture, or too large.
+    """
+    if on_black and spec.channels == 1:
+        return as_digit(path, size=(spec.height, spec.width))
+    return read_picture(path, channels=spec.channels, size=(spec.height, spec.width)), False
+
+
+def probs_of(model: nn.Module, spec: ModelSpec, pixels: torch.Tensor) -> torch.Tensor:
+    """Probabilities of some pictures, float32 (B, K), in evaluation mode, on the model's device."""
+    device = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            return to_probs(model(spec.normalise(pixels.to(device))).float()).cpu()
+    finally:
+        model.train(was_training)
