@@ -1,0 +1,49 @@
+"""What several tests share: small sets with a known answer, and the real data where it is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from layerscope.data.imageset import ImageSet, Splits
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or fills the user's cache, and all share one so that sets are drawn once."""
+    cache = tmp_path_factory.getbasetemp() / "cache"
+    monkeypatch.setenv("LAYERSCOPE_CACHE", str(cache))
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """The folder of real data sets; the test is skipped where there is none."""
+    named = os.environ.get("LAYERSCOPE_DATA")
+    if not named or not (Path(named) / "fashion-mnist").is_dir():
+        pytest.skip("LAYERSCOPE_DATA names no folder with the real data sets")
+    return Path(named)
+
+
+def stripes(n: int, *, split: str, seed: int, size: int = 12) -> ImageSet:
+    """Upright (class 0) and level (class 1) stripes with noise: easy, but not linearly."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.arange(n) % 2
+    phase = torch.randint(0, 4, (n, 1, 1), generator=generator)
+    waves = ((torch.arange(size) + phase) % 4 < 2).float().expand(n, size, size)
+    upright = labels.view(-1, 1, 1) == 0
+    pictures = torch.where(upright, waves, waves.transpose(1, 2)) * 160 + 40
+    noise = torch.randn(n, size, size, generator=generator) * 20
+    pixels = (pictures + noise).clamp(0, 255).to(torch.uint8)[:, None]
+    return ImageSet("stripes", split, pixels, labels, ("upright", "level"))
+
+
+@pytest.fixture(scope="session")
+def striped() -> Splits:
+    """Two classes of striped pictures, 400 to learn from and 100 to test on."""
+    return Splits(stripes(400, split="train", seed=1), stripes(100, split="test", seed=2))

@@ -1,0 +1,86 @@
+"""Specs survive JSON; pixels become images by the textbook formula; logits become probabilities."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from layerscope.errors import ModelError
+from layerscope.models import ModelSpec, NetShape, loss_of, make_spec, predicted, to_probs
+
+shapes = st.builds(
+    NetShape,
+    widths=st.lists(st.integers(1, 64), max_size=4).map(tuple),
+    hidden=st.lists(st.integers(1, 64), max_size=3).map(tuple),
+    kernel=st.sampled_from([1, 3, 5]),
+    padding=st.integers(0, 2),
+    pooling=st.sampled_from(["max", "avg", "none"]),
+    pool_last=st.booleans(),
+    activation=st.sampled_from(["relu", "gelu", "tanh", "sigmoid"]),
+    batch_norm=st.booleans(),
+    residual=st.booleans(),
+    dropout_frac=st.floats(0, 0.9),
+    single_logit=st.booleans(),
+)
+
+
+@given(shapes, st.lists(st.text(max_size=8), min_size=2, max_size=5))
+def test_json_round_trip(shape: NetShape, names: list[str]) -> None:
+    spec = ModelSpec("net", tuple(names), 3, 20, 24, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6), shape)
+    assert ModelSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
+
+
+def test_from_json_refuses_a_missing_and_an_unknown_field() -> None:
+    whole = ModelSpec("net", ("a", "b"), 1, 8, 8, (0.5,), (0.2,)).to_json()
+    ModelSpec.from_json(whole)
+    for broken in (
+        {k: v for k, v in whole.items() if k != "mean"},
+        {**whole, "colour": 1},
+        {**whole, "shape": {**whole["shape"], "wings": 2}},
+    ):
+        with pytest.raises(ModelError, match="train the network again"):
+            ModelSpec.from_json(broken)
+
+
+def test_normalise_is_the_textbook_formula() -> None:
+    spec = make_spec(
+        "compact", class_names="ab", channels=3, height=2, width=2,
+        mean=[0.1, 0.2, 0.3], std=[0.5, 0.25, 0.125],
+    )  # fmt: skip
+    pixels = torch.arange(24, dtype=torch.uint8).reshape(2, 3, 2, 2) * 10
+    images = spec.normalise(pixels).numpy()
+    for b, c, y, x in np.ndindex(2, 3, 2, 2):
+        value = (int(pixels[b, c, y, x]) / 255 - [0.1, 0.2, 0.3][c]) / [0.5, 0.25, 0.125][c]
+        assert images[b, c, y, x] == pytest.approx(value, abs=1e-5)
+
+
+def test_normalise_refuses_another_size() -> None:
+    spec = make_spec(
+        "compact", class_names="ab", channels=1, height=8, width=8, mean=[0], std=[1]
+    )
+    with pytest.raises(ModelError, match=r"\(1, 8, 9\).*takes \(1, 8, 8\)"):
+        spec.normalise(torch.zeros(1, 1, 8, 9, dtype=torch.uint8))
+
+
+@given(st.lists(st.floats(-30, 30), min_size=2, max_size=6))
+def test_softmax_against_math_exp(row: list[float]) -> None:
+    probs = to_probs(torch.tensor([row], dtype=torch.float64))[0].tolist()
+    total = sum(math.exp(z) for z in row)
+    assert probs == pytest.approx([math.exp(z) / total for z in row], abs=1e-12)
+
+
+@given(st.floats(-30, 30), st.integers(0, 1))
+def test_single_logit_against_the_sigmoid(z: float, label: int) -> None:
+    logits = torch.tensor([[z]], dtype=torch.float64)
+    p = 1 / (1 + math.exp(-z))
+    assert to_probs(logits)[0].tolist() == pytest.approx([1 - p, p], abs=1e-12)
+    # softplus is the stable form of -log(sigmoid)
+    loss = float(loss_of(logits, torch.tensor([label])))
+    assert loss == pytest.approx(math.log1p(math.exp(-z if label else z)), rel=1e-9, abs=1e-12)
+    assert int(predicted(logits)[0]) == int(z > 0)

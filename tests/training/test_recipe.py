@@ -1,0 +1,62 @@
+"""Recipes refuse what cannot work, and their schedules have the shape they promise."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from layerscope.errors import RecipeError
+from layerscope.training.recipe import Recipe, default_recipe
+from layerscope.training.schedule import learning_rate
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"epochs": 0}, "epochs is 0"),
+        ({"batch_size": 0}, "batch_size is 0"),
+        ({"optimiser": "adamm"}, "did you mean 'adam'"),
+        ({"schedule": "cosin"}, "did you mean 'cosine'"),
+        ({"augment": "flips"}, "did you mean 'flip"),
+        ({"precision": "float16"}, "did you mean"),
+        ({"learning_rate": 0.0}, "above 0"),
+        ({"learning_rate": 11.0}, "not above 10"),
+        ({"weight_decay": -0.1}, "weight_decay is -0.1"),
+        ({"warmup_frac": 1.0}, "warmup_frac is 1.0"),
+        ({"validation_frac": 0.0}, "validation_frac is 0.0"),
+        ({"validation_frac": 0.6}, "validation_frac is 0.6"),
+        ({"epoch": 3}, "did you mean 'epochs'"),
+    ],
+)
+def test_settings_out_of_range_are_refused(changes, message) -> None:
+    with pytest.raises(RecipeError, match=message):
+        Recipe().with_changes(**changes)
+
+
+def test_settings_at_the_edge_are_taken() -> None:
+    changes = {"epochs": 1, "learning_rate": 10.0, "validation_frac": 0.5, "warmup_frac": 0.0}
+    recipe = Recipe().with_changes(**changes)
+    assert Recipe(**json.loads(json.dumps(recipe.to_json()))) == recipe
+
+
+def test_one_cycle_climbs_to_the_peak_and_falls_to_nearly_nothing() -> None:
+    recipe = Recipe(learning_rate=0.5, warmup_frac=0.2)
+    rates = [learning_rate(recipe, step, 100) for step in range(100)]
+    assert max(rates) == rates[20] == 0.5
+    assert rates[:21] == sorted(rates[:21])
+    assert rates[20:] == sorted(rates[20:], reverse=True)
+    assert rates[60] == pytest.approx(0.25)
+    assert 0 < rates[-1] <= 0.5 / 80
+
+
+def test_cosine_and_constant() -> None:
+    cosine = Recipe(schedule="cosine", learning_rate=1.0)
+    assert learning_rate(cosine, 0, 100) == 1.0
+    assert learning_rate(cosine, 50, 100) == pytest.approx(0.5)
+    assert learning_rate(Recipe(schedule="constant", learning_rate=0.1), 99, 100) == 0.1
+
+
+def test_colour_pictures_are_mirrored_and_digits_are_not() -> None:
+    assert "flip" in default_recipe("photos", "compact", channels=3, n_pictures=900).augment
+    assert "flip" not in default_recipe("mnist", "compact", channels=1, n_pictures=900).augment
