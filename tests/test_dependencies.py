@@ -1,0 +1,80 @@
+"""Imports run one way along the path, and the cheap parts stay cheap."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import layerscope
+
+ROOT = Path(layerscope.__file__).parent
+PATH = ("data", "models", "training", "looking", "atlas", "view", "cli")
+# `looking` works on any network, so it may not know how ours are trained; the page reads folders.
+FORBIDDEN = {"looking": {"training"}, "view": {"data", "models", "training", "looking"}}
+
+
+def imported_rooms(file: Path) -> set[str]:
+    """The rooms that a module imports from anywhere inside it, also lazily."""
+    rooms = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        names = []
+        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == "layerscope" and len(parts) > 1 and parts[1] in PATH:
+                rooms.add(parts[1])
+    return rooms
+
+
+MODULES = sorted(
+    file for file in ROOT.rglob("*.py") if file.parent != ROOT and "static" not in file.parts
+)
+
+
+@pytest.mark.parametrize("file", MODULES, ids=lambda f: str(f.relative_to(ROOT)))
+def test_imports_run_one_way(file: Path) -> None:
+    room = file.relative_to(ROOT).parts[0]
+    assert room in PATH, f"{room} is not on the path {' -> '.join(PATH)}"
+    later = set(PATH[PATH.index(room) + 1 :])
+    wrong = imported_rooms(file) & (later | FORBIDDEN.get(room, set()))
+    assert not wrong, f"{room} may not import {', '.join(sorted(wrong))}"
+
+
+def test_foundation_imports_no_room() -> None:
+    for file in ROOT.glob("*.py"):
+        if file.name != "__init__.py":
+            assert not imported_rooms(file), file.name
+
+
+def modules_after(code: str) -> set[str]:
+    """The top-level modules loaded once `code` has run in a fresh interpreter."""
+    tail = "import sys; print(*{name.partition('.')[0] for name in sys.modules})"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{tail}"], capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("code", ["import layerscope", "import layerscope.cli.main"])
+def test_the_command_line_starts_without_torch(code: str) -> None:
+    heavy = {"torch", "torchvision", "numpy", "PIL", "matplotlib", "lightning_fabric"}
+    assert not modules_after(code) & heavy
+
+
+def test_the_page_is_written_without_torch() -> None:
+    assert "torch" not in modules_after("import layerscope.view.report")
+
+
+def test_public_names_are_all_there() -> None:
+    assert sorted(layerscope.__all__) == layerscope.__all__
+    for name in layerscope.__all__:
+        assert getattr(layerscope, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'trian'"):
+        layerscope.trian  # noqa: B018
