@@ -1,0 +1,119 @@
+"""A network as a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from layerscope.models.build import build
+from layerscope.models.cost import Cost, costs
+from layerscope.models.graph import Layer, read_graph
+from layerscope.models.receptive import ReceptiveField, receptive_fields
+from layerscope.models.spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class Row:
+    """One layer of a summary."""
+
+    layer: Layer
+    cost: Cost
+    receptive_field: ReceptiveField | None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A network as a table: what each layer puts out, costs and can see."""
+
+    rows: tuple[Row, ...]
+    parameters: int
+    multiply_adds: int
+    dense_parameters: int
+    picture_px: tuple[int, int]
+
+    def text(self) -> str:
+        """The table as aligned text, with the totals and what they mean below."""
+        header = ("layer", "kind", "output", "parameters", "multiply-adds", "sees")
+        lines = [header]
+        for row in self.rows:
+            lines.append(
+                (
+                    row.layer.name,
+                    row.layer.title,
+                    " x ".join(str(side) for side in row.layer.shape),
+                    f"{row.cost.parameters:,}" if row.cost.parameters else "",
+                    f"{row.cost.multiply_adds:,}" if row.cost.multiply_adds else "",
+                    self.sees(row),
+                )
+            )
+        lines.append(("all", "", "", f"{self.parameters:,}", f"{self.multiply_adds:,}", ""))
+        widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+        left = (True, True, False, False, False, False)
+        aligned = [
+            "  ".join(
+                cell.ljust(width) if to_left else cell.rjust(width)
+                for cell, width, to_left in zip(line, widths, left, strict=True)
+            ).rstrip()
+            for line in lines
+        ]
+        rule = "-" * max(len(line) for line in aligned)
+        table = [aligned[0], rule, *aligned[1:-1], rule, aligned[-1]]
+        return "\n".join([*table, self.comparison()])
+
+    def sees(self, row: Row) -> str:
+        """How much of the picture one unit of a layer can see; padding is nothing to see."""
+        if row.receptive_field is None:
+            return "everything"
+        sides = zip(row.receptive_field.size_px, self.picture_px, strict=True)
+        h, w = (min(size, picture) for size, picture in sides)
+        return "everything" if (h, w) == self.picture_px else f"{h} x {w} px"
+
+    def comparison(self) -> str:
+        """What the same shapes would cost if every layer were fully connected."""
+        if self.dense_parameters <= self.parameters:
+            return "Every layer is fully connected: each unit has a weight of its own per input."
+        times = self.dense_parameters / self.parameters
+        return (
+            f"Fully-connected layers of the same shapes would learn {in_words(self.dense_parameters)} "
+            f"parameters, {times:,.0f} times as many."
+        )
+
+
+def summarise(model: nn.Module, *, channels: int, height: int, width: int) -> Summary:
+    """Sum a network up.
+
+    Args:
+        model: any network that `read_graph` can read.
+        channels, height, width: of one picture.
+
+    Raises:
+        ModelError: the network cannot be read, or does not take such pictures.
+    """
+    parameter = next(model.parameters(), torch.zeros(0))
+    images = torch.zeros(1, channels, height, width, device=parameter.device)
+    layers = read_graph(model, images)
+    cost = costs(model, layers, channels=channels, height=height, width=width)
+    fields = receptive_fields(layers, height=height, width=width)
+    return Summary(
+        rows=tuple(Row(layer, cost[layer.name], fields[layer.name]) for layer in layers),
+        parameters=sum(p.numel() for p in model.parameters()),
+        multiply_adds=sum(c.multiply_adds for c in cost.values()),
+        dense_parameters=sum(c.dense_parameters for c in cost.values()),
+        picture_px=(height, width),
+    )
+
+
+def summarise_spec(spec: ModelSpec) -> Summary:
+    """Sum up the network that a spec describes; its weights do not matter."""
+    model = build(spec, torch.Generator())
+    return summarise(model, channels=spec.channels, height=spec.height, width=spec.width)
+
+
+def in_words(number: int) -> str:
+    """A large number as people say it: "1.2 billion", "340 million", "64,000"."""
+    for size, word in ((10**12, "trillion"), (10**9, "billion"), (10**6, "million")):
+        if number >= size:
+            return f"{number / size:.3g} {word}"
+    return f"{number:,}"
