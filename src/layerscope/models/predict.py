@@ -10,7 +10,8 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from layerscope.data.pictures import as_digit, is_picture_name, read_picture
+from layerscope.data.ink import Ink, read_ink
+from layerscope.data.pictures import is_picture_name, read_picture
 from layerscope.errors import DataError
 from layerscope.models.probs import to_probs
 from layerscope.models.spec import ModelSpec
@@ -82,7 +83,7 @@ def predict(run: Trained, photos: Iterable[Path | str]) -> list[Prediction]:
 
     Any format that Pillow reads will do. EXIF rotation is applied, alpha lies over white, the
     picture is cropped to the network's proportions and resized. Where the network learned from
-    light ink on black (`run.record["data"]["white_on_black"]`), a drawing is made to look so too.
+    light ink on black (`run.record["data"]["ink"]`), a drawing is made to look so too.
 
     Args:
         run: a run; anything with `spec`, `model` and `record`.
@@ -99,12 +100,13 @@ def predict(run: Trained, photos: Iterable[Path | str]) -> list[Prediction]:
         'cat'
     """
     spec = run.spec
-    on_black = bool(run.record["data"].get("white_on_black"))
+    layout = run.record["data"].get("ink")
+    ink = Ink(**layout) if layout else None
     paths = [Path(photo) for photo in photos]
     predictions = []
     for path in paths:
         try:
-            pixels, inverted = read_for(spec, path, on_black=on_black)
+            pixels, inverted = read_for(spec, path, ink=ink)
         except DataError as error:
             if len(paths) == 1:
                 raise
@@ -118,7 +120,7 @@ def predict(run: Trained, photos: Iterable[Path | str]) -> list[Prediction]:
     return predictions
 
 
-def read_for(spec: ModelSpec, path: Path, *, on_black: bool) -> tuple[torch.Tensor, bool]:
+def read_for(spec: ModelSpec, path: Path, *, ink: Ink | None) -> tuple[torch.Tensor, bool]:
     """Read one picture as a network takes it.
 
     Returns:
@@ -127,9 +129,10 @@ def read_for(spec: ModelSpec, path: Path, *, on_black: bool) -> tuple[torch.Tens
     Raises:
         DataError: the file is no picture, or too large.
     """
-    if on_black and spec.channels == 1:
-        return as_digit(path, size=(spec.height, spec.width))
-    return read_picture(path, channels=spec.channels, size=(spec.height, spec.width)), False
+    size = (spec.height, spec.width)
+    if ink is not None:
+        return read_ink(path, size=size, ink=ink)
+    return read_picture(path, channels=spec.channels, size=size), False
 
 
 def probs_of(model: nn.Module, spec: ModelSpec, pixels: torch.Tensor) -> torch.Tensor:

@@ -11,6 +11,7 @@ from typing import Any
 
 from layerscope.data import load, stratified
 from layerscope.data.imageset import ImageSet, Splits
+from layerscope.data.ink import measure_ink
 from layerscope.models import ModelSpec, build, make_spec
 from layerscope.seed import make_generator
 from layerscope.training.batches import channel_statistics, make_feed
@@ -106,6 +107,7 @@ def train(
     network.load_state_dict(fitted.best_weights)
     network.eval()
     evaluation = evaluate(predict_logits(network, spec, splits.test), splits.test)
+    ink = measure_ink(training)
     record = {
         "schema": SCHEMA,
         "name": folder.name,
@@ -117,6 +119,7 @@ def train(
             "validation": len(validation),
             "source": None if isinstance(data, Splits) else str(data),
             "size": size,
+            "ink": ink.to_json() if ink else None,
         },
         "model": spec.to_json(),
         "recipe": recipe.to_json(),

@@ -1,0 +1,140 @@
+"""One picture as people have it, read as pixels."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+import torch
+
+from layerscope.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+# Pillow reads many more; these are the names that a folder is searched for.
+SUFFIXES = frozenset(
+    ".jpg .jpeg .jpe .jfif .png .webp .gif .bmp .dib .tif .tiff .ppm .pgm .pbm .pnm .ico .avif "
+    ".jp2 .tga".split()
+)
+MOST_PIXELS = 80_000_000
+
+
+def is_picture_name(name: str) -> bool:
+    """Whether a file's name says that it is a picture; hidden files are not."""
+    file = name.replace("\\", "/").rpartition("/")[2]
+    return not file.startswith(".") and Path(file).suffix.lower() in SUFFIXES
+
+
+def open_picture(source: Path | BinaryIO, *, name: str = "", least_px: int = 0) -> Image.Image:
+    """Open a picture of any kind as 8-bit grey ("L") or colour ("RGB"), upright.
+
+    EXIF rotation is applied, transparency lies over white, 16-bit and floating-point values are
+    scaled to 8 bits, CMYK and palettes become RGB, of an animation the first frame is taken.
+
+    Args:
+        source: a file's path, or a file open for reading.
+        name: what to call it in a message; the path where that is empty.
+        least_px: a JPEG may be decoded at a fraction of its size as long as both sides keep this
+            many pixels; 0 decodes it whole.
+
+    Raises:
+        DataError: no such file, not a picture, damaged, or of more than 80 million pixels.
+    """
+    from PIL import Image, ImageOps
+
+    name = name or str(source)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = Image.open(source)
+            if image.width * image.height > MOST_PIXELS:
+                raise DataError(
+                    f"{name} has {image.width:,} x {image.height:,} pixels, more than "
+                    f"{MOST_PIXELS:,}; make it smaller first"
+                )
+            if least_px:
+                image.draft("RGB" if image.mode != "L" else "L", (least_px, least_px))
+            image.load()
+            image = ImageOps.exif_transpose(image)
+            return to_eight_bits(image)
+    except DataError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise DataError(
+            f"{name} claims more pixels than any photo has ({error}); make it smaller first"
+        ) from error
+    except Image.UnidentifiedImageError as error:
+        raise DataError(f"{name} is not a picture; give a JPEG, PNG, WebP or the like") from error
+    except FileNotFoundError as error:
+        raise DataError(f"there is no {name}; check its name") from error
+    except Exception as error:  # Pillow's readers raise whatever a broken file makes them meet
+        raise DataError(f"{name} cannot be read ({error}); it is damaged: save it again") from error
+
+
+def to_eight_bits(image: Image.Image) -> Image.Image:
+    """Bring any mode of Pillow's to "L" or "RGB"."""
+    from PIL import Image
+
+    if image.mode in ("L", "RGB"):
+        if "transparency" not in image.info:
+            return image
+        image = image.convert("RGBA")
+    if image.mode == "1":
+        return image.convert("L")
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        values = np.asarray(image).astype(np.float64)
+        top = values.max(initial=0.0)
+        if image.mode == "F" and 0 <= values.min(initial=0.0) and top <= 1:
+            scale = 255.0
+        elif top <= 255:
+            scale = 1.0
+        else:
+            scale = 255 / 65535 if top <= 65535 else 255 / top
+        return Image.fromarray((values.clip(0) * scale).round().clip(0, 255).astype(np.uint8))
+    grey = image.mode in ("LA", "La")
+    if grey or image.mode in ("RGBA", "RGBa", "PA") or "transparency" in image.info:
+        coloured = image.convert("RGBA")
+        ground = Image.new("RGBA", coloured.size, (255, 255, 255, 255))
+        return Image.alpha_composite(ground, coloured).convert("L" if grey else "RGB")
+    return image.convert("RGB")
+
+
+def read_picture(
+    source: Path | BinaryIO,
+    *,
+    channels: int,
+    size: tuple[int, int] | None,
+    name: str = "",
+) -> torch.Tensor:
+    """Read a picture as pixels.
+
+    Args:
+        source: a file's path, or a file open for reading.
+        channels: 1 for grey, 3 for colour.
+        size: (H, W): the picture is cropped to these proportions around its middle and resized;
+            None keeps it.
+        name: what to call it in a message.
+
+    Returns:
+        uint8 (C, H, W).
+
+    Raises:
+        DataError: as `open_picture`.
+    """
+    from PIL import Image, ImageOps
+
+    image = open_picture(source, name=name, least_px=2 * max(size) if size else 0)
+    image = image.convert("L" if channels == 1 else "RGB")
+    if size is not None:
+        # A small picture made larger keeps its pixels apart no better with a wider filter.
+        image = ImageOps.fit(image, (size[1], size[0]), Image.Resampling.LANCZOS)
+    return as_pixels(image)
+
+
+def as_pixels(image: Image.Image) -> torch.Tensor:
+    """A Pillow picture of mode "L" or "RGB" as uint8 (C, H, W)."""
+    values = torch.from_numpy(np.array(image))
+    return values[None] if values.ndim == 2 else values.permute(2, 0, 1).contiguous()

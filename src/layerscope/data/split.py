@@ -1,0 +1,34 @@
+"""Parting a set in two, with every class in both parts."""
+
+from __future__ import annotations
+
+import torch
+
+from layerscope.data.imageset import ImageSet
+
+
+def stratified(
+    imageset: ImageSet, frac: float, generator: torch.Generator, *, part: str = "validation"
+) -> tuple[ImageSet, ImageSet]:
+    """Take a share of every class out of a set.
+
+    Args:
+        imageset: what to part.
+        frac: the share to take out, above 0 and under 1.
+        generator: draws which.
+        part: the split's name of what is taken out.
+
+    Returns:
+        The rest and the part, both in the set's order. A class of two or more has at least one
+        picture in each; a class of one stays in the rest.
+    """
+    taken = []
+    for k in range(imageset.n_classes):
+        members = (imageset.labels == k).nonzero()[:, 0]
+        n = len(members)
+        count = min(max(1, round(frac * n)), n - 1) if n > 1 else 0
+        taken.append(members[torch.randperm(n, generator=generator)[:count]])
+    chosen = torch.cat(taken).sort().values
+    kept = torch.ones(len(imageset), dtype=torch.bool)
+    kept[chosen] = False
+    return imageset.subset(kept.nonzero()[:, 0]), imageset.subset(chosen, split=part)
