@@ -16,13 +16,17 @@ if TYPE_CHECKING:
 LONGEST_PX = 16_000
 
 
-def write_sprite(path: Path, tiles: torch.Tensor, *, columns: int = 9) -> dict[str, Any]:
-    """Write pictures of one size as one lossless WebP sheet.
+def write_sprite(
+    path: Path, tiles: torch.Tensor, *, columns: int = 9, lossless: bool = True
+) -> dict[str, Any]:
+    """Write pictures of one size as one WebP sheet.
 
     Args:
         path: the file, ending in ".webp".
         tiles: uint8 (n, C, h, w), C 1 or 3, n at least 1.
         columns: tiles a row; widened by whole multiples where the sheet would grow too tall.
+        lossless: keep every pixel as it is; photographs look the same at a tenth of the size
+            without.
 
     Returns:
         What the atlas says of it (docs/atlas.md), less the file: `tile_px`, `columns`, `count`.
@@ -53,5 +57,6 @@ def write_sprite(path: Path, tiles: torch.Tensor, *, columns: int = 9) -> dict[s
     )
     image = Image.fromarray(whole[..., 0] if C == 1 else whole)
     with whole_file(path) as temporary:
-        image.save(temporary, format="WEBP", lossless=True, quality=60, method=2)
+        quality = {"lossless": True, "quality": 60} if lossless else {"quality": 88}
+        image.save(temporary, format="WEBP", method=2, **quality)
     return {"tile_px": [h, w], "columns": columns, "count": n}

@@ -51,7 +51,7 @@ def lying(frame: Frame, draws: Draws) -> None:
 
 def close_up(frame: Frame, draws: Draws) -> None:
     """Head and shoulders."""
-    body = shapes.ellipse(frame.x, frame.y, 0.0, 1.05, draws.uniform(0.6, 0.75), 0.6)
+    body = shapes.ellipse(frame.x, frame.y, 0.0, 2.0, draws.uniform(0.66, 0.8), 1.55)
     frame.paint(body, frame.coat.fur, "body", rim=0.12)
     head(frame, draws, 0.0, 0.05, 0.66)
 

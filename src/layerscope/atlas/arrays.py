@@ -1,0 +1,62 @@
+"""Weights and activations of an atlas, as safetensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from layerscope.files import whole_file
+from layerscope.models.graph import Layer
+
+# A dense layer of more weights than this is left out of the atlas: its page would not open.
+MOST_WEIGHTS = 1_000_000
+
+
+def write_arrays(path: Path, tensors: dict[str, torch.Tensor]) -> dict[str, dict[str, str]]:
+    """Write named tensors into one file.
+
+    Returns:
+        For each name what the atlas says of it: `{"file", "name"}`.
+    """
+    from safetensors.torch import save_file
+
+    with whole_file(path) as temporary:
+        save_file({name: value.contiguous() for name, value in tensors.items()}, str(temporary))
+    file = f"arrays/{path.name}"
+    return {name: {"file": file, "name": name} for name in tensors}
+
+
+def write_weights(
+    folder: Path, model: nn.Module, layers: Sequence[Layer]
+) -> dict[str, dict[str, Any]]:
+    """Write the weights of convolutions and dense layers.
+
+    Returns:
+        Layer name -> `{"weight": array or None, "bias": array or None}`.
+    """
+    modules = dict(model.named_modules())
+    tensors: dict[str, torch.Tensor] = {}
+    found: dict[str, dict[str, Any]] = {}
+    for layer in layers:
+        module = modules.get(layer.module) if layer.module else None
+        if not isinstance(module, nn.Conv2d | nn.Linear):
+            continue
+        found[layer.name] = {"weight": None, "bias": None}
+        if module.weight.numel() > MOST_WEIGHTS:
+            continue
+        for kind in ("weight", "bias"):
+            value = getattr(module, kind)
+            if value is not None:
+                tensors[f"{layer.name}.{kind}"] = value.detach().float().cpu()
+                found[layer.name][kind] = f"{layer.name}.{kind}"
+    if not tensors:
+        return found
+    homes = write_arrays(folder / "arrays" / "weights.safetensors", tensors)
+    return {
+        name: {kind: homes.get(key) if key else None for kind, key in kinds.items()}
+        for name, kinds in found.items()
+    }

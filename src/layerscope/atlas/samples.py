@@ -1,0 +1,77 @@
+"""Some pictures walked through the whole network, for the page to show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from layerscope.atlas.arrays import write_arrays
+from layerscope.data.imageset import ImageSet
+from layerscope.models.graph import walk
+from layerscope.models.probs import predicted, to_probs
+from layerscope.models.spec import ModelSpec
+from layerscope.seed import make_generator
+
+MOST_SAMPLES = 10
+LEAST_SAMPLES = 4
+# Of activations, as float32: what keeps a small network's page under 6 MB.
+BUDGET_BYTES = 3_000_000
+
+
+def choose_rows(imageset: ImageSet, n: int, *, seed: int) -> list[int]:
+    """Choose pictures by lot, the classes in turn, so that none is picked for its looks."""
+    order = torch.randperm(len(imageset), generator=make_generator(seed, "samples")).tolist()
+    by_class: dict[int, list[int]] = {}
+    for row in order:
+        by_class.setdefault(int(imageset.labels[row]), []).append(row)
+    rows: list[int] = []
+    for turn in range(n):
+        for k in sorted(by_class):
+            if turn < len(by_class[k]) and len(rows) < n:
+                rows.append(by_class[k][turn])
+    return rows
+
+
+def write_samples(
+    folder: Path, model: nn.Module, spec: ModelSpec, imageset: ImageSet, *, seed: int
+) -> list[dict[str, Any]]:
+    """Walk some pictures through the network and write what every layer put out.
+
+    As many pictures as the budget holds, 4 to 10. A layer of one picture that alone would take a
+    quarter of the budget is left out of `maps`.
+
+    Returns:
+        The atlas's `samples`.
+    """
+    first = walk(model, spec.normalise(imageset.take(torch.tensor([0]))))
+    sizes = {name: 4 * value.numel() for name, value in first.outputs.items()}
+    shown = [name for name, size in sizes.items() if size <= BUDGET_BYTES // 4]
+    each = sum(sizes[name] for name in shown)
+    n = min(MOST_SAMPLES, max(LEAST_SAMPLES, BUDGET_BYTES // max(1, each)))
+    rows = choose_rows(imageset, n, seed=seed)
+    pixels = imageset.take(torch.tensor(rows))
+    seen = walk(model, spec.normalise(pixels))
+    probs = to_probs(seen.logits.float())
+    said = predicted(seen.logits)
+    tensors: dict[str, torch.Tensor] = {}
+    for i in range(len(rows)):
+        tensors[f"{i}/pixels"] = pixels[i].clone()
+        for name in shown:
+            tensors[f"{i}/{name}"] = seen.outputs[name][i].float().clone()
+    homes = write_arrays(folder / "arrays" / "samples.safetensors", tensors)
+    return [
+        {
+            "row": row,
+            "id": imageset.picture_id(row),
+            "label": int(imageset.labels[row]),
+            "predicted": int(said[i]),
+            "logits": seen.logits[i].tolist(),
+            "probs": probs[i].tolist(),
+            "pixels": homes[f"{i}/pixels"],
+            "maps": {name: homes[f"{i}/{name}"] for name in shown},
+        }
+        for i, row in enumerate(rows)
+    ]
