@@ -14,6 +14,8 @@ from layerscope.models.graph import Layer
 
 # A dense layer of more weights than this is left out of the atlas: its page would not open.
 MOST_WEIGHTS = 1_000_000
+# One of more than this is kept as float16: its page shows sums of thousands of products.
+MOST_EXACT_WEIGHTS = 150_000
 
 
 def write_arrays(path: Path, tensors: dict[str, torch.Tensor]) -> dict[str, dict[str, str]]:
@@ -51,7 +53,8 @@ def write_weights(
         for kind in ("weight", "bias"):
             value = getattr(module, kind)
             if value is not None:
-                tensors[f"{layer.name}.{kind}"] = value.detach().float().cpu()
+                dtype = torch.float16 if value.numel() > MOST_EXACT_WEIGHTS else torch.float32
+                tensors[f"{layer.name}.{kind}"] = value.detach().to("cpu", dtype)
                 found[layer.name][kind] = f"{layer.name}.{kind}"
     if not tensors:
         return found

@@ -24,7 +24,7 @@ from layerscope.looking.filters import acting_on_pixels, filter_pictures
 from layerscope.looking.scan import LayerScan, scan
 from layerscope.looking.steps import eight_steps
 from layerscope.models.cost import costs
-from layerscope.models.graph import Layer, read_graph
+from layerscope.models.graph import INPUT, Layer, read_graph
 from layerscope.models.receptive import receptive_fields
 from layerscope.models.spec import ModelSpec
 from layerscope.seed import make_generator
@@ -104,11 +104,23 @@ def look(
         },
         "steps": [step_record(step) for step in eight_steps(layers)],
         "layers": layer_records(folder, model, spec, layers, scans, imageset),
-        "samples": samples,
+        "samples": [],
     }
     record["made"]["seconds_s"] = time.perf_counter() - started
-    write_json(folder / "atlas.json", record)
+    # The samples' logits are compared with the arithmetic on the page, digit by digit.
+    write_json(folder / "atlas.json", {**rounded(record), "samples": samples})
     return load_atlas(folder)
+
+
+def rounded(value: Any) -> Any:
+    """The same values with six significant digits: more are noise, and make the file larger."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {name: rounded(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(item) for item in value]
+    return value
 
 
 def settle(
@@ -187,6 +199,7 @@ def layer_records(
     fields = receptive_fields(layers, height=spec.height, width=spec.width)
     weights = write_weights(folder, model, layers)
     records = []
+    unchanged = {INPUT}  # what still is the picture itself
     for layer in layers:
         field, found = fields[layer.name], scans.get(layer.name)
         units_in = units_elsewhere(layer, layers)
@@ -199,7 +212,10 @@ def layer_records(
                 sprite = write_patches(path, units, imageset, field)
             else:
                 units = [{**unit, "patches": []} for unit in units]
-        filters, scales = write_filters(folder, model, spec, layer)
+        unchanged |= {layer.name} if layer.kind == "flatten" and reads(layer, unchanged) else set()
+        filters, scales = write_filters(
+            folder, model, spec, layer, reads_picture=reads(layer, unchanged)
+        )
         records.append(
             {
                 "name": layer.name,
@@ -224,6 +240,11 @@ def layer_records(
     return records
 
 
+def reads(layer: Layer, names: set[str]) -> bool:
+    """Whether all that a layer reads is among some names."""
+    return set(layer.inputs) <= names
+
+
 def units_elsewhere(layer: Layer, layers: Sequence[Layer]) -> str | None:
     """The activation (or its batch norm's) that a layer's units fire through, if there is one."""
     if layer.kind not in ("conv", "dense"):
@@ -239,18 +260,17 @@ def units_elsewhere(layer: Layer, layers: Sequence[Layer]) -> str | None:
 
 
 def write_filters(
-    folder: Path, model: nn.Module, spec: ModelSpec, layer: Layer
+    folder: Path, model: nn.Module, spec: ModelSpec, layer: Layer, *, reads_picture: bool
 ) -> tuple[dict[str, Any] | None, list[float]]:
     """The pictures of a layer's weights, where it reads the picture itself."""
     module = dict(model.named_modules()).get(layer.module or "")
     weight = getattr(module, "weight", None)
-    if layer.kind not in ("conv", "dense") or weight is None or layer.name in ("", None):
+    if layer.kind not in ("conv", "dense") or weight is None:
         return None, []
     pictures = acting_on_pixels(
         weight, channels=spec.channels, height=spec.height, width=spec.width
     )
-    first = "input" in layer.inputs or layer.kind == "dense"
-    if pictures is None or not first:
+    if pictures is None or not reads_picture:
         return None, []
     tiles, scales = filter_pictures(pictures.cpu())
     path = folder / "sprites" / f"{layer.name.replace('/', '-')}.filters.webp"

@@ -17,8 +17,8 @@ from layerscope.seed import make_generator
 
 MOST_SAMPLES = 10
 LEAST_SAMPLES = 4
-# Of activations, as float32: what keeps a small network's page under 6 MB.
-BUDGET_BYTES = 3_000_000
+# Of activations: what keeps a small network's page under 6 MB.
+BUDGET_BYTES = 3_500_000
 
 
 def choose_rows(imageset: ImageSet, n: int, *, seed: int) -> list[int]:
@@ -40,8 +40,9 @@ def write_samples(
 ) -> list[dict[str, Any]]:
     """Walk some pictures through the network and write what every layer put out.
 
-    As many pictures as the budget holds, 4 to 10. A layer of one picture that alone would take a
-    quarter of the budget is left out of `maps`.
+    As many pictures as the budget holds, 4 to 10. Where even 4 are too much, activations are kept
+    as float16; a layer of one picture that alone would take a quarter of the budget is left out of
+    `maps`.
 
     Returns:
         The atlas's `samples`.
@@ -50,6 +51,9 @@ def write_samples(
     sizes = {name: 4 * value.numel() for name, value in first.outputs.items()}
     shown = [name for name, size in sizes.items() if size <= BUDGET_BYTES // 4]
     each = sum(sizes[name] for name in shown)
+    half = LEAST_SAMPLES * each > BUDGET_BYTES
+    dtype = torch.float16 if half else torch.float32
+    each = each // 2 if half else each
     n = min(MOST_SAMPLES, max(LEAST_SAMPLES, BUDGET_BYTES // max(1, each)))
     rows = choose_rows(imageset, n, seed=seed)
     pixels = imageset.take(torch.tensor(rows))
@@ -60,7 +64,7 @@ def write_samples(
     for i in range(len(rows)):
         tensors[f"{i}/pixels"] = pixels[i].clone()
         for name in shown:
-            tensors[f"{i}/{name}"] = seen.outputs[name][i].float().clone()
+            tensors[f"{i}/{name}"] = seen.outputs[name][i].to(dtype).clone()
     homes = write_arrays(folder / "arrays" / "samples.safetensors", tensors)
     return [
         {
