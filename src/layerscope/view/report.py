@@ -1,0 +1,98 @@
+"""The report: the viewer's page with an atlas and a run inside, one file that opens anywhere."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+from layerscope.errors import AtlasError
+from layerscope.files import whole_file
+
+
+def template_path() -> Path:
+    """The viewer's page, which is built into the package when it is installed."""
+    return Path(__file__).parent / "static" / "index.html"
+
+
+def write_report(path: Path, *, atlas_dir: Path, run_dir: Path | None = None) -> Path:
+    """Write a self-contained HTML report.
+
+    Args:
+        path: the file to write.
+        atlas_dir: an atlas folder.
+        run_dir: the run that the network came from, for its curves and its test figures; None
+            leaves those out.
+
+    Returns:
+        The path.
+
+    Raises:
+        AtlasError: the page was not built, or the atlas cannot be read.
+    """
+    template = template_path()
+    if not template.is_file():
+        raise AtlasError(
+            "the report page was not built; install layerscope with 'pip install .', which builds "
+            "it, or run 'npm ci && npm run build' in web/"
+        )
+    try:
+        atlas = json.loads((atlas_dir / "atlas.json").read_text(encoding="utf-8"))
+        files = embedded_files(atlas_dir)
+        run = read_run(run_dir) if run_dir else None
+    except (OSError, ValueError) as error:
+        raise AtlasError(f"{atlas_dir} cannot be read ({error}); look again") from error
+    if run_dir and (run_dir / "mistakes.webp").is_file():
+        files["run/mistakes.webp"] = as_base64((run_dir / "mistakes.webp").read_bytes())
+    page = template.read_text(encoding="utf-8")
+    for name, value in (("atlas", atlas), ("run", run), ("files", files)):
+        page = filled(page, f"layerscope-{name}", value)
+    with whole_file(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return path
+
+
+def read_run(run_dir: Path) -> dict[str, Any]:
+    """A run's record, history and evaluation."""
+    lines = (run_dir / "history.jsonl").read_text(encoding="utf-8").splitlines()
+    return {
+        "run": json.loads((run_dir / "run.json").read_text(encoding="utf-8")),
+        "history": [json.loads(line) for line in lines],
+        "evaluation": json.loads((run_dir / "evaluation.json").read_text(encoding="utf-8")),
+    }
+
+
+def embedded_files(atlas_dir: Path) -> dict[str, str]:
+    """The atlas's sprites and arrays as text; arrays are gzipped, which halves them."""
+    files = {}
+    for file in sorted(atlas_dir.glob("sprites/*.webp")):
+        files[f"sprites/{file.name}"] = as_base64(file.read_bytes())
+    for file in sorted(atlas_dir.glob("arrays/*.safetensors")):
+        packed = gzip.compress(file.read_bytes(), compresslevel=6, mtime=0)
+        files[f"arrays/{file.name}"] = as_base64(packed)
+    return files
+
+
+def as_base64(data: bytes) -> str:
+    """Bytes as ASCII text."""
+    return base64.b64encode(data).decode("ascii")
+
+
+def filled(page: str, element: str, value: Any) -> str:
+    """Put a value into one of the page's data elements.
+
+    Every "<" is written as an escape that JSON reads back, so that no text of the data (a class
+    named "</script>") can end the element.
+    """
+    opening = f'<script id="{element}" type="application/json">'
+    start = page.find(opening)
+    if start < 0:
+        raise AtlasError(f"the report page has no element {element!r}; build it again")
+    start += len(opening)
+    end = page.index("</script>", start)
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    # These two end a line in scripts of old, though not in JSON.
+    text = text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return page[:start] + text + page[end:]

@@ -1,0 +1,31 @@
+// Signed values from blue through the ground to orange: told apart without colour vision too,
+// since the two ends differ in lightness from the ground and their sign is printed where it counts.
+
+type RGB = [number, number, number];
+const BLUE: RGB = [42, 98, 182];
+const ORANGE: RGB = [226, 112, 18];
+const GROUNDS: Record<"light" | "dark", RGB> = { light: [250, 250, 248], dark: [34, 36, 42] };
+const STRONG: Record<"light" | "dark", [RGB, RGB]> = {
+  light: [BLUE, ORANGE],
+  dark: [
+    [110, 165, 245],
+    [250, 160, 70],
+  ],
+};
+
+export function signed(value: number, scale: number, theme: "light" | "dark"): RGB {
+  const t = scale > 0 ? Math.max(-1, Math.min(1, value / scale)) : 0;
+  const end = STRONG[theme][t < 0 ? 0 : 1];
+  const ground = GROUNDS[theme];
+  const amount = Math.abs(t) ** 0.8;
+  return [0, 1, 2].map((i) => Math.round(ground[i] + (end[i] - ground[i]) * amount)) as RGB;
+}
+
+export function css([r, g, b]: RGB): string {
+  return `rgb(${r} ${g} ${b})`;
+}
+
+/** Black or white, whichever can be read on a colour. */
+export function inkOn([r, g, b]: RGB): string {
+  return 0.299 * r + 0.587 * g + 0.114 * b > 140 ? "#14161a" : "#f6f6f4";
+}
