@@ -65,7 +65,8 @@ def unit_records(
                 "zero_frac": float(zero_frac[u]),
                 "dead": bool(dead[u]),
                 "histogram": {
-                    "edges": found.edges[u].tolist(),
+                    "low": float(found.edges[u, 0]),
+                    "high": float(found.edges[u, -1]),
                     "counts": found.counts[u].tolist(),
                 },
                 "patches": [] if dead[u] else patches,

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 if TYPE_CHECKING:
     from layerscope.cli.health import Check
+    from layerscope.data import Splits
+    from layerscope.data.check import Finding
+    from layerscope.data.sets import NamedSet
     from layerscope.models.predict import Prediction
     from layerscope.training.run import Run
     from layerscope.training.session import Listener
 
 # One console a process: rich keeps live bars and printed lines apart only on the same one.
-console = Console(highlight=False, soft_wrap=True)
+# A pipe or a file has no width of its own: 80 columns would cut paths there.
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
 
 
 def say(text: str) -> None:
@@ -110,11 +116,11 @@ def evaluation(run: Run) -> None:
         others = [(n, names[j]) for j, n in enumerate(figures.confusion[k]) if j != k and n]
         most = max(others, default=None)
         table.add_row(
-            row.name,
+            escape(row.name),
             f"{row.n:,}",
             percent(row.precision),
             percent(row.recall),
-            f"{most[1]} ({most[0]})" if most else "",
+            escape(f"{most[1]} ({most[0]})") if most else "",
         )
     console.print(table)
     say(f"calibration error {figures.calibration.error:.3f}; run folder {run.path}")
@@ -164,12 +170,12 @@ def predictions(rows: list[Prediction], *, top: int, as_json: bool) -> None:
         table.add_column(name, justify="right" if name == "probability" else "left")
     for row in rows:
         if row.error is not None:
-            table.add_row(row.path, "-", "", row.error)
+            table.add_row(escape(row.path), "-", "", escape(row.error))
             continue
         first, *others = row.probs[:top]
         then = ", ".join(f"{name} {percent(prob)}" for name, prob in others)
         note = "  (dark on light, inverted)" if row.inverted else ""
-        table.add_row(row.path, first[0], percent(first[1]), then + note)
+        table.add_row(escape(row.path), escape(first[0]), percent(first[1]), escape(then + note))
     console.print(table)
 
 
@@ -179,5 +185,70 @@ def health(checks: list[Check]) -> None:
     marks = {"ok": "ok", "note": "--", "broken": "BROKEN"}
     for check in checks:
         advice = f"; {check.advice}" if check.advice else ""
-        table.add_row(marks[check.state], check.what, check.found + advice)
+        table.add_row(marks[check.state], check.what, escape(check.found + advice))
     console.print(table)
+
+
+def sets(rows: list[tuple[NamedSet, str]]) -> None:
+    """Print the named sets."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("set", "classes", "pixels", "what", "where"):
+        table.add_column(name, justify="right" if name in ("classes", "pixels") else "left")
+    for known, place in rows:
+        side = f"{known.side_px} x {known.side_px} x {known.channels}"
+        table.add_row(known.name, str(len(known.class_names)), side, known.about, place)
+    console.print(table)
+    say("Any folder or zip with a folder of pictures per class is a set, too.")
+
+
+def findings(splits: Splits, found: list[Finding]) -> None:
+    """Print what a set's check found."""
+    train, test = splits.train, splits.test
+    H, W = train.size
+    say(
+        f"{train.name}: {len(train):,} pictures to learn from, {len(test):,} to test on, "
+        f"{train.channels} x {H} x {W}, {train.n_classes} classes"
+    )
+    for name, n, m in zip(
+        train.class_names, train.class_counts(), test.class_counts(), strict=True
+    ):
+        say(f"  {name}: {n:,} + {m:,}")
+    if not found:
+        say("nothing is wrong with it that a check can see")
+    for finding in found:
+        mark = "!!" if finding.serious else "--"
+        say(f"{mark} {finding.count:,} {finding.what}")
+        for example in finding.examples:
+            say(f"     {example}")
+
+
+def units(run: Run, layers: list[str]) -> None:
+    """Measure some layers and print a line for each of their units."""
+    from layerscope.looking.scan import scan
+    from layerscope.looking.trace import check_layers
+
+    check_layers(run.model, layers)
+    assert run.data is not None, "the command loads the pictures"
+    with counted("looking") as progress:
+        found = scan(
+            run.model,
+            run.data.test,
+            normalise=run.spec.normalise,
+            layers=layers,
+            progress=progress,
+        )
+    for layer, result in found.items():
+        table = Table(box=None, pad_edge=False, header_style="dim", title=layer, title_justify="left")
+        for name in ("unit", "mean", "std", "largest", "zeros", "strongest in"):
+            table.add_column(name, justify="left" if name == "strongest in" else "right")
+        figures, top = result.statistics, result.top
+        for u in range(len(figures.total)):
+            table.add_row(
+                str(u),
+                f"{float(figures.mean[u]):.3f}",
+                f"{float(figures.std[u]):.3f}",
+                f"{float(figures.high[u]):.3f}",
+                percent(float(figures.zero_frac[u])),
+                "dead" if figures.dead[u] else run.data.test.picture_id(int(top.rows[u, 0])),
+            )
+        console.print(table)

@@ -119,6 +119,23 @@ def load(
     return splits if size is None else resized(splits, size)
 
 
+def fetch_set(name: str) -> Path:
+    """Download a public set, or find it downloaded.
+
+    Returns:
+        The folder of sets that holds it.
+
+    Raises:
+        DataError: there is no such set, it needs no download, or it cannot be had.
+    """
+    known = {entry.name: entry for entry in SETS}.get(name)
+    if known is None:
+        raise DataError(f"there is no set {name!r}{nearest(name, set_names())}")
+    if not known.source:
+        raise DataError(f"{name} is built in; there is nothing to fetch")
+    return fetch(known.source)
+
+
 def load_photos(
     path: Path,
     *,

@@ -90,11 +90,7 @@ def trace(
     """
     modules = dict(model.named_modules())
     paths = list(layers) if layers is not None else leaf_paths(modules)
-    for path in paths:
-        if path not in modules or not path:
-            raise LayerNotFoundError(
-                f"there is no layer {path!r}{nearest(path, [name for name in modules if name])}"
-            )
+    check_layers(model, paths)
     if copy is None:
         copy = any(getattr(module, "inplace", False) for module in modules.values())
     seen = Trace()
@@ -113,6 +109,18 @@ def trace(
         for path in paths:
             undo.callback(modules[path].register_forward_hook(hook_of(path)).remove)
         yield seen
+
+
+def check_layers(model: nn.Module, layers: Iterable[str]) -> None:
+    """Refuse names that are no layer of a network.
+
+    Raises:
+        LayerNotFoundError: with the nearest names there are.
+    """
+    known = [path for path, _ in model.named_modules() if path]
+    for layer in layers:
+        if layer not in known:
+            raise LayerNotFoundError(f"there is no layer {layer!r}{nearest(layer, known)}")
 
 
 def leaf_paths(modules: Mapping[str, nn.Module]) -> list[str]:

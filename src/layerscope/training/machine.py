@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import warnings
@@ -49,8 +50,10 @@ def make_fabric(device: str = "auto", precision: str = "auto") -> Fabric:
         low = precision == "bfloat16"
     # Under torchrun each process is launched already: Fabric reads the count from the environment.
     devices = int(os.environ.get("WORLD_SIZE", "1"))
+    # Fabric remarks on the precision and on GPUs that are not used; both are the user's choice.
+    logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
+    logging.getLogger("lightning.fabric").setLevel(logging.ERROR)
     with warnings.catch_warnings():
-        # Fabric remarks on GPUs that are not used; that choice is the user's.
         warnings.filterwarnings("ignore", module="lightning_fabric")
         fabric = Fabric(
             accelerator=device,

@@ -25,7 +25,7 @@ export interface Unit {
   max: number;
   zero_frac: number;
   dead: boolean;
-  histogram: { edges: number[]; counts: number[] };
+  histogram: { low: number; high: number; counts: number[] };
   patches: Patch[];
 }
 export interface ReceptiveField {
