@@ -61,9 +61,7 @@ def test_normalise_is_the_textbook_formula() -> None:
 
 
 def test_normalise_refuses_another_size() -> None:
-    spec = make_spec(
-        "compact", class_names="ab", channels=1, height=8, width=8, mean=[0], std=[1]
-    )
+    spec = make_spec("compact", class_names="ab", channels=1, height=8, width=8, mean=[0], std=[1])
     with pytest.raises(ModelError, match=r"\(1, 8, 9\).*takes \(1, 8, 8\)"):
         spec.normalise(torch.zeros(1, 1, 8, 9, dtype=torch.uint8))
 

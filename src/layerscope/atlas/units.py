@@ -113,9 +113,13 @@ def write_patches(
     H, W = imageset.size
     size = (min(field.size_px[0], H), min(field.size_px[1], W)) if field else (H, W)
     tile = tuple(min(side, LARGEST_TILE_PX) for side in size)
-    tiles = torch.full((len(records) * PATCHES, imageset.channels, *tile), GROUND, dtype=torch.uint8)
+    tiles = torch.full(
+        (len(records) * PATCHES, imageset.channels, *tile), GROUND, dtype=torch.uint8
+    )
     wanted = [
-        (u * PATCHES + j, p) for u, record in enumerate(records) for j, p in enumerate(record["patches"])
+        (u * PATCHES + j, p)
+        for u, record in enumerate(records)
+        for j, p in enumerate(record["patches"])
     ]
     pictures = imageset.take(torch.tensor([p["row"] for _, p in wanted]))
     for picture, (place, p) in zip(pictures, wanted, strict=True):

@@ -49,7 +49,7 @@ def training() -> Iterator[Listener]:
     )
     task = bar.add_task("", total=1, figures="", visible=False)
 
-    def on_start(spec, recipe, splits, folder) -> None:  # noqa: ANN001 - Listener's types
+    def on_start(spec, recipe, splits, folder) -> None:
         from layerscope.models.summary import summarise_spec
 
         H, W = splits.train.size
@@ -65,7 +65,7 @@ def training() -> Iterator[Listener]:
         bar.update(task, visible=True)
         bar.start()
 
-    def on_progress(now) -> None:  # noqa: ANN001
+    def on_progress(now) -> None:
         bar.update(
             task,
             description=f"epoch {now.epoch}/{now.epochs}",
@@ -75,7 +75,7 @@ def training() -> Iterator[Listener]:
             f"{now.images_per_s:,.0f} images/s  {now.left_s:.0f} s left",
         )
 
-    def on_epoch(row) -> None:  # noqa: ANN001
+    def on_epoch(row) -> None:
         bar.console.print(
             f"epoch {row.epoch:>2}  loss {row.train_loss:.3f}  accuracy {row.train_accuracy:.3f}  "
             f"validation {row.validation_accuracy:.3f}  {row.images_per_s:,.0f} images/s  "
@@ -88,7 +88,7 @@ def training() -> Iterator[Listener]:
         bar.stop()
 
 
-def skipped(files) -> None:  # noqa: ANN001
+def skipped(files) -> None:
     """Name the files of a set that could not be used."""
     for file in files[:5]:
         say(f"skipped {file.path}: {file.why}")
@@ -238,7 +238,9 @@ def units(run: Run, layers: list[str]) -> None:
             progress=progress,
         )
     for layer, result in found.items():
-        table = Table(box=None, pad_edge=False, header_style="dim", title=layer, title_justify="left")
+        table = Table(
+            box=None, pad_edge=False, header_style="dim", title=layer, title_justify="left"
+        )
         for name in ("unit", "mean", "std", "largest", "zeros", "strongest in"):
             table.add_column(name, justify="left" if name == "strongest in" else "right")
         figures, top = result.statistics, result.top

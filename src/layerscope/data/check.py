@@ -66,7 +66,10 @@ def check_duplicates(splits: Splits) -> list[Finding]:
     ):
         if groups:
             examples = tuple(
-                " = ".join(f"{part.picture_id(row)} ({part.class_names[part.labels[row]]})" for part, row in same[:3])
+                " = ".join(
+                    f"{part.picture_id(row)} ({part.class_names[part.labels[row]]})"
+                    for part, row in same[:3]
+                )
                 for same in groups[:3]
             )
             findings.append(Finding(what, len(groups), examples, serious))
@@ -93,12 +96,19 @@ def check_balance(part: ImageSet) -> list[Finding]:
     missing = [name for name, n in counts.items() if n == 0]
     if missing:
         findings.append(
-            Finding(f"classes without a picture in {part.split}", len(missing), tuple(missing[:3]), True)
+            Finding(
+                f"classes without a picture in {part.split}", len(missing), tuple(missing[:3]), True
+            )
         )
     small = [f"{name}: {n}" for name, n in counts.items() if 0 < n < FEW]
     if small:
         findings.append(
-            Finding(f"classes of fewer than {FEW} pictures in {part.split}", len(small), tuple(small[:3]), False)
+            Finding(
+                f"classes of fewer than {FEW} pictures in {part.split}",
+                len(small),
+                tuple(small[:3]),
+                False,
+            )
         )
     there = {name: n for name, n in counts.items() if n}
     most, least = max(there, key=there.__getitem__), min(there, key=there.__getitem__)

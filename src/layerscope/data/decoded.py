@@ -133,9 +133,7 @@ def check_nothing_lost(
         )
 
 
-def fingerprint(
-    files: Sequence[PictureFile], listing: Listing, size: int, channels: int
-) -> str:
+def fingerprint(files: Sequence[PictureFile], listing: Listing, size: int, channels: int) -> str:
     """Name a decoded set so that it is found again as long as no file of it changes."""
     digest = hashlib.sha256(repr((DECODING, str(listing.root.resolve()), size, channels)).encode())
     for file in files:

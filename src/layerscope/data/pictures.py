@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 
 # Pillow reads many more; these are the names that a folder is searched for.
 SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .webp .gif .bmp .dib .tif .tiff .ppm .pgm .pbm .pnm .ico .avif "
-    ".jp2 .tga".split()
-)
+    {
+        ".avif", ".bmp", ".dib", ".gif", ".ico", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm",
+        ".pgm", ".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp",
+    }
+)  # fmt: skip
 MOST_PIXELS = 80_000_000
 
 
@@ -87,7 +89,7 @@ def to_eight_bits(image: Image.Image) -> Image.Image:
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         values = np.asarray(image).astype(np.float64)
         top = values.max(initial=0.0)
-        if image.mode == "F" and 0 <= values.min(initial=0.0) and top <= 1:
+        if image.mode == "F" and values.min(initial=0.0) >= 0 and top <= 1:
             scale = 255.0
         elif top <= 255:
             scale = 1.0

@@ -105,9 +105,7 @@ def load(
         raise DataError(f"size is {size}; pictures can be 8 to 512 px wide")
     known = {entry.name: entry for entry in SETS}.get(str(name))
     if known is None:
-        return load_photos(
-            Path(name), size=size, channels=channels, seed=seed, progress=progress
-        )
+        return load_photos(Path(name), size=size, channels=channels, seed=seed, progress=progress)
     if known.name == "creatures":
         return load_creatures(size or CREATURES_PX, progress)
     if known.name == "digits":
@@ -150,9 +148,7 @@ def load_photos(
     path = path.expanduser()
     looks_like_a_name = len(path.parts) == 1 and not path.suffix
     if not path.exists() and looks_like_a_name:
-        raise DataError(
-            f"there is no set or folder {str(path)!r}{nearest(str(path), set_names())}"
-        )
+        raise DataError(f"there is no set or folder {str(path)!r}{nearest(str(path), set_names())}")
     listing = list_pictures(path, only=only)
     side, found_channels = (size, channels) if size and channels else natural_form(listing)
     side, found_channels = size or side, channels or found_channels
@@ -192,7 +188,10 @@ def load_idx(known: NamedSet, folders: list[Path]) -> Splits:
 
     def part(prefix: str, split: str) -> ImageSet:
         tensors = []
-        for stem, dimensions in ((f"{prefix}-images-idx3-ubyte", 3), (f"{prefix}-labels-idx1-ubyte", 1)):
+        for stem, dimensions in (
+            (f"{prefix}-images-idx3-ubyte", 3),
+            (f"{prefix}-labels-idx1-ubyte", 1),
+        ):
             file = idx_file(home, stem)
             if file is None:
                 raise DataError(f"{home} lacks {stem} (or {stem}.gz); put it there, or fetch again")
@@ -264,7 +263,7 @@ def load_digits() -> Splits:
 
 def load_creatures(size: int, progress: Progress) -> Splits:
     """The drawn cats and dogs, drawn once into the cache."""
-    from layerscope.data.creatures import CLASS_NAMES, DRAWING, PART_NAMES, draw
+    from layerscope.data.creatures import CLASS_NAMES, DRAWING, PART_NAMES
 
     parts = []
     done, total = 0, sum(CREATURES_N.values())
@@ -273,18 +272,7 @@ def load_creatures(size: int, progress: Progress) -> Splits:
         shapes = ((n, 3, size, size), (n, len(PART_NAMES), size, size))
         homes = [stem.with_suffix(".pixels"), stem.with_suffix(".masks")]
         if not all(home.is_file() for home in homes):
-            with whole_file(homes[0]) as one, whole_file(homes[1]) as two:
-                with one.open("wb") as pixels_out, two.open("wb") as masks_out:
-                    for first in range(0, n, 250):
-                        drawn = draw(
-                            min(250, n - first),
-                            size=size,
-                            seed=derive_seed(0, f"creatures/{split}"),
-                            first=first,
-                        )
-                        pixels_out.write(drawn.pixels.numpy().tobytes())
-                        masks_out.write(drawn.masks.numpy().tobytes())
-                        progress(done + first + len(drawn.pixels), total)
+            draw_into(homes, n, split, size, lambda i, start=done: progress(start + i, total))
         done += n
         parts.append(
             ImageSet(
@@ -298,6 +286,26 @@ def load_creatures(size: int, progress: Progress) -> Splits:
             )
         )
     return Splits(*parts)
+
+
+def draw_into(
+    homes: list[Path], n: int, split: str, size: int, progress: Callable[[int], None]
+) -> None:
+    """Draw creatures, a few hundred at a time, into a file of pixels and one of masks."""
+    from layerscope.data.creatures import draw
+
+    seed = derive_seed(0, f"creatures/{split}")
+    with (
+        whole_file(homes[0]) as pixels_file,
+        whole_file(homes[1]) as masks_file,
+        pixels_file.open("wb") as pixels_out,
+        masks_file.open("wb") as masks_out,
+    ):
+        for first in range(0, n, 250):
+            drawn = draw(min(250, n - first), size=size, seed=seed, first=first)
+            pixels_out.write(drawn.pixels.numpy().tobytes())
+            masks_out.write(drawn.masks.numpy().tobytes())
+            progress(first + len(drawn.pixels))
 
 
 def resized(splits: Splits, size: int) -> Splits:
@@ -338,5 +346,3 @@ def where(known: NamedSet) -> str:
             if (folder / home).exists():
                 return str(folder / home)
     return f"fetch: {known.download_mb} MB"
-
-

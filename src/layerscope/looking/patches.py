@@ -30,7 +30,9 @@ class TopPlaces:
         places = torch.cat([self.places, other.places], 1)
         # Two stable sorts, the less important key first, make the order independent of batches.
         order = rows.argsort(dim=1, stable=True)
-        order = order.gather(1, values.gather(1, order).argsort(dim=1, descending=True, stable=True))
+        order = order.gather(
+            1, values.gather(1, order).argsort(dim=1, descending=True, stable=True)
+        )
         order = order[:, :PATCHES]
         return TopPlaces(values.gather(1, order), rows.gather(1, order), places.gather(1, order))
 

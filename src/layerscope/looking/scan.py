@@ -87,7 +87,9 @@ def scan_batch(
 ) -> LayerScan:
     """Sum up one layer's output for one batch; the first batch sets the histogram's bounds."""
     map_px = (output.shape[2], output.shape[3]) if output.ndim == 4 else (1, 1)
-    values = output.float().contiguous().flatten(2) if output.ndim == 4 else output.float()[..., None]
+    values = (
+        output.float().contiguous().flatten(2) if output.ndim == 4 else output.float()[..., None]
+    )
     if layer not in bounds:
         bounds[layer] = histogram_edges(values)
     return LayerScan(

@@ -100,11 +100,8 @@ def statistics_of(values: torch.Tensor, edges: torch.Tensor) -> UnitStatistics:
         edges: float32 (U, BINS + 1).
     """
     B, U, places = values.shape
-    if places > 1:
-        # every 7th place of each map: 7 shares no factor with usual widths, so all columns occur
-        sampled = values[:, :, :: min(7, places)]
-    else:
-        sampled = values
+    # every 7th place of each map: 7 shares no factor with usual widths, so all columns occur
+    sampled = values[:, :, :: min(7, places)]
     width = (edges[:, -1] - edges[:, 0]) / BINS
     place = (sampled - edges[None, :, :1]) / width[None, :, None]
     place = place.long().clamp(0, BINS - 1)

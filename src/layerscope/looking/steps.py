@@ -42,9 +42,7 @@ def eight_steps(layers: Sequence[Layer]) -> tuple[Step, ...]:
     convs = [i for i, layer in enumerate(layers) if layer.kind == "conv"]
     dense = [i for i, layer in enumerate(layers) if layer.kind == "dense"]
     end = dense[-1] if dense else len(layers) - 1
-    head = next(
-        (i for i, layer in enumerate(layers) if layer.kind in ("flatten", "dense")), end
-    )
+    head = next((i for i, layer in enumerate(layers) if layer.kind in ("flatten", "dense")), end)
     first_conv = convs[0] if convs else None
     start = -1 if first_conv is None else first_conv
     activation = first_after(layers, ("activation",), start)

@@ -105,5 +105,3 @@ def initialise(model: nn.Module, shape: NetShape, generator: torch.Generator) ->
         if isinstance(module, nn.BatchNorm2d):
             module.reset_running_stats()
             module.reset_parameters()
-
-

@@ -8,9 +8,7 @@ from torch import nn
 from layerscope.models.blocks import activation, pooling
 from layerscope.models.spec import ModelSpec, NetShape
 
-COMPACT = NetShape(
-    widths=(32, 64, 128, 128), hidden=(), padding=1, batch_norm=True, residual=True
-)
+COMPACT = NetShape(widths=(32, 64, 128, 128), hidden=(), padding=1, batch_norm=True, residual=True)
 
 
 class Residual(nn.Module):

@@ -151,9 +151,7 @@ def walk(model: nn.Module, images: torch.Tensor) -> Walk:
     return Walk(tuple(layers), outputs, values[list(program.graph.nodes)[-1]])
 
 
-def run_traced(
-    model: nn.Module, images: torch.Tensor
-) -> tuple[fx.GraphModule, dict[fx.Node, Any]]:
+def run_traced(model: nn.Module, images: torch.Tensor) -> tuple[fx.GraphModule, dict[fx.Node, Any]]:
     """Trace a network and run it once in evaluation mode, keeping the value of every node.
 
     Returns:
@@ -285,7 +283,9 @@ def options_of(node: fx.Node, modules: dict[str, nn.Module]) -> dict[str, Any]:
         if isinstance(module, nn.Conv2d):
             padding = module.padding
             if isinstance(padding, str):
-                reach = [d * (k - 1) for d, k in zip(module.dilation, module.kernel_size, strict=True)]
+                reach = [
+                    d * (k - 1) for d, k in zip(module.dilation, module.kernel_size, strict=True)
+                ]
                 padding = (0, 0) if padding == "valid" else (reach[0] // 2, reach[1] // 2)
             return {
                 "kernel_size": list(module.kernel_size),
@@ -328,4 +328,3 @@ def pooling_options(kernel: Any, stride: Any, padding: Any, dilation: Any) -> di
 def pair(value: Any) -> list[int]:
     """One number twice, or two numbers."""
     return [int(value)] * 2 if isinstance(value, int) else [int(v) for v in value]
-

@@ -30,7 +30,9 @@ class ReceptiveField:
 
     def box(self, y: int, x: int, *, height: int, width: int) -> tuple[int, int, int, int]:
         """The rectangle of one unit, clipped to the picture: (top, left, height, width)."""
-        top, left = (s + i * d for s, i, d in zip(self.start_px, (y, x), self.stride_px, strict=True))
+        top, left = (
+            s + i * d for s, i, d in zip(self.start_px, (y, x), self.stride_px, strict=True)
+        )
         bottom, right = top + self.size_px[0], left + self.size_px[1]
         top, left = max(0, top), max(0, left)
         return top, left, min(height, bottom) - top, min(width, right) - left

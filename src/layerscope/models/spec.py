@@ -157,11 +157,9 @@ class ModelSpec:
             ModelError: a field is missing or unknown.
         """
         try:
-            tuples = {
-                name: tuple(value["shape"][name]) for name in ("widths", "hidden")
-            }
+            tuples = {name: tuple(value["shape"][name]) for name in ("widths", "hidden")}
             shape = NetShape(**{**value["shape"], **tuples})
-            rest = {
+            rest: dict[str, Any] = {
                 name: tuple(item) if isinstance(item, list) else item
                 for name, item in value.items()
                 if name != "shape"

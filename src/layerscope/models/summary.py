@@ -36,19 +36,19 @@ class Summary:
     def text(self) -> str:
         """The table as aligned text, with the totals and what they mean below."""
         header = ("layer", "kind", "output", "parameters", "multiply-adds", "sees")
-        lines = [header]
-        for row in self.rows:
-            lines.append(
-                (
-                    row.layer.name,
-                    row.layer.title,
-                    " x ".join(str(side) for side in row.layer.shape),
-                    f"{row.cost.parameters:,}" if row.cost.parameters else "",
-                    f"{row.cost.multiply_adds:,}" if row.cost.multiply_adds else "",
-                    self.sees(row),
-                )
+        rows = [
+            (
+                row.layer.name,
+                row.layer.title,
+                " x ".join(str(side) for side in row.layer.shape),
+                f"{row.cost.parameters:,}" if row.cost.parameters else "",
+                f"{row.cost.multiply_adds:,}" if row.cost.multiply_adds else "",
+                self.sees(row),
             )
-        lines.append(("all", "", "", f"{self.parameters:,}", f"{self.multiply_adds:,}", ""))
+            for row in self.rows
+        ]
+        totals = ("all", "", "", f"{self.parameters:,}", f"{self.multiply_adds:,}", "")
+        lines: list[tuple[str, ...]] = [header, *rows, totals]
         widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
         left = (True, True, False, False, False, False)
         aligned = [
@@ -76,8 +76,8 @@ class Summary:
             return "Every layer is fully connected: each unit has a weight of its own per input."
         times = self.dense_parameters / self.parameters
         return (
-            f"Fully-connected layers of the same shapes would learn {in_words(self.dense_parameters)} "
-            f"parameters, {times:,.0f} times as many."
+            "Fully-connected layers of the same shapes would learn "
+            f"{in_words(self.dense_parameters)} parameters, {times:,.0f} times as many."
         )
 
 

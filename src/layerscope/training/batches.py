@@ -1,4 +1,4 @@
-"""Batches of a set: shuffled, shared out between processes, moved to the device once or per batch."""
+"""Batches of a set: shuffled, shared out between processes, moved to the device."""
 
 from __future__ import annotations
 

@@ -137,9 +137,7 @@ def as_images(spec: ModelSpec, pixels: torch.Tensor) -> torch.Tensor:
     return spec.normalise(pixels).contiguous(memory_format=torch.channels_last)
 
 
-def evaluate(
-    logits: torch.Tensor, imageset: ImageSet, *, n_mistakes: int = 24
-) -> Evaluation:
+def evaluate(logits: torch.Tensor, imageset: ImageSet, *, n_mistakes: int = 24) -> Evaluation:
     """Sum up what a network said about a split.
 
     Args:
@@ -184,9 +182,7 @@ def confusion_matrix(labels: torch.Tensor, said: torch.Tensor, K: int) -> torch.
     return torch.bincount(labels * K + said, minlength=K * K).view(K, K)
 
 
-def class_figures(
-    confusion: torch.Tensor, class_names: Sequence[str]
-) -> tuple[ClassFigures, ...]:
+def class_figures(confusion: torch.Tensor, class_names: Sequence[str]) -> tuple[ClassFigures, ...]:
     """Precision, recall and F1 of each class from the confusion matrix."""
     figures = []
     for k, name in enumerate(class_names):

@@ -57,7 +57,7 @@ class EpochFigures:
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a training leaves: its history, the epoch chosen on validation, and that epoch's weights.
+    """What a training leaves: its history, the epoch chosen on validation, that epoch's weights.
 
     `stopped` says that the user ended it before its time.
     """
@@ -184,7 +184,8 @@ class Tally:
     """Sums of loss and hits that stay on the device until they are asked for."""
 
     def __init__(self, device: torch.device) -> None:
-        self.sums = torch.zeros(3, dtype=torch.float64, device=device)  # loss, hits, pictures
+        # loss, hits, pictures
+        self.sums: torch.Tensor = torch.zeros(3, dtype=torch.float64, device=device)
 
     def add(self, loss: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor) -> None:
         """Count one batch in; `loss` is its mean."""
@@ -196,7 +197,9 @@ class Tally:
     def share(self, fabric: Fabric) -> None:
         """Add up what all processes counted."""
         if fabric.world_size > 1:
-            self.sums = fabric.all_reduce(self.sums, reduce_op="sum")  # type: ignore[assignment]
+            summed = fabric.all_reduce(self.sums, reduce_op="sum")
+            assert isinstance(summed, torch.Tensor), "a tensor is reduced to a tensor"
+            self.sums = summed
 
     @property
     def n(self) -> int:

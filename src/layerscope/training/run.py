@@ -1,10 +1,10 @@
 """The run folder: what a training leaves behind, and how it is opened again.
 
-    run.json            the whole record: recipe, model, data, versions, hardware, results
-    model.safetensors   the weights chosen on validation
-    history.jsonl       a row per epoch
-    evaluation.json     the test split, scored once
-    mistakes.webp       the pictures of the worst mistakes
+run.json            the whole record: recipe, model, data, versions, hardware, results
+model.safetensors   the weights chosen on validation
+history.jsonl       a row per epoch
+evaluation.json     the test split, scored once
+mistakes.webp       the pictures of the worst mistakes
 """
 
 from __future__ import annotations
@@ -67,9 +67,7 @@ def new_run_folder(parent: Path, data_name: str, model_name: str) -> Path:
             path.mkdir(parents=True)
         except FileExistsError:
             if not parent.is_dir():
-                raise RunError(
-                    f"{parent} is a file; name a folder for the runs (--out)"
-                ) from None
+                raise RunError(f"{parent} is a file; name a folder for the runs (--out)") from None
             continue
         except OSError as error:
             raise RunError(

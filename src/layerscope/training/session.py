@@ -12,6 +12,7 @@ from typing import Any
 from layerscope.data import load, stratified
 from layerscope.data.imageset import ImageSet, Splits
 from layerscope.data.ink import measure_ink
+from layerscope.files import write_json
 from layerscope.models import ModelSpec, build, make_spec
 from layerscope.seed import make_generator
 from layerscope.training.batches import channel_statistics, make_feed
@@ -27,7 +28,6 @@ from layerscope.training.run import (
     write_history,
     write_weights,
 )
-from layerscope.files import write_json
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,9 @@ BLACK = torch.tensor([0.10, 0.09, 0.10])
 WHITE = torch.tensor([0.97, 0.97, 0.95])
 # Noses and the insides of ears: the same for cats and dogs, so that no colour tells.
 NOSES = torch.tensor([[0.10, 0.09, 0.10], [0.90, 0.62, 0.60], [0.42, 0.27, 0.22]])
-IRISES = torch.tensor([[0.55, 0.70, 0.30], [0.85, 0.68, 0.22], [0.50, 0.34, 0.18], [0.35, 0.58, 0.75]])
+IRISES = torch.tensor(
+    [[0.55, 0.70, 0.30], [0.85, 0.68, 0.22], [0.50, 0.34, 0.18], [0.35, 0.58, 0.75]]
+)
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,12 @@ def tail(frame: Frame, draws: Draws, root_x: float, root_y: float) -> None:
     root = (root_x, root_y)
     long = shapes.bend(
         x, y,
-        (root, (root_x + out * 1.3, root_y), (root_x + out * 1.1, root_y - lift), (root_x + out * 0.3, root_y - lift * 0.95)),
+        (
+            root,
+            (root_x + out * 1.3, root_y),
+            (root_x + out * 1.1, root_y - lift),
+            (root_x + out * 0.3, root_y - lift * 0.95),
+        ),
         0.065, 0.05,
     )  # fmt: skip
     frame.paint(long, frame.coat.fur, "tail", rim=0.04, present=cat)

@@ -47,7 +47,9 @@ def grow(canvas: Canvas, draws: Draws) -> Coat:
     wave = draws.uniform(9, 15)[:, None, None]
     lean = draws.uniform(-0.6, 0.6)[:, None, None]
     stripes = torch.sin(wave * (canvas.x + lean * canvas.y + 0.5 * field)) * 4
-    spots = (torch.sin(canvas.x * wave + 5 * field) * torch.sin(canvas.y * wave + 3 * field)) * 6 - 2.2
+    spots = (
+        torch.sin(canvas.x * wave + 5 * field) * torch.sin(canvas.y * wave + 3 * field)
+    ) * 6 - 2.2
     patches = (field - 0.62) * 22
     level = torch.where(kind < 0.6, stripes, torch.where(kind < 0.78, spots, patches))
     amount = torch.sigmoid(level) * (kind >= 0.3)

@@ -9,6 +9,8 @@ Source: the formulas are the standard ones of Inigo Quilez, "2D distance functio
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 
 Value = torch.Tensor | float
@@ -79,7 +81,7 @@ def bend(
         while len(level) > 1:
             level = [
                 (a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t)
-                for a, b in zip(level, level[1:], strict=False)
+                for a, b in itertools.pairwise(level)
             ]
         return level[0]
 
