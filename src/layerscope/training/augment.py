@@ -20,7 +20,7 @@ def augment(images: torch.Tensor, kind: str, generator: torch.Generator) -> torc
     if "flip" in kind:
         images = flip(images, generator)
     if "shift" in kind:
-        reach_px = max(1, round(min(images.shape[2:]) / 10))
+        reach_px = max(1, round(min(images.shape[2:]) / 24))
         images = shift(images, reach_px, generator)
     return images
 
