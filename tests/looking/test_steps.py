@@ -1,0 +1,86 @@
+"""The eight steps are found by what layers do, in any network; filters become pictures."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from layerscope.looking.filters import acting_on_pixels, filter_pictures
+from layerscope.looking.steps import eight_steps
+from layerscope.models import build, make_spec
+from layerscope.models.graph import read_graph
+
+
+def steps_of(model: nn.Module, channels: int, side: int) -> dict[str, tuple[str, ...]]:
+    steps = eight_steps(read_graph(model, torch.zeros(1, channels, side, side)))
+    assert [step.number for step in steps] == list(range(1, 9))
+    for step in steps[1:]:
+        assert bool(step.layers) != bool(step.absent), step
+    return {step.key: step.layers for step in steps}
+
+
+def named(name: str, *, channels: int = 3, side: int = 32) -> nn.Module:
+    return build(
+        make_spec(
+            name, class_names="abc", channels=channels, height=side, width=side,
+            mean=[0] * channels, std=[1] * channels,
+        ),
+        torch.Generator(),
+    )  # fmt: skip
+
+
+def test_three_convolutions() -> None:
+    steps = steps_of(named("catdog-cnn"), 3, 32)
+    assert steps == {
+        "pixels": (),
+        "convolution": ("features.0",),
+        "activation": ("features.1",),
+        "pooling": ("features.2",),
+        "deeper": ("features.3", "features.4", "features.5"),
+        "high_level": ("features.6", "features.7"),
+        "dense": ("classifier.0", "classifier.1", "classifier.2"),
+        "output": ("classifier.3",),
+    }
+
+
+def test_two_convolutions_share_the_deeper_steps() -> None:
+    steps = steps_of(named("fashion-cnn"), 3, 32)
+    assert steps["deeper"] == ("features.3", "features.4")
+    assert steps["high_level"] == ("features.5",)
+
+
+def test_a_fully_connected_network_says_what_it_lacks() -> None:
+    steps = steps_of(named("digit-mlp"), 3, 32)
+    assert not steps["convolution"] and not steps["pooling"] and not steps["deeper"]
+    assert steps["dense"][-1] == "classifier.4"
+    assert steps["output"] == ("classifier.5",)
+
+
+def test_no_hidden_dense_layer() -> None:
+    steps = steps_of(named("dog-classifier"), 3, 32)
+    assert steps["dense"] == ()
+    assert steps["output"] == ("classifier.1",)
+
+
+def test_a_residual_network_and_names_that_mean_nothing() -> None:
+    steps = steps_of(named("compact"), 3, 32)
+    assert steps["convolution"] == ("stem.0",)
+    assert "stages.2.3/add" in steps["high_level"]
+    plain = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(72, 2))
+    assert steps_of(plain, 1, 8)["activation"] == ()
+
+
+def test_filters_are_scaled_by_their_own_strongest_weight() -> None:
+    weight = torch.tensor([[[[0.0, 2.0], [-1.0, -2.0]]], [[[0.0, 0.0], [0.0, 0.1]]]])
+    pictures, scales = filter_pictures(weight)
+    assert scales == pytest.approx([2.0, 0.1])
+    assert pictures[0, 0].tolist() == [[128, 255], [64, 1]]
+    assert pictures[1, 0].tolist() == [[128, 128], [128, 255]]
+
+
+def test_weights_that_do_not_act_on_the_picture_are_no_filters() -> None:
+    shape = {"channels": 1, "height": 4, "width": 5}
+    assert acting_on_pixels(torch.zeros(7, 20), **shape).shape == (7, 1, 4, 5)  # type: ignore[union-attr]
+    assert acting_on_pixels(torch.zeros(7, 21), **shape) is None
+    assert acting_on_pixels(torch.zeros(7, 2, 3, 3), **shape) is None
