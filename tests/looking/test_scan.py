@@ -41,11 +41,11 @@ def all_values(model: nn.Sequential, until: int) -> np.ndarray:
 
 @pytest.mark.parametrize("batch_size", [97, 40, 7])
 def test_statistics_against_numpy(model: nn.Sequential, batch_size: int) -> None:
-    found = scan(
-        model, pictures(), normalise=normalise, layers=["1", "4"], batch_size=batch_size
-    )
+    found = scan(model, pictures(), normalise=normalise, layers=["1", "4"], batch_size=batch_size)
     for layer, until in (("1", 2), ("4", 5)):
-        values = all_values(model, until).reshape(97, -1 if layer == "4" else 5, *([] if layer == "4" else [100]))
+        values = all_values(model, until).reshape(
+            97, -1 if layer == "4" else 5, *([] if layer == "4" else [100])
+        )
         axes = (0,) if layer == "4" else (0, 2)
         figures = found[layer].statistics
         assert figures.n == 97
@@ -111,7 +111,10 @@ def test_equal_peaks_go_to_the_earlier_picture_whatever_the_batches() -> None:
     values = torch.zeros(12, 1, 4)
     values[:, 0, 2] = 1.0
     whole = top_places(values, torch.arange(12))
-    late, early = top_places(values[6:], torch.arange(6, 12)), top_places(values[:6], torch.arange(6))
+    late, early = (
+        top_places(values[6:], torch.arange(6, 12)),
+        top_places(values[:6], torch.arange(6)),
+    )
     assert whole.rows.tolist() == [list(range(9))]
     assert late.merged(early).rows.tolist() == whole.rows.tolist()
     assert isinstance(whole, TopPlaces)

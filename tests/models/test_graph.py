@@ -97,7 +97,11 @@ windows = st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(0, 2), st.
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.lists(st.tuples(st.sampled_from(["conv", "avg", "residual"]), windows), min_size=1, max_size=4))
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["conv", "avg", "residual"]), windows), min_size=1, max_size=4
+    )
+)
 def test_receptive_fields_against_the_gradient(parts) -> None:
     """With positive weights, the pixels whose gradient is not zero are exactly those seen."""
     side, channels = 48, 2

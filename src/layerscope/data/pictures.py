@@ -48,6 +48,15 @@ def open_picture(source: Path | BinaryIO, *, name: str = "", least_px: int = 0) 
     from PIL import Image, ImageOps
 
     name = name or str(source)
+    if isinstance(source, Path):
+        try:
+            # Opened here, since Pillow leaves a file of its own open when it meets an error.
+            with source.open("rb") as file:
+                return open_picture(file, name=name, least_px=least_px)
+        except FileNotFoundError as error:
+            raise DataError(f"there is no {name}; check its name") from error
+        except OSError as error:
+            raise DataError(f"{name} cannot be read: {error.strerror or error}") from error
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -70,8 +79,6 @@ def open_picture(source: Path | BinaryIO, *, name: str = "", least_px: int = 0) 
         ) from error
     except Image.UnidentifiedImageError as error:
         raise DataError(f"{name} is not a picture; give a JPEG, PNG, WebP or the like") from error
-    except FileNotFoundError as error:
-        raise DataError(f"there is no {name}; check its name") from error
     except Exception as error:  # Pillow's readers raise whatever a broken file makes them meet
         raise DataError(f"{name} cannot be read ({error}); it is damaged: save it again") from error
 
