@@ -116,7 +116,7 @@ def test_a_class_without_a_good_picture_is_refused(photos: Path) -> None:
 def test_what_cannot_be_a_set_is_refused_in_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no set or folder 'mnits'; did you mean 'mnist'"):
         load("mnits")
-    with pytest.raises(DataError, match="there is no .*nowhere/at all"):
+    with pytest.raises(DataError, match=r"there is no .*nowhere/at all"):
         load(tmp_path / "nowhere/at all")
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="holds no pictures; give a folder with one folder"):

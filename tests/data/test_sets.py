@@ -65,9 +65,9 @@ def test_idx_sets_are_found_in_the_folder_that_the_user_names(tmp_path: Path, ho
     )
     assert splits.test.labels.tolist() == list(range(10))
     (tmp_path / home / "t10k-labels-idx1-ubyte.gz").unlink()
-    with pytest.raises(DataError, match="lacks t10k-labels-idx1-ubyte"):
+    with pytest.raises(DataError, match=r"lacks t10k-labels-idx1-ubyte"):
         load("mnist", data_dir=tmp_path)
-    with pytest.raises(DataError, match="--data-dir names .*, which is no folder"):
+    with pytest.raises(DataError, match=r"--data-dir names .*, which is no folder"):
         load("mnist", data_dir=tmp_path / "nowhere")
 
 
@@ -134,7 +134,7 @@ def test_a_spoilt_download_is_refused_and_starts_cleanly_again(
 
 def test_no_internet_says_what_to_do(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torchvision().datasets.MNIST, "mirrors", ["http://127.0.0.1:9/"])
-    with pytest.raises(DataError, match="connect to the internet .* LAYERSCOPE_DATA"):
+    with pytest.raises(DataError, match=r"connect to the internet .* LAYERSCOPE_DATA"):
         load("mnist")
 
 

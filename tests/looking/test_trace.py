@@ -97,9 +97,11 @@ def test_the_network_is_left_as_it_was(fails: bool) -> None:
 def test_an_unknown_layer_names_the_nearest_and_leaves_no_hook() -> None:
     model = nn.Sequential()
     model.add_module("features", network())
-    with pytest.raises(LayerNotFoundError, match=r"no layer 'feature.0'; did you mean"):
-        with trace(model, ["features.0", "feature.0"]):
-            pass
+    with (
+        pytest.raises(LayerNotFoundError, match=r"no layer 'feature.0'; did you mean"),
+        trace(model, ["features.0", "feature.0"]),
+    ):
+        pass
     assert all(not module._forward_hooks for module in model.modules())
 
 

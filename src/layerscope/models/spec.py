@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -147,7 +148,7 @@ class ModelSpec:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON; `from_json` gives the same spec back."""
-        return asdict(self)
+        return json.loads(json.dumps(asdict(self)))  # tuples as JSON has them: lists
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> ModelSpec:

@@ -103,7 +103,8 @@ def train(
     )
     train_s = time.perf_counter() - started
 
-    network = network.to("cpu")
+    # A fresh network with the chosen weights: the very one that an opened run will have.
+    network = build(spec, make_generator(seed, "weights"))
     network.load_state_dict(fitted.best_weights)
     network.eval()
     evaluation = evaluate(predict_logits(network, spec, splits.test), splits.test)

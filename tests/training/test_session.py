@@ -1,0 +1,187 @@
+"""A training from beginning to end: it learns, repeats itself, and leaves a folder that opens."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from layerscope.data.imageset import Splits
+from layerscope.errors import DataError, LayerscopeError, RecipeError, RunError
+from layerscope.files import whole_file
+from layerscope.training.batches import make_feed
+from layerscope.training.evaluate import evaluate, predict_logits
+from layerscope.training.loop import fit, score
+from layerscope.training.machine import make_fabric
+from layerscope.training.run import Run, find_run, open_run, with_data
+from layerscope.training.session import Listener, prepare, train
+
+QUICK = {"epochs": 3, "batch_size": 16, "augment": "none"}
+
+
+@pytest.fixture(scope="module")
+def run(striped: Splits, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return train(striped, model="fashion-cnn", out=tmp_path_factory.mktemp("runs"), **QUICK)
+
+
+def test_it_learns_what_no_linear_model_could(run: Run) -> None:
+    assert run.evaluation is not None
+    assert run.evaluation.accuracy > 0.95
+    history = [json.loads(line) for line in (run.path / "history.jsonl").read_text().splitlines()]
+    assert [row["epoch"] for row in history] == [1, 2, 3]
+    assert history[-1]["train_loss"] < history[0]["train_loss"]
+    best = max(row["validation_accuracy"] for row in history)
+    assert run.record["results"]["validation_accuracy"] == best
+
+
+def test_the_record_says_what_was_done(run: Run) -> None:
+    record = json.loads((run.path / "run.json").read_text())
+    assert record == run.record
+    assert record["finished"] is True
+    assert record["recipe"]["epochs"] == 3
+    assert record["data"]["train"] + record["data"]["validation"] == 400
+    assert record["versions"]["torch"].startswith("2.")
+    evaluation = json.loads((run.path / "evaluation.json").read_text())
+    assert evaluation["n"] == 100
+    assert sum(map(sum, evaluation["confusion"])) == 100
+
+
+def test_an_opened_run_predicts_as_the_trained_one_did(run: Run, striped: Splits) -> None:
+    again = open_run(run.path)
+    assert again.spec == run.spec
+    ours = predict_logits(run.model, run.spec, striped.test)
+    assert torch.equal(predict_logits(again.model, again.spec, striped.test), ours)
+    assert evaluate(ours, striped.test).correct == run.evaluation.correct  # type: ignore[union-attr]
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_one_others(
+    striped: Splits, tmp_path: Path
+) -> None:
+    weights = [
+        train(striped, model="digit-mlp", out=tmp_path, seed=seed, **QUICK).model.state_dict()
+        for seed in (1, 1, 2)
+    ]
+    names = list(weights[0])
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in names)
+    assert not all(torch.equal(weights[0][name], weights[2][name]) for name in names)
+
+
+@pytest.mark.parametrize("optimiser", ["muon", "adamw", "adam", "sgd"])
+@pytest.mark.parametrize("schedule", ["one-cycle", "cosine", "constant"])
+def test_every_optimiser_and_schedule_trains(striped, tmp_path, optimiser, schedule) -> None:
+    rate = {"muon": 0.03, "sgd": 0.05}.get(optimiser, 3e-3)
+    run = train(
+        striped, model="fashion-cnn", out=tmp_path, optimiser=optimiser, schedule=schedule,
+        learning_rate=rate, label_smoothing_frac=0.05, gradient_clip=5.0, **QUICK,
+    )  # fmt: skip
+    assert run.evaluation is not None
+    assert run.evaluation.accuracy > 0.8
+
+
+def test_test_pictures_change_nothing_about_the_training(striped: Splits, tmp_path: Path) -> None:
+    """The test split is scored once at the end: with another one the weights are the same."""
+    shuffled = striped.test.subset(torch.arange(99, -1, -1)[:40])
+    one = train(striped, model="digit-mlp", out=tmp_path, **QUICK)
+    other = train(Splits(striped.train, shuffled), model="digit-mlp", out=tmp_path, **QUICK)
+    for a, b in zip(one.model.parameters(), other.model.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_one_step_is_the_textbook_one(striped: Splits) -> None:
+    """A single step of plain descent against the gradient worked out apart."""
+    spec, recipe, training, validation = prepare(
+        striped, model="fashion-cnn", recipe=None, shape={}, seed=0,
+        changes={
+            "epochs": 1, "batch_size": 360, "optimiser": "adam", "schedule": "constant",
+            "learning_rate": 0.01, "augment": "none", "precision": "float32", "weight_decay": 0.0,
+        },
+    )  # fmt: skip
+    from layerscope.models import build
+
+    trained, apart = (build(spec, torch.Generator().manual_seed(3)) for _ in range(2))
+    cpu = torch.device("cpu")
+    fit(
+        trained, spec, recipe, make_feed(training, cpu), make_feed(validation, cpu),
+        fabric=make_fabric("cpu", "float32"), shuffle=torch.Generator().manual_seed(0),
+        changes=torch.Generator().manual_seed(0),
+    )  # fmt: skip
+    optimiser = torch.optim.Adam(apart.parameters(), lr=0.01)
+    logits = apart(spec.normalise(training.pixels))
+    torch.nn.functional.cross_entropy(logits, training.labels).backward()
+    optimiser.step()
+    for a, b in zip(trained.parameters(), apart.parameters(), strict=True):
+        # Adam's first step is the sign of the gradient: where that is near zero it may flip.
+        assert (torch.isclose(a, b, atol=1e-5)).float().mean() > 0.98
+
+
+def test_ctrl_c_keeps_what_was_learned(striped: Splits, tmp_path: Path) -> None:
+    def interrupt(row) -> None:
+        if row.epoch == 2:
+            raise KeyboardInterrupt
+
+    run = train(
+        striped, model="fashion-cnn", out=tmp_path, listener=Listener(on_epoch=interrupt), **QUICK
+    )
+    assert run.record["finished"] is False
+    assert open_run(run.path).record["results"]["best_epoch"] >= 1
+    assert len((run.path / "history.jsonl").read_text().splitlines()) == 2
+
+
+def test_score_counts_every_picture_once(run: Run, striped: Splits) -> None:
+    tally = score(run.model, run.spec, make_feed(striped.test, torch.device("cpu")), batch_size=7)
+    assert tally.n == 100
+    assert tally.accuracy == pytest.approx(run.evaluation.accuracy)  # type: ignore[union-attr]
+    run.model.eval()
+
+
+def test_broken_run_folders_are_named(run: Run, tmp_path: Path) -> None:
+    import shutil
+
+    with pytest.raises(RunError, match="there is no .*nowhere; name a run folder"):
+        find_run(tmp_path / "nowhere")
+    with pytest.raises(RunError, match="holds none; train one first"):
+        find_run(tmp_path)
+    copy = tmp_path / "run"
+    shutil.copytree(run.path, copy)
+    assert find_run(tmp_path) == find_run(copy) == copy
+    whole = (copy / "model.safetensors").read_bytes()
+    (copy / "model.safetensors").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(RunError, match=r"model\.safetensors cannot be read"):
+        open_run(copy)
+    (copy / "run.json").write_text('{"schema": 99}')
+    with pytest.raises(RunError, match="has schema 99; this layerscope reads 1"):
+        open_run(copy)
+    (copy / "run.json").write_text("{")
+    with pytest.raises(RunError, match=r"run\.json cannot be read"):
+        open_run(copy)
+
+
+def test_pictures_handed_over_in_python_cannot_be_loaded_again(run: Run) -> None:
+    with pytest.raises(DataError, match="handed over in Python; hand them over again"):
+        with_data(open_run(run.path))
+
+
+def test_a_device_that_is_not_there_and_an_unwritable_folder(striped, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="device is 'tpu'; choose auto, cpu"):
+        make_fabric("tpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(RecipeError, match="finds no GPU here; use --device cpu"):
+            make_fabric("cuda")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match=r"\(--out\)"):
+        train(striped, model="digit-mlp", out=tmp_path / "file", **QUICK)
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "file.txt"
+    with whole_file(path) as temporary:
+        temporary.write_text("old")
+    with pytest.raises(ValueError, match="stop"), whole_file(path) as temporary:
+        temporary.write_text("half")
+        raise ValueError("stop")
+    assert path.read_text() == "old"
+    assert list(path.parent.iterdir()) == [path]
+    with pytest.raises(LayerscopeError, match="cannot write"), whole_file(path / "below") as _:
+        pass
