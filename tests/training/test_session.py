@@ -139,7 +139,7 @@ def test_score_counts_every_picture_once(run: Run, striped: Splits) -> None:
 def test_broken_run_folders_are_named(run: Run, tmp_path: Path) -> None:
     import shutil
 
-    with pytest.raises(RunError, match="there is no .*nowhere; name a run folder"):
+    with pytest.raises(RunError, match=r"there is no .*nowhere; name a run folder"):
         find_run(tmp_path / "nowhere")
     with pytest.raises(RunError, match="holds none; train one first"):
         find_run(tmp_path)

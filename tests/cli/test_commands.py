@@ -1,0 +1,212 @@
+"""The commands as a user types them, each in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from layerscope.view.report import template_path
+
+needs_page = pytest.mark.skipif(
+    not template_path().is_file(), reason="the page is not built: pip install . builds it"
+)
+
+
+def layerscope(*arguments: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess:
+    """Run a command as a user does, without a screen and without LAYERSCOPE_DATA."""
+    inherited = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "LAYERSCOPE_DATA")}
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-m", "layerscope", *map(str, arguments)],
+        cwd=cwd,
+        env={**inherited, **environment},
+        capture_output=True,
+        text=True,
+    )
+
+
+def refusal(*arguments: object, cwd: Path, **environment: str) -> str:
+    """What a refused command says: one line, status 2, no traceback."""
+    done = layerscope(*arguments, cwd=cwd, **environment)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    assert len(lines) == 1, done.stderr
+    return lines[0]
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the digits were learned."""
+    folder = tmp_path_factory.mktemp("work")
+    done = layerscope(
+        "train", "digits", "--model", "digit-cnn", "--epochs", 8, "--no-report", cwd=folder
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"test accuracy 0\.9\d+ +\(95% interval 0\.\d+ to \d\.\d+", done.stdout)
+    assert "features.0    Convolution 1" in done.stdout
+    return folder
+
+
+def run_of(work: Path) -> Path:
+    return next((work / "runs").iterdir())
+
+
+def test_help_names_the_commands_and_starts_without_torch(tmp_path: Path) -> None:
+    done = layerscope("--help", cwd=tmp_path)
+    assert done.returncode == 0
+    for command in ("demo", "train", "look", "predict", "data", "doctor"):
+        assert command in done.stdout
+
+
+def draw_one(path: Path) -> Path:
+    """A one, drawn with a thick dark pen on white, off the middle."""
+    picture = Image.new("RGB", (200, 300), "white")
+    ImageDraw.Draw(picture).line([(120, 60), (120, 240)], fill="black", width=26)
+    picture.save(path)
+    return path
+
+
+def test_predict_prints_a_table_and_json(work: Path) -> None:
+    one = draw_one(work / "one.png")
+    (work / "broken.png").write_text("no picture")
+    table = layerscope("predict", run_of(work), one, cwd=work)
+    assert table.returncode == 0, table.stderr
+    assert "one.png" in table.stdout and "inverted" in table.stdout
+    done = layerscope("predict", "runs", one, work / "broken.png", "--json", cwd=work)
+    good, bad = json.loads(done.stdout)
+    assert good["inverted"] is True
+    assert sum(good["probs"].values()) == pytest.approx(1, abs=1e-5)
+    assert good["label"] == max(good["probs"], key=good["probs"].get)
+    assert bad["label"] is None and "not a picture" in bad["error"]
+
+
+@needs_page
+def test_look_writes_an_atlas_and_a_report_and_prints_units(work: Path) -> None:
+    done = layerscope("look", "runs", cwd=work)
+    assert done.returncode == 0, done.stderr
+    assert "report.html" in done.stdout
+    assert (run_of(work) / "atlas" / "atlas.json").is_file()
+    assert (run_of(work) / "report.html").stat().st_size > 100_000
+    units = layerscope("look", "runs", "--layer", "features.1", cwd=work)
+    assert len([line for line in units.stdout.splitlines() if re.match(r" *\d+ ", line)]) == 32
+
+
+def test_doctor_and_data_commands(work: Path) -> None:
+    listed = layerscope("data", "list", cwd=work)
+    assert "fashion-mnist" in listed.stdout and "fetch: 31 MB" in listed.stdout
+    checked = layerscope("data", "check", "digits", cwd=work)
+    assert "nothing is wrong with it" in checked.stdout
+    shown = layerscope("data", "show", "digits", "--out", "sheet.png", cwd=work)
+    assert shown.returncode == 0
+    assert Image.open(work / "sheet.png").width > 500
+    doctor = layerscope("doctor", cwd=work)
+    assert "torchvision" in doctor.stdout
+    assert "layerscope[timm]" in doctor.stdout or "timm  " in doctor.stdout
+
+
+def test_settings_reach_the_network_and_the_recipe(work: Path) -> None:
+    done = layerscope(
+        "train", "digits", "--model", "digit-cnn", "--epochs", 1, "--set", "pooling=avg",
+        "--set", "widths=4,6", "--set", "weight_decay=0.5", "--no-report", "--out", "other",
+        cwd=work,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Average pooling 1" in done.stdout
+    record = json.loads((next((work / "other").iterdir()) / "run.json").read_text())
+    assert record["recipe"]["weight_decay"] == 0.5
+    assert record["model"]["shape"]["widths"] == [4, 6]
+
+
+def photos(folder: Path, classes: tuple[str, ...] = ("cat", "dog"), n: int = 6) -> Path:
+    for k, name in enumerate(classes):
+        (folder / name).mkdir(parents=True)
+        for i in range(n):
+            noise = np.random.default_rng(10 * k + i).integers(0, 255, (30, 30, 3), dtype=np.uint8)
+            Image.fromarray(noise).save(folder / name / f"{i}.png")
+    return folder
+
+
+def test_mistakes_in_what_is_asked_are_one_clear_line(work: Path, tmp_path: Path) -> None:
+    assert "did you mean 'mnist'" in refusal("train", "mnst", cwd=work)
+    (tmp_path / "empty").mkdir()
+    assert "holds no pictures" in refusal("train", tmp_path / "empty", cwd=work)
+    single = photos(tmp_path / "single", ("cat",))
+    assert "a single class (cat)" in refusal("train", single, cwd=work)
+    assert "did you mean 'digit-mlp'" in refusal(
+        "train", "digits", "--model", "digit-mpl", cwd=work
+    )
+    assert "no layer 'features.9'" in refusal("look", "runs", "--layer", "features.9", cwd=work)
+    assert "epochs is 0" in refusal("train", "digits", "--epochs", 0, cwd=work)
+    assert "did you mean 'pooling'" in refusal("train", "digits", "--set", "poling=avg", cwd=work)
+    assert "nothing left after convolution" in refusal(
+        "train", "digits", "--model", "fashion-cnn", cwd=work
+    )
+    assert "is not a run folder" in refusal("look", tmp_path / "empty", cwd=work)
+    assert "there is no nothing.jpg" in refusal("predict", "runs", "nothing.jpg", cwd=work)
+    (tmp_path / "text.jpg").write_text("hello")
+    assert "is not a picture" in refusal("predict", "runs", tmp_path / "text.jpg", cwd=work)
+
+
+def test_broken_files_of_a_set_are_one_clear_line(work: Path, tmp_path: Path) -> None:
+    (tmp_path / "mnist").mkdir()
+    for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+        (tmp_path / "mnist" / f"{name}-ubyte").write_bytes(bytes((0, 0, 8, 3, 0, 0, 0, 9)))
+    said = refusal("train", "mnist", cwd=work, LAYERSCOPE_DATA=str(tmp_path))
+    assert "train-images-idx3-ubyte" in said and "fetch it again" in said
+    (tmp_path / "photos.zip").write_bytes(b"PK\x03\x04 cut off")
+    assert "not a whole zip file" in refusal("train", tmp_path / "photos.zip", cwd=work)
+    assert "no folder" in refusal("train", "mnist", "--data-dir", tmp_path / "x", cwd=work)
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_line(work: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    said = refusal("train", "digits", "--out", tmp_path / "file" / "runs", cwd=work)
+    assert "cannot make the run folder" in said
+    cache = refusal(
+        "train", photos(tmp_path / "p"), cwd=work, LAYERSCOPE_CACHE=str(tmp_path / "file")
+    )
+    assert "cannot write" in cache
+
+
+@needs_page
+@pytest.mark.slow
+def test_demo_does_all_of_it(tmp_path: Path) -> None:
+    done = layerscope("demo", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"test accuracy 0\.9[5-9]\d+ +\(95% interval", done.stdout)
+    report = Path(re.search(r"report (\S+report\.html)", done.stdout)[1])  # type: ignore[index]
+    assert report.is_file()
+    assert report.stat().st_size < 6_200_000
+
+
+@pytest.mark.realdata
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["cats-dogs-photos.zip", "flowers.zip"])
+def test_real_photos_train(tmp_path: Path, real_data: Path, what: str) -> None:
+    done = layerscope(
+        "train", real_data / what, "--epochs", 1, "--size", 48, "--no-report", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert "test accuracy" in done.stdout
+
+
+@pytest.mark.realdata
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "n"), [("mnist", 60_000), ("fashion-mnist", 60_000), ("cats-vs-dogs", 10_000)]
+)
+def test_real_sets_load_as_they_are_described(real_data: Path, name: str, n: int) -> None:
+    from layerscope.data import load
+
+    splits = load(name, data_dir=real_data)
+    assert len(splits.train) == n
+    counts = splits.train.class_counts()
+    assert max(counts) < 1.3 * min(counts)

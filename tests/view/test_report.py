@@ -1,0 +1,336 @@
+"""The report in a real browser: every number on the page against numbers worked out apart."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file
+
+from layerscope.atlas.look import look
+from layerscope.data.imageset import ImageSet, Splits
+from layerscope.errors import AtlasError
+from layerscope.models import ModelSpec, build, make_spec
+from layerscope.training.session import train
+from layerscope.view import report
+from layerscope.view.report import filled, write_report
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+needs_page = pytest.mark.skipif(
+    not report.template_path().is_file(),
+    reason="the page is not built: pip install . builds it",
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None:
+        if os.environ.get("LAYERSCOPE_REQUIRE_BROWSER"):
+            pytest.fail("LAYERSCOPE_REQUIRE_BROWSER is set, but there is no chromium")
+        pytest.skip("there is no chromium on this machine")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def made(striped: Splits, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of a small network with its atlas and report."""
+    run = train(
+        striped, model="fashion-cnn", out=tmp_path_factory.mktemp("runs"), epochs=2, batch_size=16
+    )
+    atlas = look(run)
+    write_report(run.path / "report.html", atlas_dir=atlas.path, run_dir=run.path)
+    return run.path
+
+
+class Page:
+    """A page that notes every request and every complaint."""
+
+    def __init__(self, browser: Any, **options: Any) -> None:
+        self.page = browser.new_page(**options)
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on(
+            "console",
+            lambda message: (
+                self.complaints.append(message.text)
+                if message.type in ("error", "warning")
+                else None
+            ),
+        )
+
+    def open(self, path: Path, hash_: str = "") -> Page:
+        self.page.goto(f"file://{path}{hash_}")
+        self.page.wait_for_selector("[data-testid=step-body]")
+        return self
+
+    def number(self, testid: str) -> float:
+        text = self.page.text_content(f"[data-testid={testid}]")
+        return float(text.replace("\u2212", "-").replace(",", "").rstrip("%"))
+
+    def go(self, step: int) -> None:
+        self.page.click(f"[data-testid=step-{step}]")
+        self.page.wait_for_selector(f"[data-testid=step-{step}][aria-current=step]")
+
+
+@pytest.fixture
+def page(browser: Any, made: Path) -> Iterator[Page]:
+    opened = Page(browser).open(made / "report.html")
+    yield opened
+    foreign = [url for url in opened.requests if not url.startswith(("file://", "data:", "blob:"))]
+    assert not foreign
+    assert sum(url.startswith("file://") for url in opened.requests) == 1
+    assert not opened.complaints
+    opened.page.close()
+
+
+def record_of(made: Path) -> dict[str, Any]:
+    return json.loads((made / "atlas" / "atlas.json").read_text())
+
+
+def array(made: Path, ref: dict[str, str]) -> np.ndarray:
+    return load_file(made / "atlas" / ref["file"])[ref["name"]]
+
+
+def convolved(made: Path, record: dict, sample: dict, unit: int, y: int, x: int) -> float:
+    """One pixel of the first convolution, by explicit loops over pixels and weights."""
+    layer = next(layer for layer in record["layers"] if layer["kind"] == "conv")
+    weight, bias = array(made, layer["weight"]), array(made, layer["bias"])
+    pixels = array(made, sample["pixels"])
+    total = float(bias[unit])
+    for c in range(weight.shape[1]):
+        for dy in range(weight.shape[2]):
+            for dx in range(weight.shape[3]):
+                value = int(pixels[c, y + dy, x + dx]) / 255
+                value = (value - record["input"]["mean"][c]) / record["input"]["std"][c]
+                total += value * float(weight[unit, c, dy, dx])
+    return total
+
+
+@pytest.mark.browser
+@needs_page
+def test_the_eight_steps_show_the_numbers_that_are_worked_out_apart(page: Page, made: Path) -> None:
+    record = record_of(made)
+    sample = record["samples"][0]
+    maps = {name: array(made, ref) for name, ref in sample["maps"].items()}
+    pixels = array(made, sample["pixels"])
+
+    page.go(1)
+    cells = page.page.locator("[data-testid=pixels-0] td").all_text_contents()
+    assert [int(cell) for cell in cells] == pixels[0, 3:10, 3:10].flatten().tolist()
+
+    page.go(2)
+    expected = convolved(made, record, sample, unit=0, y=5, x=5)
+    assert page.number("conv-sum") == pytest.approx(expected, abs=6e-4)
+    assert page.number("conv-network-value") == pytest.approx(expected, abs=6e-4)
+    products = page.page.locator("[data-testid=conv-products-0] td").all_text_contents()
+    bias = array(made, next(la for la in record["layers"] if la["kind"] == "conv")["bias"])[0]
+    total = sum(float(cell.replace("\u2212", "-")) for cell in products) + float(bias)
+    assert total == pytest.approx(expected, abs=0.05)  # the cells are rounded to two places
+
+    page.go(3)
+    before, after = page.number("activation-before"), page.number("activation-after")
+    assert after == max(0.0, before)
+    strongest = int(maps["features.1"].reshape(32, -1).max(1).argmax())
+    assert before == pytest.approx(float(maps["features.0"][strongest, 5, 5]), abs=6e-4)
+
+    page.go(4)
+    window = page.page.locator("[data-testid=pooling-window] td").all_text_contents()
+    values = [float(cell.replace("\u2212", "-")) for cell in window]
+    assert len(values) == 4
+    assert page.number("pooling-result") == max(values) == page.number("pooling-network")
+
+    for step in (5, 6):
+        page.go(step)
+        assert page.page.locator("[data-testid=patches] figure").count() >= 1
+        if step == 5:
+            total, network = page.number("contribution-sum"), page.number("contribution-network")
+            assert total == pytest.approx(network, abs=0.011)
+            assert total == pytest.approx(float(maps["features.3"].max()), abs=10)
+
+    page.go(7)
+    total, network = page.number("contribution-sum"), page.number("contribution-network")
+    assert total == pytest.approx(network, abs=0.011)
+    dense = maps["classifier.1"]
+    assert network == pytest.approx(float(dense.max()), abs=6e-3)
+    assert page.number("dense-after") == pytest.approx(max(0.0, float(dense.max())), abs=6e-4)
+
+    page.go(8)
+    exponents = [math.exp(z) for z in sample["logits"]]
+    for k, exponent in enumerate(exponents):
+        assert page.number(f"logit-{k}") == pytest.approx(sample["logits"][k], abs=6e-4)
+        assert page.number(f"prob-{k}") == pytest.approx(100 * exponent / sum(exponents), abs=6e-3)
+    assert page.number("contribution-sum") == pytest.approx(max(sample["logits"]), abs=6e-3)
+
+
+@pytest.mark.browser
+@needs_page
+def test_the_arithmetic_follows_the_pointer_the_keys_and_the_filter(page: Page, made: Path) -> None:
+    record = record_of(made)
+    sample = record["samples"][0]
+    page.go(2)
+    canvas = page.page.locator("[data-testid=conv-map]")
+    box = canvas.bounding_box()
+    side = box["width"] / 10
+    page.page.mouse.move(box["x"] + 2.5 * side, box["y"] + 7.5 * side)
+    expected = convolved(made, record, sample, unit=0, y=7, x=2)
+    assert page.number("conv-sum") == pytest.approx(expected, abs=6e-4)
+    canvas.focus()
+    page.page.keyboard.press("ArrowUp")
+    page.page.keyboard.press("ArrowRight")
+    expected = convolved(made, record, sample, unit=0, y=6, x=3)
+    assert page.number("conv-sum") == pytest.approx(expected, abs=6e-4)
+    page.page.get_by_role("group", name="The filters").get_by_role("button").nth(9).click()
+    expected = convolved(made, record, sample, unit=9, y=6, x=3)
+    assert page.number("conv-sum") == pytest.approx(expected, abs=6e-4)
+    assert page.number("conv-network-value") == pytest.approx(expected, abs=6e-4)
+
+
+@pytest.mark.browser
+@needs_page
+def test_training_figures_are_those_of_the_run(page: Page, made: Path) -> None:
+    evaluation = json.loads((made / "evaluation.json").read_text())
+    assert page.number("accuracy") == pytest.approx(100 * evaluation["accuracy"], abs=0.051)
+    for i, row in enumerate(evaluation["confusion"]):
+        for j, n in enumerate(row):
+            text = page.page.text_content(f"[data-testid=confusion-{i}-{j}]").strip()
+            assert int(text or 0) == n
+
+
+@pytest.mark.browser
+@needs_page
+def test_a_link_opens_its_unit_and_keys_walk_the_steps(browser: Any, made: Path) -> None:
+    record = record_of(made)
+    layer = next(layer for layer in record["layers"] if layer["name"] == "features.4")
+    opened = Page(browser).open(made / "report.html", "#step=4&layer=features.4&unit=7")
+    panel = opened.page.locator("[data-testid=unit-panel]")
+    assert "Unit 7 features.4" in re.sub(r"\s+", " ", panel.inner_text())
+    assert opened.number("unit-max") == pytest.approx(layer["units"][7]["max"], abs=6e-4)
+    opened.page.locator("[data-testid=step-4]").focus()
+    opened.page.keyboard.press("ArrowRight")
+    opened.page.wait_for_selector("[data-testid=step-5][aria-current=step]")
+    assert "step=5" in opened.page.evaluate("location.hash")
+    assert "layer=features.4" in opened.page.evaluate("location.hash")
+    opened.page.click("[data-testid=unit-3]")
+    assert "unit=3" in opened.page.evaluate("location.hash")
+    assert not opened.complaints
+    opened.page.close()
+
+
+@pytest.mark.browser
+@needs_page
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_all_steps_without_scrolling_sideways(browser, made, scheme) -> None:
+    opened = Page(browser, viewport={"width": 360, "height": 740}, color_scheme=scheme)
+    opened.open(made / "report.html")
+    for step in range(1, 9):
+        opened.go(step)
+        assert opened.page.evaluate("document.documentElement.scrollWidth") <= 360, step
+    assert opened.page.evaluate("document.documentElement.dataset.theme") == scheme
+    opened.page.get_by_role("button", name=re.compile("Change to")).click()
+    assert opened.page.evaluate("document.documentElement.dataset.theme") != scheme
+    assert not opened.complaints
+    opened.page.close()
+
+
+def noise_atlas(tmp_path: Path, name: str, names: tuple[str, ...], side: int = 24) -> Path:
+    """The atlas of an untrained network on noise: what matters is that the page copes."""
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (8, 3, side, side), generator=generator, dtype=torch.uint8)
+    pictures = ImageSet("noise", "test", pixels, torch.arange(8) % len(names), names)
+    spec: ModelSpec = make_spec(
+        name, class_names=names, channels=3, height=side, width=side,
+        mean=[0.5] * 3, std=[0.3] * 3,
+    )  # fmt: skip
+    return look(build(spec, generator), pictures, spec=spec, out=tmp_path / "atlas").path
+
+
+@pytest.mark.browser
+@needs_page
+@pytest.mark.parametrize("name", ["digit-mlp", "catdog-cnn", "dog-classifier", "compact"])
+def test_every_kind_of_network_walks_all_steps(browser, tmp_path: Path, name: str) -> None:
+    atlas = noise_atlas(tmp_path, name, ("cat", "dog"))
+    record = json.loads((atlas / "atlas.json").read_text())
+    opened = Page(browser).open(write_report(tmp_path / "report.html", atlas_dir=atlas))
+    for step in record["steps"]:
+        opened.go(step["number"])
+        shown = opened.page.locator("[data-testid=step-absent]")
+        assert shown.count() == bool(step["absent"])
+        if step["absent"]:
+            assert shown.inner_text() == step["absent"]
+    probs = record["samples"][0]["probs"]
+    for k, p in enumerate(probs):
+        assert opened.number(f"prob-{k}") == pytest.approx(100 * p, abs=6e-3)
+    assert "without a training run" in opened.page.inner_text("#training")
+    assert not opened.complaints
+    opened.page.close()
+
+
+@pytest.mark.browser
+@needs_page
+def test_names_that_look_like_markup_stay_text(browser: Any, tmp_path: Path) -> None:
+    names = ("</script><b id=evil>x</b>", "<!-- & 'quoted' \u2028")
+    atlas = noise_atlas(tmp_path, "digit-mlp", names)
+    opened = Page(browser).open(write_report(tmp_path / "report.html", atlas_dir=atlas))
+    opened.go(8)
+    assert opened.page.locator("#evil").count() == 0
+    assert names[0] in opened.page.inner_text("[data-testid=step-body]")
+    assert not opened.complaints
+    opened.page.close()
+
+
+@pytest.mark.browser
+@needs_page
+def test_an_atlas_of_another_schema_is_refused_in_words(browser: Any, tmp_path: Path) -> None:
+    atlas = noise_atlas(tmp_path, "digit-mlp", ("a", "b"))
+    record = json.loads((atlas / "atlas.json").read_text())
+    (atlas / "atlas.json").write_text(json.dumps({**record, "schema": 99}))
+    path = write_report(tmp_path / "report.html", atlas_dir=atlas)
+    page = browser.new_page()
+    page.goto(f"file://{path}")
+    assert "Its schema is 99; this page reads 1" in page.inner_text("[data-testid=refusal]")
+    page.close()
+
+
+def test_data_is_filled_in_as_json_that_cannot_end_its_element() -> None:
+    page = '<script id="x" type="application/json">null</script>'
+    value = {"a": "</script><!--", "b": "\u2028"}
+    text = filled(page, "x", value)
+    inside = text.removeprefix('<script id="x" type="application/json">').removesuffix("</script>")
+    assert "<" not in inside and "\u2028" not in inside
+    assert json.loads(inside) == value
+    with pytest.raises(AtlasError, match="has no element 'y'"):
+        filled(page, "y", value)
+
+
+def test_a_page_that_was_not_built_says_how_to_build_it(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(report, "template_path", lambda: tmp_path / "index.html")
+    with pytest.raises(
+        AtlasError, match=r"was not built; install layerscope with 'pip install \.'"
+    ):
+        write_report(tmp_path / "report.html", atlas_dir=tmp_path)
