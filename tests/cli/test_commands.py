@@ -106,7 +106,8 @@ def test_doctor_and_data_commands(work: Path) -> None:
     assert "nothing is wrong with it" in checked.stdout
     shown = layerscope("data", "show", "digits", "--out", "sheet.png", cwd=work)
     assert shown.returncode == 0
-    assert Image.open(work / "sheet.png").width > 500
+    with Image.open(work / "sheet.png") as sheet:
+        assert sheet.width > 500
     doctor = layerscope("doctor", cwd=work)
     assert "torchvision" in doctor.stdout
     assert "layerscope[timm]" in doctor.stdout or "timm  " in doctor.stdout

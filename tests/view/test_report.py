@@ -195,6 +195,7 @@ def test_the_arithmetic_follows_the_pointer_the_keys_and_the_filter(page: Page, 
     sample = record["samples"][0]
     page.go(2)
     canvas = page.page.locator("[data-testid=conv-map]")
+    canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
     side = box["width"] / 10
     page.page.mouse.move(box["x"] + 2.5 * side, box["y"] + 7.5 * side)
