@@ -1,4 +1,4 @@
-"""Claim: Muon brings the classic networks to an accuracy in a fraction of the epochs that Adam needs.
+"""Claim: Muon reaches an accuracy in a fraction of the epochs that Adam needs.
 
     python benchmarks/optimisers.py DATA_FOLDER
 
@@ -13,10 +13,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from measured import write_result
-
 from layerscope.data import load
 from layerscope.training.session import train
+from measured import write_result
 
 CASES = (("cats-vs-dogs", "catdog-cnn"), ("mnist", "digit-mlp"))
 SEEDS = (1, 2, 3)

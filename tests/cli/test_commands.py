@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -211,3 +212,25 @@ def test_real_sets_load_as_they_are_described(real_data: Path, name: str, n: int
     assert len(splits.train) == n
     counts = splits.train.class_counts()
     assert max(counts) < 1.3 * min(counts)
+
+
+@pytest.mark.slow
+def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path) -> None:
+    """`kill -9` at any moment: what was checkpointed is enough."""
+    arguments = ("train", "digits", "--model", "digit-cnn", "--epochs", 6, "--no-report")
+    assert layerscope(*arguments, "--out", "whole", cwd=tmp_path).returncode == 0
+    command = [sys.executable, "-m", "layerscope", *map(str, arguments), "--out", "killed"]
+    started = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
+    while not list(tmp_path.glob("killed/*/checkpoint.pt")):
+        assert started.poll() is None, "it ended before it could be killed"
+        time.sleep(0.02)
+    started.kill()
+    started.wait()
+    folder = next((tmp_path / "killed").iterdir())
+    assert not (folder / "run.json").exists()
+    done = layerscope("train", "--resume", folder, "--no-report", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    whole = next((tmp_path / "whole").iterdir())
+    assert (folder / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    assert "is finished" in refusal("train", "--resume", folder, cwd=tmp_path)
+    assert "name a set" in refusal("train", cwd=tmp_path)

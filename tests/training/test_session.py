@@ -12,11 +12,12 @@ from layerscope.data.imageset import Splits
 from layerscope.errors import DataError, LayerscopeError, RecipeError, RunError
 from layerscope.files import whole_file
 from layerscope.training.batches import make_feed
+from layerscope.training.checkpoint import read_checkpoint
 from layerscope.training.evaluate import evaluate, predict_logits
 from layerscope.training.loop import fit, score
 from layerscope.training.machine import make_fabric
 from layerscope.training.run import Run, find_run, open_run, with_data
-from layerscope.training.session import Listener, prepare, train
+from layerscope.training.session import Listener, prepare, resume, train
 
 QUICK = {"epochs": 3, "batch_size": 16, "augment": "none"}
 
@@ -185,3 +186,72 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
     with pytest.raises(LayerscopeError, match="cannot write"), whole_file(path / "below") as _:
         pass
+
+
+@pytest.mark.parametrize("augment", ["none", "shift"])
+@pytest.mark.parametrize("optimiser", ["muon", "adamw", "sgd"])
+def test_a_resumed_training_ends_with_the_same_weights_bit_for_bit(
+    striped: Splits, tmp_path: Path, optimiser: str, augment: str
+) -> None:
+    settings = {**QUICK, "epochs": 4, "optimiser": optimiser, "augment": augment}
+    settings["learning_rate"] = 0.01
+    whole = train(striped, model="compact", out=tmp_path / "whole", **settings)
+
+    def interrupt(row) -> None:
+        if row.epoch == 2:
+            raise KeyboardInterrupt
+
+    broken = train(
+        striped, model="compact", out=tmp_path / "broken", listener=Listener(on_epoch=interrupt),
+        **settings,
+    )  # fmt: skip
+    assert broken.record["finished"] is False
+    resumed = resume(broken.path, striped)
+    assert resumed.record["finished"] is True
+    theirs = resumed.model.state_dict()
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(value, theirs[name]), name
+    rows = [
+        [json.loads(line) for line in (run.path / "history.jsonl").read_text().splitlines()]
+        for run in (whole, resumed)
+    ]
+    for ours, again in zip(*rows, strict=True):
+        for key in ("epoch", "train_loss", "validation_loss", "learning_rate"):
+            assert ours[key] == again[key]
+
+
+def test_what_cannot_be_resumed_says_why(run: Run, striped: Splits, tmp_path: Path) -> None:
+    import shutil
+
+    with pytest.raises(RunError, match="is finished; there is nothing to resume"):
+        resume(run.path, striped)
+    with pytest.raises(RunError, match=r"has no plan\.json"):
+        resume(tmp_path)
+    copy = tmp_path / "copy"
+    shutil.copytree(run.path, copy)
+    (copy / "run.json").unlink()
+    with pytest.raises(DataError, match="hand them over again"):
+        resume(copy)
+    other = striped.train.subset(torch.arange(399))
+    with pytest.raises(DataError, match="are not those that copy began with"):
+        resume(copy, Splits(other, striped.test))
+    whole = (copy / "checkpoint.pt").read_bytes()
+    (copy / "checkpoint.pt").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(RunError, match=r"checkpoint\.pt cannot be read"):
+        resume(copy, striped)
+    (copy / "plan.json").write_text("{")
+    with pytest.raises(RunError, match=r"plan\.json cannot be read"):
+        resume(copy, striped)
+
+
+def test_a_checkpoint_that_runs_code_is_not_read(run: Run, tmp_path: Path) -> None:
+    import pickle
+
+    class Evil:
+        def __reduce__(self):
+            return (Path(tmp_path / "ran").touch, ())
+
+    (tmp_path / "checkpoint.pt").write_bytes(pickle.dumps({"epoch": Evil()}))
+    with pytest.raises(RunError, match="cannot be read"):
+        read_checkpoint(tmp_path)
+    assert not (tmp_path / "ran").exists()

@@ -102,7 +102,7 @@ def evaluation(run: Run) -> None:
     assert figures is not None, "a training scores its test split"
     lo, hi = figures.interval
     if not run.record["finished"]:
-        say("stopped early; what was learned so far is kept")
+        say(f"stopped early and kept; 'layerscope train --resume {run.path}' goes on")
     say("")
     console.print(
         f"[bold]test accuracy {figures.accuracy:.4f}[/bold]  "

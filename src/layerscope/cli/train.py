@@ -36,8 +36,9 @@ def demo(out: Out = Path("runs"), seed: Seed = 0) -> None:
 
 def train(
     data: Annotated[
-        str, typer.Argument(help="A set's name (see 'data list'), or a folder or zip of photos.")
-    ],
+        str | None,
+        typer.Argument(help="A set's name (see 'data list'), or a folder or zip of photos."),
+    ] = None,
     model: Annotated[
         str,
         typer.Option(
@@ -58,6 +59,9 @@ def train(
     out: Out = Path("runs"),
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     seed: Seed = 0,
+    resume: Annotated[
+        Path | None, typer.Option(help="Go on with this run folder, as it was begun.")
+    ] = None,
     report: Annotated[
         bool, typer.Option(help="Look through every layer afterwards and write report.html.")
     ] = True,
@@ -65,7 +69,8 @@ def train(
     """Train a classifier, score it once on the test split, and write its report."""
     from layerscope.cli import show
     from layerscope.cli.settings import parse_settings
-    from layerscope.training.session import train as train_run
+    from layerscope.errors import RecipeError
+    from layerscope.training import session
 
     shape, changes = parse_settings(settings or [])
     given = {
@@ -75,19 +80,27 @@ def train(
         "augment": augment,
     }
     changes |= {name: value for name, value in given.items() if value is not None}
+    if (data is None) == (resume is None):
+        raise RecipeError("name a set or a folder to train on, or a run folder with --resume")
+    if resume and (changes or shape):
+        raise RecipeError("a resumed run goes on as it was begun; leave its settings out")
     with show.training() as listener:
-        run = train_run(
-            data,
-            model=model,
-            shape=shape,
-            size=size,
-            data_dir=data_dir,
-            out=out,
-            device=device,
-            seed=seed,
-            listener=listener,
-            **changes,
-        )
+        if resume:
+            run = session.resume(resume, data_dir=data_dir, device=device, listener=listener)
+        else:
+            assert data is not None, "checked above"
+            run = session.train(
+                data,
+                model=model,
+                shape=shape,
+                size=size,
+                data_dir=data_dir,
+                out=out,
+                device=device,
+                seed=seed,
+                listener=listener,
+                **changes,
+            )
     show.evaluation(run)
     if report:
         show.look(run, seed=seed)

@@ -14,6 +14,7 @@ from torch import nn
 from layerscope.models import ModelSpec, loss_of, predicted
 from layerscope.training.augment import augment
 from layerscope.training.batches import Feed, in_order, shuffled, steps_per_epoch
+from layerscope.training.checkpoint import State
 from layerscope.training.evaluate import as_images
 from layerscope.training.optimiser import make_optimiser
 from layerscope.training.recipe import Recipe
@@ -78,14 +79,15 @@ def fit(
     fabric: Fabric,
     shuffle: torch.Generator,
     changes: torch.Generator,
+    start: State | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     on_epoch: Callable[[EpochFigures], None] = lambda figures: None,
+    on_state: Callable[[State], None] = lambda state: None,
 ) -> Fitted:
     """Train a network by a recipe.
 
-    Each step: read a batch, change it a little, predict, compare with the labels, send the error
-    back, move the weights. After each epoch the validation split is scored; the weights of the best
-    epoch are the ones that count.
+    Each epoch: learn from every batch, score the validation split, keep the weights if they are the
+    best so far, hand on where the training stands.
 
     Args:
         model: the network, trained in place.
@@ -94,8 +96,10 @@ def fit(
         train, validation: the pictures to learn from and to choose by.
         fabric: device, precision and processes.
         shuffle, changes: random streams for the order of pictures and for augmentation.
+        start: where an earlier training stood; this one goes on as if it had never stopped.
         on_progress: called a few times a second.
         on_epoch: called after each epoch.
+        on_state: called after each epoch with all that the rest depends on.
 
     Returns:
         The history and the best weights. Ctrl-C ends the training and keeps what it has; before the
@@ -103,60 +107,22 @@ def fit(
     """
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = make_optimiser(model, recipe)
+    if start:
+        restore(start, model, optimiser, shuffle, changes)
     wrapped, optimiser = fabric.setup(model, optimiser)
     steps = steps_per_epoch(len(train), recipe.batch_size)
-    total_steps = steps * recipe.epochs
-    history: list[EpochFigures] = []
-    best: tuple[float, int, dict[str, torch.Tensor]] | None = None
-    step, started = 0, time.perf_counter()
+    history = [EpochFigures(**row) for row in start.history] if start else []
+    best = (start.best_accuracy, start.best_epoch, start.best_weights) if start else None
+    started = time.perf_counter() - (start.elapsed_s if start else 0.0)
     stopped = False
-
     try:
-        for epoch in range(1, recipe.epochs + 1):
-            wrapped.train()
-            seen = Tally(train.device)
-            epoch_started, told = time.perf_counter(), 0.0
-            batches = shuffled(
-                len(train),
-                recipe.batch_size,
-                shuffle,
-                rank=fabric.global_rank,
-                world_size=fabric.world_size,
-            )
-            rate = 0.0
-            for index in batches:
-                rate = learning_rate(recipe, step, total_steps)
-                for group in optimiser.param_groups:
-                    group["lr"] = rate
-                pixels, labels = train.read(index)
-                images = augment(as_images(spec, pixels), recipe.augment, changes)
-                logits = wrapped(images)
-                loss = loss_of(logits, labels, label_smoothing_frac=recipe.label_smoothing_frac)
-                optimiser.zero_grad()
-                fabric.backward(loss)
-                if recipe.gradient_clip:
-                    fabric.clip_gradients(wrapped, optimiser, max_norm=recipe.gradient_clip)
-                optimiser.step()
-                step += 1
-                seen.add(loss, logits, labels)
-
-                now = time.perf_counter()
-                if now - told > 0.2:
-                    told = now
-                    per_step = (now - started) / step
-                    on_progress(
-                        Progress(
-                            epoch=epoch,
-                            epochs=recipe.epochs,
-                            step=step,
-                            total_steps=total_steps,
-                            loss=seen.loss,
-                            accuracy=seen.accuracy,
-                            images_per_s=seen.n * fabric.world_size / (now - epoch_started),
-                            left_s=per_step * (total_steps - step),
-                        )
-                    )
-            speed = seen.n * fabric.world_size / (time.perf_counter() - epoch_started)
+        for epoch in range(start.epoch + 1 if start else 1, recipe.epochs + 1):
+            clock = Clock(recipe.epochs, steps, epoch, started, fabric.world_size, on_progress)
+            seen = learn(
+                wrapped, spec, recipe, train, optimiser, clock,
+                fabric=fabric, shuffle=shuffle, changes=changes,
+            )  # fmt: skip
+            speed = clock.images_per_s(seen)
             seen.share(fabric)
             scored = score(wrapped, spec, validation)
             figures = EpochFigures(
@@ -165,19 +131,136 @@ def fit(
                 train_accuracy=seen.accuracy,
                 validation_loss=scored.loss,
                 validation_accuracy=scored.accuracy,
-                learning_rate=rate,
+                learning_rate=learning_rate(recipe, epoch * steps - 1, recipe.epochs * steps),
                 images_per_s=speed,
                 elapsed_s=time.perf_counter() - started,
             )
             history.append(figures)
-            on_epoch(figures)
+            weights = copy_weights(model)
             if best is None or figures.validation_accuracy >= best[0]:
-                best = (figures.validation_accuracy, epoch, copy_weights(model))
+                best = (figures.validation_accuracy, epoch, weights)
+            on_state(
+                State(
+                    epoch=epoch,
+                    weights=weights,
+                    optimiser=optimiser.state_dict(),
+                    shuffle=shuffle.get_state(),
+                    changes=changes.get_state(),
+                    history=[row.to_json() for row in history],
+                    best_accuracy=best[0],
+                    best_epoch=best[1],
+                    best_weights=best[2],
+                    elapsed_s=figures.elapsed_s,
+                )
+            )
+            on_epoch(figures)
     except KeyboardInterrupt:
         stopped = True
 
     _, best_epoch, weights = best or (0.0, 0, copy_weights(model))
     return Fitted(tuple(history), best_epoch, weights, stopped)
+
+
+def learn(
+    wrapped: nn.Module,
+    spec: ModelSpec,
+    recipe: Recipe,
+    train: Feed,
+    optimiser: torch.optim.Optimizer,
+    clock: Clock,
+    *,
+    fabric: Fabric,
+    shuffle: torch.Generator,
+    changes: torch.Generator,
+) -> Tally:
+    """One epoch: read a batch, change it a little, predict, send the error back, move the weights.
+
+    Returns:
+        Loss and hits over the epoch's batches, of this process.
+    """
+    wrapped.train()
+    seen = Tally(train.device)
+    batches = shuffled(
+        len(train),
+        recipe.batch_size,
+        shuffle,
+        rank=fabric.global_rank,
+        world_size=fabric.world_size,
+    )
+    for step, index in enumerate(batches, start=clock.first_step):
+        rate = learning_rate(recipe, step, clock.total_steps)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        pixels, labels = train.read(index)
+        images = augment(as_images(spec, pixels), recipe.augment, changes)
+        logits = wrapped(images)
+        loss = loss_of(logits, labels, label_smoothing_frac=recipe.label_smoothing_frac)
+        optimiser.zero_grad()
+        fabric.backward(loss)
+        if recipe.gradient_clip:
+            fabric.clip_gradients(wrapped, optimiser, max_norm=recipe.gradient_clip)
+        optimiser.step()
+        seen.add(loss, logits, labels)
+        clock.tell(step + 1, seen)
+    return seen
+
+
+def restore(
+    state: State,
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    shuffle: torch.Generator,
+    changes: torch.Generator,
+) -> None:
+    """Put a training back to where it stood, in place."""
+    model.load_state_dict(state.weights)
+    optimiser.load_state_dict(state.optimiser)
+    shuffle.set_state(state.shuffle)
+    changes.set_state(state.changes)
+
+
+class Clock:
+    """How far an epoch is, how fast, and how long the training still takes."""
+
+    def __init__(
+        self,
+        epochs: int,
+        steps: int,
+        epoch: int,
+        started: float,
+        world_size: int,
+        on_progress: Callable[[Progress], None],
+    ) -> None:
+        self.epochs, self.epoch = epochs, epoch
+        self.total_steps = epochs * steps
+        self.first_step = (epoch - 1) * steps
+        self.started, self.world_size, self.on_progress = started, world_size, on_progress
+        self.epoch_started = time.perf_counter()
+        self.told = 0.0
+
+    def images_per_s(self, seen: Tally) -> float:
+        """Pictures a second in this epoch, over all processes."""
+        return seen.n * self.world_size / (time.perf_counter() - self.epoch_started)
+
+    def tell(self, step: int, seen: Tally) -> None:
+        """Report progress, at most five times a second: reading the sums waits for the device."""
+        now = time.perf_counter()
+        if now - self.told < 0.2:
+            return
+        self.told = now
+        per_step = (now - self.started) / step
+        self.on_progress(
+            Progress(
+                epoch=self.epoch,
+                epochs=self.epochs,
+                step=step,
+                total_steps=self.total_steps,
+                loss=seen.loss,
+                accuracy=seen.accuracy,
+                images_per_s=self.images_per_s(seen),
+                left_s=per_step * (self.total_steps - step),
+            )
+        )
 
 
 class Tally:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from layerscope.data import load, stratified
 from layerscope.data.imageset import ImageSet, Splits
 from layerscope.data.ink import measure_ink
+from layerscope.errors import DataError
 from layerscope.files import write_json
 from layerscope.models import ModelSpec, build, make_spec
 from layerscope.seed import make_generator
 from layerscope.training.batches import channel_statistics, make_feed
-from layerscope.training.evaluate import evaluate, predict_logits
+from layerscope.training.checkpoint import read_checkpoint, write_checkpoint
+from layerscope.training.evaluate import Evaluation, evaluate, predict_logits
 from layerscope.training.loop import EpochFigures, Fitted, Progress, fit
 from layerscope.training.machine import hardware, make_fabric, versions
+from layerscope.training.plan import PLAN, Plan, read_plan
 from layerscope.training.recipe import Recipe, default_recipe
 from layerscope.training.run import (
     SCHEMA,
@@ -28,6 +30,9 @@ from layerscope.training.run import (
     write_history,
     write_weights,
 )
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 @dataclass(frozen=True)
@@ -78,19 +83,71 @@ def train(
         >>> run = train("digits", model="digit-mlp", epochs=2)      # doctest: +SKIP
         >>> run.evaluation.accuracy                                  # doctest: +SKIP
     """
-    listener = listener or Listener()
     splits = data if isinstance(data, Splits) else load(data, size=size, data_dir=data_dir)
-    spec, recipe, training, validation = prepare(
+    spec, recipe, _, _ = prepare(
         splits, model=model, recipe=recipe, shape=shape or {}, seed=seed, changes=changes
     )
-    network = build(spec, make_generator(seed, "weights"))
+    build(spec, make_generator(seed, "weights"))  # refuses pictures that are too small
     fabric = make_fabric(device, recipe.precision)
     folder = new_run_folder(Path(out), splits.train.name, spec.name)
-    listener.on_start(spec, recipe, splits, folder)
+    plan = Plan(
+        source=None if isinstance(data, Splits) else str(data),
+        size=size,
+        seed=seed,
+        spec=spec,
+        recipe=recipe,
+        fingerprint=splits.train.fingerprint(),
+    )
+    write_json(folder / PLAN, plan.to_json())
+    return carry_out(plan, splits, folder, fabric, listener or Listener())
 
-    started = time.perf_counter()
+
+def resume(
+    folder: Path,
+    data: Splits | None = None,
+    *,
+    data_dir: Path | None = None,
+    device: str = "auto",
+    listener: Listener | None = None,
+) -> Run:
+    """Go on with a training that was interrupted, from its last finished epoch.
+
+    On the same machine's processor it ends with the very weights, bit for bit, that it would have
+    had without the interruption.
+
+    Args:
+        folder: the run folder.
+        data: the pictures, where they were handed over in Python; None loads them again.
+        data_dir: a folder that is looked at first for named sets.
+        device: "auto", "cpu", "cuda" or "mps".
+        listener: told how it goes.
+
+    Raises:
+        RunError: there is nothing to resume, or its files are damaged.
+        DataError: the pictures are gone or have changed.
+    """
+    plan = read_plan(folder)
+    if data is None and plan.source is None:
+        raise DataError(
+            f"{folder.name} was trained on pictures handed over in Python; hand them over again"
+        )
+    splits = data or load(str(plan.source), size=plan.size, data_dir=data_dir)
+    if splits.train.fingerprint() != plan.fingerprint:
+        raise DataError(
+            f"the pictures of {plan.source or splits.train.name} are not those that {folder.name} "
+            "began with; put the old ones back, or train anew"
+        )
+    fabric = make_fabric(device, plan.recipe.precision)
+    return carry_out(plan, splits, folder, fabric, listener or Listener())
+
+
+def carry_out(plan: Plan, splits: Splits, folder: Path, fabric: Fabric, listener: Listener) -> Run:
+    """Train as planned, from the beginning or from the folder's checkpoint; write the run."""
+    spec, recipe, seed = plan.spec, plan.recipe, plan.seed
+    training, validation = parted(splits.train, recipe, seed)
+    listener.on_start(spec, recipe, splits, folder)
     fitted = fit(
-        network,
+        build(spec, make_generator(seed, "weights")),
         spec,
         recipe,
         make_feed(training, fabric.device),
@@ -98,11 +155,11 @@ def train(
         fabric=fabric,
         shuffle=make_generator(seed, "shuffle"),
         changes=make_generator(seed, "augment"),
+        start=read_checkpoint(folder),
         on_progress=listener.on_progress,
         on_epoch=listener.on_epoch,
+        on_state=lambda state: write_checkpoint(folder, state),
     )
-    train_s = time.perf_counter() - started
-
     # A fresh network with the chosen weights: the very one that an opened run will have.
     network = build(spec, make_generator(seed, "weights"))
     network.load_state_dict(fitted.best_weights)
@@ -118,8 +175,8 @@ def train(
             **splits.summary,
             "train": len(training),
             "validation": len(validation),
-            "source": None if isinstance(data, Splits) else str(data),
-            "size": size,
+            "source": plan.source,
+            "size": plan.size,
             "ink": ink.to_json() if ink else None,
         },
         "model": spec.to_json(),
@@ -127,7 +184,7 @@ def train(
         "seeds": {"run": seed},
         "versions": versions(),
         "hardware": hardware(fabric.device),
-        "results": results(fitted, evaluation.accuracy, evaluation.interval, train_s),
+        "results": results(fitted, evaluation),
     }
     write_weights(folder / "model.safetensors", fitted.best_weights)
     write_history(folder / "history.jsonl", fitted.history)
@@ -156,9 +213,7 @@ def prepare(
         pictures.name, model, channels=pictures.channels, n_pictures=len(pictures)
     )
     recipe = recipe.with_changes(**changes)
-    training, validation = stratified(
-        pictures, recipe.validation_frac, make_generator(seed, "validation")
-    )
+    training, validation = parted(pictures, recipe, seed)
     mean, std = channel_statistics(training)
     H, W = pictures.size
     spec = make_spec(
@@ -173,15 +228,18 @@ def prepare(
     return spec, recipe, training, validation
 
 
-def results(
-    fitted: Fitted, accuracy: float, interval: tuple[float, float], train_s: float
-) -> dict[str, Any]:
+def parted(pictures: ImageSet, recipe: Recipe, seed: int) -> tuple[ImageSet, ImageSet]:
+    """The pictures to learn from, and those to choose by."""
+    return stratified(pictures, recipe.validation_frac, make_generator(seed, "validation"))
+
+
+def results(fitted: Fitted, evaluation: Evaluation) -> dict[str, Any]:
     """What the record says of the outcome."""
     chosen = next((row for row in fitted.history if row.epoch == fitted.best_epoch), None)
     return {
-        "test_accuracy": accuracy,
-        "test_interval": list(interval),
+        "test_accuracy": evaluation.accuracy,
+        "test_interval": list(evaluation.interval),
         "validation_accuracy": chosen.validation_accuracy if chosen else None,
         "best_epoch": fitted.best_epoch,
-        "train_s": train_s,
+        "train_s": fitted.history[-1].elapsed_s if fitted.history else 0.0,
     }
