@@ -245,13 +245,11 @@ def test_what_cannot_be_resumed_says_why(run: Run, striped: Splits, tmp_path: Pa
 
 
 def test_a_checkpoint_that_runs_code_is_not_read(run: Run, tmp_path: Path) -> None:
-    import pickle
-
     class Evil:
         def __reduce__(self):
             return (Path(tmp_path / "ran").touch, ())
 
-    (tmp_path / "checkpoint.pt").write_bytes(pickle.dumps({"epoch": Evil()}))
+    torch.save({"epoch": Evil()}, tmp_path / "checkpoint.pt")
     with pytest.raises(RunError, match="cannot be read"):
         read_checkpoint(tmp_path)
     assert not (tmp_path / "ran").exists()

@@ -1,4 +1,4 @@
-"""What a training set out to do, written before its first step, to be taken up again by."""
+"""What a training set out to do, written before its first step, so that it can go on."""
 
 from __future__ import annotations
 
