@@ -17,7 +17,7 @@ export function signed(value: number, scale: number, theme: "light" | "dark"): R
   const t = scale > 0 ? Math.max(-1, Math.min(1, value / scale)) : 0;
   const end = STRONG[theme][t < 0 ? 0 : 1];
   const ground = GROUNDS[theme];
-  const amount = Math.abs(t) ** 0.8;
+  const amount = Math.abs(t) ** 0.6;
   return [0, 1, 2].map((i) => Math.round(ground[i] + (end[i] - ground[i]) * amount)) as RGB;
 }
 
