@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from layerscope.data.idx import read_idx
 from layerscope.errors import DataError
@@ -52,3 +55,66 @@ def test_a_cut_off_gzip_file_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"not gzip")
     with pytest.raises(DataError, match="cut off or damaged"):
         read_idx(path, dimensions=3)
+
+
+@given(
+    shape=st.one_of(
+        st.tuples(st.integers(0, 300)), st.tuples(*[st.integers(0, 5)] * 2, st.integers(0, 300))
+    ),
+    packed=st.booleans(),
+)
+def test_any_size_is_read_back_with_the_high_byte_first(
+    tmp_path_factory: pytest.TempPathFactory, shape: tuple[int, ...], packed: bool
+) -> None:
+    array = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    path = tmp_path_factory.getbasetemp() / ("any.gz" if packed else "any")
+    path.write_bytes(gzip.compress(idx(array)) if packed else idx(array))
+    found = read_idx(path, dimensions=len(shape))
+    assert found.dtype == torch.uint8
+    assert (found.shape, found.flatten().tolist()) == (shape, array.flatten().tolist())
+
+
+def test_labels_are_not_taken_for_pictures_nor_pictures_for_labels(tmp_path: Path) -> None:
+    pixels, labels = tmp_path / "pixels", tmp_path / "labels"
+    pixels.write_bytes(idx(PIXELS))
+    labels.write_bytes(idx(PIXELS.ravel()))
+    assert read_idx(labels, dimensions=1).tolist() == PIXELS.ravel().tolist()
+    for path, dimensions in ((pixels, 1), (labels, 3)):
+        with pytest.raises(DataError, match=f"no IDX file of {dimensions} dimensions"):
+            read_idx(path, dimensions=dimensions)
+
+
+def test_values_that_are_not_unsigned_bytes_are_refused(tmp_path: Path) -> None:
+    raw = bytearray(idx(PIXELS))
+    raw[2] = 0x09  # signed bytes
+    (tmp_path / "signed").write_bytes(raw)
+    with pytest.raises(DataError, match="begins with 00 00 09 03"):
+        read_idx(tmp_path / "signed", dimensions=3)
+
+
+def test_what_is_read_can_be_written_and_leaves_the_file_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(idx(PIXELS))
+    read_idx(path, dimensions=3).zero_()
+    assert (read_idx(path, dimensions=3).numpy() == PIXELS).all()
+
+
+@pytest.mark.parametrize("at", [12, 20, 30])
+def test_a_gzip_file_with_a_changed_byte_is_refused(tmp_path: Path, at: int) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (3, 9, 9), dtype=np.uint8)
+    packed = bytearray(gzip.compress(idx(noise)))
+    path = tmp_path / "a.gz"
+    path.write_bytes(packed)
+    assert (read_idx(path, dimensions=3).numpy() == noise).all()
+    packed[at] ^= 0xFF
+    path.write_bytes(packed)
+    with pytest.raises(DataError, match=r"a\.gz is cut off or damaged .*fetch it again"):
+        read_idx(path, dimensions=3)
+
+
+def test_a_file_that_is_not_there_or_is_a_folder_is_refused(tmp_path: Path) -> None:
+    for path, why in ((tmp_path / "none", "No such file"), (tmp_path / "no.gz", "No such file")):
+        with pytest.raises(DataError, match=f"cannot be read: {why}"):
+            read_idx(path, dimensions=3)
+    with pytest.raises(DataError, match="cannot be read: Is a directory"):
+        read_idx(tmp_path, dimensions=3)
