@@ -87,12 +87,10 @@ def to_eight_bits(image: Image.Image) -> Image.Image:
     """Bring any mode of Pillow's to "L" or "RGB"."""
     from PIL import Image
 
-    if image.mode in ("L", "RGB"):
+    if image.mode in ("1", "L", "RGB"):
         if "transparency" not in image.info:
-            return image
+            return image.convert("L") if image.mode == "1" else image
         image = image.convert("RGBA")
-    if image.mode == "1":
-        return image.convert("L")
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         values = np.asarray(image).astype(np.float64)
         top = values.max(initial=0.0)
