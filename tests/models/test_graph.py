@@ -1,20 +1,15 @@
-"""The graph of a network, its receptive fields and its costs, against independent answers."""
+"""The graph of a network against what is written in its forward pass."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import nn
 
 from layerscope.errors import ModelError
-from layerscope.models import build, make_spec
-from layerscope.models.cost import costs
+from layerscope.models import build, make_spec, model_names
 from layerscope.models.graph import read_graph, walk
-from layerscope.models.receptive import receptive_fields
-from layerscope.models.summary import in_words, summarise
 
 
 class Functional(nn.Module):
@@ -92,112 +87,100 @@ def test_what_cannot_be_read_is_refused_with_the_reason() -> None:
         read_graph(Functional(), torch.zeros(1, 1, 12, 12))
     read_graph(Functional(), torch.zeros(1, 1, 8, 8))
 
+    with pytest.raises(ModelError, match="gives a tuple; a network must give one tensor"):
+        read_graph(Pair(), torch.zeros(1, 1, 4, 4))
 
-windows = st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(0, 2), st.integers(1, 2))
+
+class Pair(nn.Module):
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return x, 2 * x
 
 
-@settings(deadline=None, max_examples=60)
-@given(
-    st.lists(
-        st.tuples(st.sampled_from(["conv", "avg", "residual"]), windows), min_size=1, max_size=4
+@pytest.mark.parametrize("name", model_names())
+def test_each_layer_run_on_what_it_reads_gives_what_it_put_out(name: str) -> None:
+    spec = make_spec(
+        name, class_names="abc", channels=3, height=32, width=32, mean=[0] * 3, std=[1] * 3
     )
-)
-def test_receptive_fields_against_the_gradient(parts) -> None:
-    """With positive weights, the pixels whose gradient is not zero are exactly those seen."""
-    side, channels = 48, 2
-    layers: list[nn.Module] = []
-    for kind, (kernel, stride, padding, dilation) in parts:
-        if kind == "conv":
-            layers.append(nn.Conv2d(channels, channels, kernel, stride, padding, dilation))
-        elif kind == "avg":
-            layers.append(nn.AvgPool2d(kernel, stride, min(padding, kernel // 2)))
-        else:
-            layers.append(Skip(channels))
-    model = nn.Sequential(*layers)
-    for parameter in model.parameters():
-        nn.init.constant_(parameter, 0.1)
-    images = torch.rand(1, channels, side, side, requires_grad=True)
-    try:
-        output = model(images)
-    except RuntimeError:
-        return  # the maps shrank to nothing
-    graph = read_graph(model, images.detach())
-    field = receptive_fields(graph, height=side, width=side)[graph[-1].name]
-    assert field is not None
-    H, W = output.shape[2:]
-    for y, x in {(0, 0), (H // 2, W // 2), (H - 1, W - 1)}:
-        (gradient,) = torch.autograd.grad(output[0, 0, y, x], images, retain_graph=True)
-        touched = gradient[0].abs().sum(0) > 0
-        top, left, h, w = field.box(y, x, height=side, width=side)
-        if not touched.any():  # a unit at the border that sees padding alone
-            assert (y, x) != (H // 2, W // 2)
-            continue
-        rows, columns = touched.any(1).nonzero()[:, 0], touched.any(0).nonzero()[:, 0]
-        # dilation and stride may leave gaps at the clipped border, never reach beyond the box
-        assert top <= int(rows.min()) and int(rows.max()) < top + h
-        assert left <= int(columns.min()) and int(columns.max()) < left + w
-        if (y, x) == (H // 2, W // 2) and h == field.size_px[0] and w == field.size_px[1]:
-            assert (int(rows.min()), int(rows.max())) == (top, top + h - 1)
-            assert (int(columns.min()), int(columns.max())) == (left, left + w - 1)
+    model = build(spec, torch.Generator().manual_seed(0)).eval()
+    images = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    seen = walk(model, images)
+    values = {"input": images, **seen.outputs}
+    for layer in seen.layers:
+        inputs = [values[name] for name in layer.inputs]
+        assert layer.module or layer.kind == "add"
+        again = model.get_submodule(layer.module)(*inputs) if layer.module else sum(inputs)
+        assert torch.allclose(again, values[layer.name], atol=1e-5), layer.name
+        assert layer.shape == tuple(values[layer.name].shape[1:])
+    assert torch.equal(values[seen.layers[-1].name], seen.logits)
+    assert torch.allclose(seen.logits, model(images), atol=1e-5)
 
 
-class Skip(nn.Module):
-    def __init__(self, channels: int) -> None:
+class Drops(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.dropout(x, 0.5, training=self.training)
+
+
+def test_a_network_in_training_mode_is_read_as_it_predicts() -> None:
+    images = torch.rand(2, 1, 4, 4)
+    drawn = torch.get_rng_state()
+    assert torch.equal(walk(Drops().train(), images).logits, images)
+    assert torch.equal(torch.get_rng_state(), drawn)
+
+
+def test_images_are_not_overwritten_by_a_first_operation_in_place() -> None:
+    images = torch.tensor([-1.0, 2.0]).view(1, 1, 1, 2)
+    seen = walk(nn.Sequential(nn.ReLU(inplace=True)), images)
+    assert images.flatten().tolist() == [-1, 2]
+    assert seen.logits.flatten().tolist() == [0, 2]
+
+
+class SameName(nn.Module):
+    """Calls a function before a module of that name, and gives one module two names."""
+
+    def __init__(self) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+        self.relu = nn.ReLU()
+        self.conv = self.alias = nn.Conv2d(1, 1, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.conv(x) + x
+        return self.alias(self.relu(F.relu(x) - 1))
 
 
-def test_known_receptive_fields() -> None:
-    spec = make_spec(
-        "fashion-cnn", class_names="ab", channels=1, height=28, width=28, mean=[0], std=[1]
-    )
-    layers = read_graph(build(spec, torch.Generator()), torch.zeros(1, 1, 28, 28))
-    fields = receptive_fields(layers, height=28, width=28)
-    sizes = {name: field and field.size_px[0] for name, field in fields.items()}
-    # By hand: 3; pooling +1; convolution +2*2; pooling +1*2.
-    assert [sizes[f"features.{i}"] for i in range(6)] == [3, 3, 4, 8, 8, 10]
-    assert sizes["classifier.0"] is None
-    assert fields["features.5"].stride_px == (4, 4)  # type: ignore[union-attr]
-
-
-def test_costs_of_a_convolution_and_a_dense_layer_by_hand() -> None:
-    model = nn.Sequential(nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Flatten(), nn.Linear(21_632, 10))
-    layers = read_graph(model, torch.zeros(1, 1, 28, 28))
-    found = costs(model, layers, channels=1, height=28, width=28)
-    assert found["0"].parameters == 320
-    assert found["0"].multiply_adds == 26 * 26 * 32 * 9
-    assert found["0"].dense_parameters == (784 + 1) * 21_632
-    assert found["3"].parameters == found["3"].dense_parameters == 21_633 * 10
-    assert found["3"].multiply_adds == 21_632 * 10
-
-
-def test_a_module_called_twice_is_counted_once() -> None:
-    model = Functional()
-    layers = read_graph(model, torch.zeros(1, 1, 8, 8))
-    found = costs(model, layers, channels=1, height=8, width=8)
-    assert found["same"].parameters == 4 * 4 * 9 + 4
-    assert found["same#2"].parameters == 0
-    assert sum(c.parameters for c in found.values()) == sum(p.numel() for p in model.parameters())
-
-
-def test_summary_names_layers_and_compares_with_a_dense_network() -> None:
-    spec = make_spec(
-        "fashion-cnn", class_names="0123456789", channels=1, height=28, width=28, mean=[0], std=[1]
-    )
-    text = summarise(build(spec, torch.Generator()), channels=1, height=28, width=28).text()
-    assert "features.3    Convolution 2  64 x 11 x 11      18,496" in text
-    dense = 785 * 21632 + (5408 + 1) * 7744 + 1601 * 64 + 65 * 10
-    assert f"{dense / 1e6:.3g} million parameters, {dense / 121_930:,.0f} times as many" in text
-    assert all(len(line) <= 100 for line in text.splitlines())
-
-
-def test_large_numbers_in_words() -> None:
-    assert [in_words(n) for n in (64_000, 1_250_000, 3_281_000_000, 2 * 10**12)] == [
-        "64,000",
-        "1.25 million",
-        "3.28 billion",
-        "2 trillion",
+def test_a_module_keeps_its_own_path_whatever_functions_are_called() -> None:
+    model = SameName()
+    layers = read_graph(model, torch.zeros(1, 1, 4, 4))
+    assert [(layer.name, layer.module) for layer in layers] == [
+        ("/relu", None),
+        ("sub", None),
+        ("relu", "relu"),
+        ("conv", "conv"),
     ]
+    assert {layer.module for layer in layers} - {None} <= set(dict(model.named_modules()))
+
+
+class Reshapes(nn.Module):
+    """Splits, joins and shuffles channels; takes its means by functions."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        left, right = x.chunk(2, 1)
+        x = torch.cat([right, left], 1)
+        x = x.view(x.size(0), 2, 2, 6, 6).transpose(1, 2).reshape(x.size(0), 4, 6, 6)
+        x = F.adaptive_avg_pool2d(x, (3, 2))
+        return x.mean((2, 3))
+
+
+def test_splits_joins_and_changes_of_shape() -> None:
+    layers = read_graph(Reshapes(), torch.zeros(1, 4, 6, 6))
+    assert [(layer.name, layer.kind) for layer in layers] == [
+        ("getitem", "other"),
+        ("getitem#2", "other"),
+        ("cat", "other"),
+        ("view", "other"),
+        ("transpose", "other"),
+        ("reshape", "other"),
+        ("adaptive_avg_pool2d", "avg_pool"),
+        ("mean", "global_pool"),
+    ]
+    assert layers[2].inputs == ("getitem#2", "getitem")
+    assert layers[-2].options["kernel_size"] == [2, 3]
+    assert layers[-1].shape == (4,)

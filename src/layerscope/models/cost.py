@@ -42,14 +42,13 @@ def costs(
         A 3x3 convolution from 1 to 32 channels on 28 x 28 px costs 320 parameters and
         32 * 26 * 26 * 9 multiply-adds; as a dense layer it would learn (784 + 1) * 21,632.
     """
-    modules = dict(model.named_modules())
     shapes = {INPUT: (channels, height, width)} | {layer.name: layer.shape for layer in layers}
-    counted: set[str] = set()
+    counted: set[str | None] = set()
     found = {}
     for layer in layers:
-        module = modules.get(layer.module) if layer.module else None
+        module = model.get_submodule(layer.module) if layer.module else None
         parameters = 0
-        if layer.module and layer.module not in counted and module is not None:
+        if module is not None and layer.module not in counted:
             counted.add(layer.module)
             parameters = sum(p.numel() for p in module.parameters())
         outputs = math.prod(layer.shape)

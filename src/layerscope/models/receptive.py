@@ -7,9 +7,6 @@ from dataclasses import dataclass
 
 from layerscope.models.graph import INPUT, Layer
 
-# These keep each unit at its place and add no reach.
-POINTWISE = frozenset({"activation", "batch_norm", "dropout", "add"})
-
 
 @dataclass(frozen=True)
 class ReceptiveField:
@@ -20,7 +17,8 @@ class ReceptiveField:
 
     Args:
         size_px: (height, width).
-        stride_px: how far it moves from one unit to the next, (down, right).
+        stride_px: how far it moves from one unit to the next, (down, right); (0, 0) where all
+            units see the same.
         start_px: (top, left) of the unit at row 0, column 0.
     """
 
@@ -29,13 +27,16 @@ class ReceptiveField:
     start_px: tuple[int, int]
 
     def box(self, y: int, x: int, *, height: int, width: int) -> tuple[int, int, int, int]:
-        """The rectangle of one unit, clipped to the picture: (top, left, height, width)."""
+        """The rectangle of one unit, clipped to the picture: (top, left, height, width).
+
+        A unit at the border that sees padding alone has a rectangle without height or width.
+        """
         top, left = (
             s + i * d for s, i, d in zip(self.start_px, (y, x), self.stride_px, strict=True)
         )
         bottom, right = top + self.size_px[0], left + self.size_px[1]
-        top, left = max(0, top), max(0, left)
-        return top, left, min(height, bottom) - top, min(width, right) - left
+        top, left = min(max(0, top), height), min(max(0, left), width)
+        return top, left, max(0, min(height, bottom) - top), max(0, min(width, right) - left)
 
 
 def receptive_fields(
@@ -54,17 +55,17 @@ def receptive_fields(
     Source: Araujo et al., "Computing Receptive Fields of Convolutional Neural Networks", Distill
     2019, equations 1 to 4: size and start grow by the kernel's reach times the stride so far.
     """
+    whole = ReceptiveField((height, width), (0, 0), (0, 0))
     fields: dict[str, ReceptiveField | None] = {INPUT: ReceptiveField((1, 1), (1, 1), (0, 0))}
     for layer in layers:
-        sources = [fields.get(name) for name in layer.inputs]
-        known = [source for source in sources if source is not None]
-        if len(known) < len(sources) or not known:
+        known = [source for name in layer.inputs if (source := fields[name]) is not None]
+        if len(known) < len(layer.inputs):
             fields[layer.name] = None
         elif layer.kind in ("conv", "max_pool", "avg_pool"):
             fields[layer.name] = widened(known[0], layer)
-        elif layer.kind == "global_pool" and layer.shape[1:] == (1, 1):
-            fields[layer.name] = ReceptiveField((height, width), (height, width), (0, 0))
-        elif layer.kind in POINTWISE and len({source.stride_px for source in known}) == 1:
+        elif layer.kind == "global_pool" or (layer.keeps_place and whole in known):
+            fields[layer.name] = whole
+        elif layer.keeps_place and len({source.stride_px for source in known}) == 1:
             fields[layer.name] = union(known)
         else:
             fields[layer.name] = None

@@ -65,7 +65,7 @@ class Summary:
     def sees(self, row: Row) -> str:
         """How much of the picture one unit of a layer can see; padding is nothing to see."""
         if row.receptive_field is None:
-            return "everything"
+            return "everything" if len(row.layer.shape) == 1 else "unknown"
         sides = zip(row.receptive_field.size_px, self.picture_px, strict=True)
         h, w = (min(size, picture) for size, picture in sides)
         return "everything" if (h, w) == self.picture_px else f"{h} x {w} px"

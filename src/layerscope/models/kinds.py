@@ -1,0 +1,215 @@
+"""What an operation of a network is: its kind, its function, its options."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import fx, nn
+
+# What a kind is called for a person; each title is counted ("Convolution 2").
+TITLES = {
+    "conv": "Convolution",
+    "dense": "Dense",
+    "max_pool": "Max pooling",
+    "avg_pool": "Average pooling",
+    "global_pool": "Mean over space",
+    "batch_norm": "Batch norm",
+    "dropout": "Dropout",
+    "flatten": "Flatten",
+    "add": "Add",
+}
+FUNCTIONS = {
+    "relu": "ReLU",
+    "relu6": "ReLU6",
+    "gelu": "GELU",
+    "tanh": "Tanh",
+    "sigmoid": "Sigmoid",
+    "silu": "SiLU",
+    "elu": "ELU",
+    "leaky_relu": "Leaky ReLU",
+    "hardswish": "Hardswish",
+    "softmax": "Softmax",
+}
+MODULE_KINDS: dict[type[nn.Module], str] = {
+    nn.Conv2d: "conv",
+    nn.Linear: "dense",
+    nn.MaxPool2d: "max_pool",
+    nn.AvgPool2d: "avg_pool",
+    nn.AdaptiveMaxPool2d: "max_pool",
+    nn.AdaptiveAvgPool2d: "global_pool",
+    nn.BatchNorm1d: "batch_norm",
+    nn.BatchNorm2d: "batch_norm",
+    nn.Dropout: "dropout",
+    nn.Dropout2d: "dropout",
+    nn.Flatten: "flatten",
+}
+MODULE_FUNCTIONS: dict[type[nn.Module], str] = {
+    nn.ReLU: "relu",
+    nn.ReLU6: "relu6",
+    nn.GELU: "gelu",
+    nn.Tanh: "tanh",
+    nn.Sigmoid: "sigmoid",
+    nn.SiLU: "silu",
+    nn.ELU: "elu",
+    nn.LeakyReLU: "leaky_relu",
+    nn.Hardswish: "hardswish",
+    nn.Softmax: "softmax",
+}
+CALL_KINDS = {
+    "add": "add",
+    "iadd": "add",
+    "flatten": "flatten",
+    "view": "flatten",
+    "reshape": "flatten",
+    "squeeze": "flatten",
+    "max_pool2d": "max_pool",
+    "avg_pool2d": "avg_pool",
+    "adaptive_max_pool2d": "max_pool",
+    "adaptive_avg_pool2d": "global_pool",
+    "mean": "global_pool",
+    "dropout": "dropout",
+}
+# Dispatchers without a name of their own.
+NAMELESS = {F.max_pool2d: "max_pool2d", F.adaptive_max_pool2d: "adaptive_max_pool2d"}
+# The units of these read one place of their inputs, so that what they see is easily said.
+PLACE_KEEPING_KINDS = frozenset({"activation", "batch_norm", "dropout", "add"})
+PLACE_KEEPING_CALLS = frozenset(
+    {"cat", "mul", "imul", "sub", "isub", "truediv", "itruediv", "div", "neg", "clamp", "abs"}
+)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What one operation is.
+
+    Args:
+        kind: as docs/atlas.md lists them.
+        function: of an activation, such as "relu".
+        word: what a person calls it: "Convolution", "ReLU".
+        keeps_place: whether a unit at (y, x) reads its inputs at (y, x) alone.
+        options: of a convolution or pooling: kernel_size, stride, padding, dilation, groups.
+    """
+
+    kind: str
+    function: str | None
+    word: str
+    keeps_place: bool
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def operation_of(
+    node: fx.Node, module: nn.Module | None, before: tuple[int, ...], after: tuple[int, ...]
+) -> Operation:
+    """Say what a node of a traced network does.
+
+    Args:
+        node: the node.
+        module: the module that it calls, None for an operation that is no module.
+        before, after: the shapes of its first input and of its output, for one picture.
+    """
+    call = call_of(node)
+    if module is not None:
+        function = MODULE_FUNCTIONS.get(type(module))
+        found = [kind for kind_type, kind in MODULE_KINDS.items() if isinstance(module, kind_type)]
+        kind = "activation" if function else (found[0] if found else "other")
+    else:
+        function = call if call in FUNCTIONS else None
+        kind = "activation" if function else CALL_KINDS.get(call, "other")
+    options: dict[str, Any] = {}
+    if kind == "flatten" and len(after) > 1:
+        kind = "other"  # a change of shape that leaves units at places
+    if kind == "global_pool" and (len(before) != 3 or math.prod(after) != before[0]):
+        kind = "other" if module is None and call == "mean" else "avg_pool"
+    if kind in ("conv", "max_pool", "avg_pool"):
+        options = options_of(node, module, before, after)
+        kind = kind if options else "other"
+    if function:
+        word = FUNCTIONS[function]
+    else:
+        word = TITLES.get(kind) or plain_word(type(module).__name__ if module else call)
+    keeps = kind in PLACE_KEEPING_KINDS or (kind == "other" and keeps_place(node, call))
+    return Operation(kind, function, word, keeps, options)
+
+
+def call_of(node: fx.Node) -> str:
+    """The plain name of what a node calls: "relu" for `F.relu` and for `x.relu_()`."""
+    if isinstance(node.target, str):
+        return node.target.strip("_")
+    name = NAMELESS.get(node.target) or getattr(node.target, "__name__", node.name)
+    return name.strip("_")
+
+
+def plain_word(name: str) -> str:
+    """What an operation of no known kind is called in its title."""
+    return name.replace("_", " ").capitalize()
+
+
+def keeps_place(node: fx.Node, call: str) -> bool:
+    """Whether an operation of no known kind works place by place."""
+    if node.op == "call_module" or call not in PLACE_KEEPING_CALLS:
+        return False
+    along = node.kwargs.get("dim", node.args[1] if len(node.args) > 1 else 0)
+    return call != "cat" or along in (1, -3)  # channels beside channels
+
+
+def options_of(
+    node: fx.Node, module: nn.Module | None, before: tuple[int, ...], after: tuple[int, ...]
+) -> dict[str, Any]:
+    """The window of a convolution or pooling; {} where it slides by no fixed rule."""
+    if isinstance(module, nn.Conv2d):
+        padding = module.padding
+        if isinstance(padding, str):
+            reach = [d * (k - 1) for d, k in zip(module.dilation, module.kernel_size, strict=True)]
+            padding = [0, 0] if padding == "valid" else [side // 2 for side in reach]
+        return window(
+            module.kernel_size, module.stride, padding, module.dilation, groups=module.groups
+        )
+    if isinstance(module, nn.MaxPool2d | nn.AvgPool2d):
+        dilation = getattr(module, "dilation", 1)
+        return window(module.kernel_size, module.stride, module.padding, dilation)
+    if module is None and call_of(node) in ("max_pool2d", "avg_pool2d"):
+        names = ["input", "kernel_size", "stride", "padding"]
+        names += ["dilation"] if call_of(node) == "max_pool2d" else []
+        given = dict(zip(names, node.args, strict=False)) | node.kwargs
+        return window(
+            given["kernel_size"],
+            given.get("stride"),
+            given.get("padding", 0),
+            given.get("dilation", 1),
+        )
+    # An adaptive pooling slides evenly only where its output divides its input.
+    sides = list(zip(before[1:], after[1:], strict=False))
+    if len(sides) != 2 or any(side % parts for side, parts in sides):
+        return {}
+    return window([side // parts for side, parts in sides], None, 0, 1)
+
+
+def window(
+    kernel: Any, stride: Any, padding: Any, dilation: Any, *, groups: int = 1
+) -> dict[str, Any]:
+    """Options with single numbers made into pairs; no stride means the kernel's."""
+    return {
+        "kernel_size": pair(kernel),
+        "stride": pair(stride if stride not in (None, (), []) else kernel),
+        "padding": pair(padding),
+        "dilation": pair(dilation),
+        "groups": groups,
+    }
+
+
+def pair(value: Any) -> list[int]:
+    """One number twice, or two numbers."""
+    return [int(value)] * 2 if isinstance(value, int) else [int(v) for v in value]
+
+
+def is_passing(node: fx.Node, module: nn.Module | None, value: Any) -> bool:
+    """Whether an operation only hands on what it was given: an identity, or a split into parts."""
+    if isinstance(value, tuple | list):
+        return any(isinstance(part, torch.Tensor) for part in value)
+    return isinstance(module, nn.Identity) or (
+        node.op == "call_method" and node.target == "contiguous"
+    )
