@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from layerscope.data.imageset import ImageSet
-from layerscope.looking.patches import PATCHES, TopPlaces, top_places
+from layerscope.errors import LayerNotFoundError
+from layerscope.looking.patches import PATCHES
 from layerscope.looking.scan import scan
 from layerscope.looking.statistics import BINS
 
@@ -103,19 +104,45 @@ def test_two_halves_merge_to_the_whole_in_either_order(model: nn.Sequential) -> 
         assert torch.equal(merged.top.rows, whole.top.rows)
         assert torch.equal(merged.top.places, whole.top.places)
         assert torch.equal(merged.statistics.counts, whole.statistics.counts)
-        assert torch.allclose(merged.statistics.total, whole.statistics.total)
+        assert torch.allclose(merged.statistics.mean, whole.statistics.mean, rtol=1e-9)
+        assert torch.allclose(merged.statistics.std, whole.statistics.std, rtol=1e-6)
+        assert torch.equal(merged.statistics.n_zero, whole.statistics.n_zero)
         assert merged.statistics.n == 97
 
 
-def test_equal_peaks_go_to_the_earlier_picture_whatever_the_batches() -> None:
-    values = torch.zeros(12, 1, 4)
-    values[:, 0, 2] = 1.0
-    whole = top_places(values, torch.arange(12))
-    late, early = (
-        top_places(values[6:], torch.arange(6, 12)),
-        top_places(values[:6], torch.arange(6)),
-    )
-    assert whole.rows.tolist() == [list(range(9))]
-    assert late.merged(early).rows.tolist() == whole.rows.tolist()
-    assert isinstance(whole, TopPlaces)
-    assert whole.places.tolist() == [[2] * 9]
+class Functional(nn.Module):
+    """Works in place on what a layer put out, and calls one module twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 2, 3)
+        self.relu = nn.ReLU(inplace=True)
+        self.mix = nn.Conv2d(2, 2, 1)
+        self.head = nn.Linear(200, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.conv(x).sub_(0.1)
+        return self.head(self.relu(self.mix(self.relu(x))).flatten(1))
+
+
+def test_what_is_measured_is_what_a_layer_put_out_whatever_is_done_with_it_later() -> None:
+    torch.manual_seed(5)
+    model = Functional().train()
+    names = ["conv", "sub", "relu", "mix", "relu#2"]
+    found = scan(model, pictures(), normalise=normalise, layers=names, batch_size=30)
+    with torch.no_grad():
+        conv = model.conv(normalise(pictures().pixels))
+        sub = conv - 0.1
+        mix = model.mix(sub.clamp(min=0))
+    for name, values in zip(
+        names, (conv, sub, sub.clamp(min=0), mix, mix.clamp(min=0)), strict=True
+    ):
+        assert torch.allclose(found[name].statistics.low, values.amin((0, 2, 3)), atol=1e-6), name
+        assert torch.allclose(found[name].statistics.high, values.amax((0, 2, 3)), atol=1e-6), name
+    assert all(module.training for module in model.modules())
+
+
+def test_an_unknown_layer_is_refused_with_the_nearest_name(model: nn.Sequential) -> None:
+    with pytest.raises(LayerNotFoundError, match="no layer 'conv'; there are: 0, 1"):
+        scan(model, pictures(), normalise=normalise, layers=["0", "conv"])
+    assert list(scan(model, pictures(), normalise=normalise, layers=["0"])) == ["0"]

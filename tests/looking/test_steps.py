@@ -1,12 +1,10 @@
-"""The eight steps are found by what layers do, in any network; filters become pictures."""
+"""The eight steps are found by what layers do, in any network."""
 
 from __future__ import annotations
 
-import pytest
 import torch
 from torch import nn
 
-from layerscope.looking.filters import acting_on_pixels, filter_pictures
 from layerscope.looking.steps import eight_steps
 from layerscope.models import build, make_spec
 from layerscope.models.graph import read_graph
@@ -71,16 +69,21 @@ def test_a_residual_network_and_names_that_mean_nothing() -> None:
     assert steps_of(plain, 1, 8)["activation"] == ()
 
 
-def test_filters_are_scaled_by_their_own_strongest_weight() -> None:
-    weight = torch.tensor([[[[0.0, 2.0], [-1.0, -2.0]]], [[[0.0, 0.0], [0.0, 0.1]]]])
-    pictures, scales = filter_pictures(weight)
-    assert scales == pytest.approx([2.0, 0.1])
-    assert pictures[0, 0].tolist() == [[128, 255], [64, 1]]
-    assert pictures[1, 0].tolist() == [[128, 128], [128, 255]]
+class Functions(nn.Module):
+    """One convolution, and functions in place of modules."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Conv2d(1, 2, 3), nn.Linear(2, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.b(torch.relu(self.a(x)).mean((2, 3)))
 
 
-def test_weights_that_do_not_act_on_the_picture_are_no_filters() -> None:
-    shape = {"channels": 1, "height": 4, "width": 5}
-    assert acting_on_pixels(torch.zeros(7, 20), **shape).shape == (7, 1, 4, 5)  # type: ignore[union-attr]
-    assert acting_on_pixels(torch.zeros(7, 21), **shape) is None
-    assert acting_on_pixels(torch.zeros(7, 2, 3, 3), **shape) is None
+def test_functions_are_found_as_modules_are_and_what_is_missing_is_said() -> None:
+    steps = {s.key: s for s in eight_steps(read_graph(Functions(), torch.zeros(1, 1, 8, 8)))}
+    assert steps["activation"].layers == ("relu",)
+    assert steps["pooling"].layers == ("mean",)
+    assert steps["deeper"].absent and "single convolution" in steps["deeper"].absent
+    assert steps["dense"].absent and "no hidden dense layer" in steps["dense"].absent
+    assert steps["output"].layers == ("b",)

@@ -54,6 +54,13 @@ def test_an_overwritten_activation_is_refused_and_a_copied_one_is_right() -> Non
     assert (seen["conv"] < 0).any()
 
 
+def test_an_overwritten_activation_is_right_in_inference_mode_too() -> None:
+    model = Overwrites()
+    with trace(model, ["conv"]) as seen, torch.inference_mode():
+        model(IMAGES)
+    assert (seen["conv"] < 0).any()
+
+
 class Twice(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -70,6 +77,11 @@ def test_a_module_called_again_is_kept_under_its_own_name_in_each_pass() -> None
             model(IMAGES)
             assert list(seen) == ["same", "same#2"]
     assert torch.allclose(model.same(seen["same"]), seen["same#2"])
+    with trace(model, ["same#2"]) as seen:
+        model(IMAGES)
+    assert torch.allclose(model.same(model.same(IMAGES)), seen["same#2"])
+    with pytest.raises(LayerNotFoundError, match=r"no layer 'sam#2'"), trace(model, ["sam#2"]):
+        pass
 
 
 @pytest.mark.parametrize("fails", [False, True])

@@ -23,6 +23,11 @@ class TopPlaces:
     rows: torch.Tensor
     places: torch.Tensor
 
+    @property
+    def is_full(self) -> bool:
+        """Whether every unit has all its places."""
+        return self.values.shape[1] == PATCHES
+
     def merged(self, other: TopPlaces) -> TopPlaces:
         """The strongest of both. Of equal values the earlier picture comes first."""
         values = torch.cat([self.values, other.values], 1)
@@ -37,24 +42,31 @@ class TopPlaces:
         return TopPlaces(values.gather(1, order), rows.gather(1, order), places.gather(1, order))
 
 
-def top_places(values: torch.Tensor, rows: torch.Tensor) -> TopPlaces:
+def top_places(
+    values: torch.Tensor,
+    peaks: torch.Tensor,
+    rows: torch.Tensor,
+    *,
+    floor: torch.Tensor | None = None,
+) -> TopPlaces:
     """The strongest places of one batch.
 
     Args:
-        values: float (B, U, places).
+        values: float (B, places, U).
+        peaks: float (B, U), the largest value of each map.
         rows: int64 (B,), ascending: which picture of the set each one is.
+        floor: float (U,), what a peak must exceed to count at all. Only the maps of those that do
+            are searched for the place; the places of the others are 0.
 
     Returns:
         For each unit the strongest pictures, and in each the strongest place (the first of equals).
     """
-    peaks = values.amax(2)  # (B, U)
-    k = min(PATCHES, len(rows))
     # topk leaves the order of equals open; a stable sort gives the earliest picture
-    order = peaks.argsort(dim=0, descending=True, stable=True)[:k].T  # (U, k)
-    units = torch.arange(values.shape[1], device=values.device)[:, None]
-    maps = values[order, units]  # (U, k, places)
-    return TopPlaces(
-        values=peaks.T.gather(1, order).float().cpu(),
-        rows=rows[order.cpu()],
-        places=maps.argmax(2).cpu(),
-    )
+    best, order = peaks.T.contiguous().sort(dim=1, descending=True, stable=True)
+    best, order = best[:, :PATCHES], order[:, :PATCHES]  # (U, k)
+    risen = torch.ones_like(best, dtype=torch.bool) if floor is None else best > floor[:, None]
+    unit, rank = risen.nonzero(as_tuple=True)
+    places = torch.zeros_like(order)
+    places[unit, rank] = values[order[unit, rank], :, unit].argmax(1)
+    order = order.cpu()
+    return TopPlaces(values=best.float().cpu(), rows=rows[order], places=places.cpu())

@@ -9,9 +9,10 @@ import torch
 from torch import nn
 
 from layerscope.data.imageset import ImageSet
+from layerscope.errors import LayerNotFoundError, nearest
 from layerscope.looking.patches import TopPlaces, top_places
 from layerscope.looking.statistics import UnitStatistics, histogram_edges, statistics_of
-from layerscope.looking.trace import trace
+from layerscope.models.graph import read_program
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,14 @@ def scan(
 ) -> dict[str, LayerScan]:
     """Pass over a set once and sum up every unit of some layers.
 
-    Memory does not grow with the set: each batch is summed up and forgotten.
+    Memory does not grow with the set: each layer's output is summed up as soon as it is there,
+    while it still lies in the processor's cache and before anything works on it in place.
 
     Args:
         model: any network; left as it was.
         imageset: the pictures.
         normalise: pixels uint8 (B, C, H, W) -> images.
-        layers: module paths whose output is (B, U) or (B, U, H, W).
+        layers: names of `read_graph`'s layers, functions and modules called again among them.
         rows: int64, which pictures; None takes all. Ascending.
         batch_size: pictures at a time.
         edges: histogram bounds by layer, so that two scans can be merged; None takes them from the
@@ -65,33 +67,56 @@ def scan(
 
     Returns:
         A scan for each layer.
+
+    Raises:
+        LayerNotFoundError: there is no such layer.
+        ModelError: the network cannot be read or does not take the pictures.
     """
     device = next(model.parameters()).device
     rows = torch.arange(len(imageset)) if rows is None else rows
+
+    def images_of(batch: torch.Tensor) -> torch.Tensor:
+        images = normalise(imageset.take(batch).to(device))
+        return images.contiguous(memory_format=torch.channels_last)
+
+    program = read_program(model, images_of(rows[:1]))
+    known = [layer.name for layer in program.layers]
+    for layer in layers:
+        if layer not in known:
+            raise LayerNotFoundError(f"there is no layer {layer!r}{nearest(layer, known)}")
     bounds = dict(edges or {})
     found: dict[str, LayerScan] = {}
-    with trace(model, layers) as seen, torch.inference_mode():
-        for start in range(0, len(rows), batch_size):
-            batch = rows[start : start + batch_size]
-            images = normalise(imageset.take(batch).to(device))
-            model(images.contiguous(memory_format=torch.channels_last))
-            for layer in layers:
-                part = scan_batch(seen[layer], batch, bounds, layer)
-                found[layer] = found[layer].merged(part) if layer in found else part
-            progress(min(start + batch_size, len(rows)), len(rows))
+    for start in range(0, len(rows), batch_size):
+        batch = rows[start : start + batch_size]
+
+        def sum_up(name: str, output: torch.Tensor, batch: torch.Tensor = batch) -> None:
+            if name in layers:
+                found[name] = scan_batch(output, batch, bounds, name, found.get(name))
+
+        program.run(images_of(batch), sum_up)
+        progress(start + len(batch), len(rows))
     return found
 
 
 def scan_batch(
-    output: torch.Tensor, rows: torch.Tensor, bounds: dict[str, torch.Tensor], layer: str
+    output: torch.Tensor,
+    rows: torch.Tensor,
+    bounds: dict[str, torch.Tensor],
+    layer: str,
+    before: LayerScan | None,
 ) -> LayerScan:
-    """Sum up one layer's output for one batch; the first batch sets the histogram's bounds."""
-    map_px = (output.shape[2], output.shape[3]) if output.ndim == 4 else (1, 1)
-    values = (
-        output.float().contiguous().flatten(2) if output.ndim == 4 else output.float()[..., None]
-    )
+    """Add one layer's output for one batch; the first batch sets the histogram's bounds."""
+    if output.ndim == 4:  # (B, U, H, W); channels-last maps lie in memory as (B, H, W, U)
+        output = output.permute(0, 2, 3, 1)
+    values = output.reshape(len(output), -1, output.shape[-1]).float()  # (B, places, U)
+    map_px = (output.shape[1], output.shape[2]) if output.ndim == 4 else (1, values.shape[1])
     if layer not in bounds:
         bounds[layer] = histogram_edges(values)
-    return LayerScan(
-        map_px, statistics_of(values, bounds[layer].to(values.device)), top_places(values, rows)
+    statistics, peaks = statistics_of(values, rows, bounds[layer])
+    floor = before.top.values[:, -1].to(peaks.device) if before and before.top.is_full else None
+    part = LayerScan(
+        map_px,
+        statistics,
+        top_places(values, peaks, rows, floor=floor),
     )
+    return before.merged(part) if before else part

@@ -32,7 +32,8 @@ class Trace(Mapping[str, torch.Tensor]):
         while name in self._kept:
             call += 1
             name = f"{path}#{call}"
-        value = value.clone() if copied else value
+        # Tensors of inference mode have no version that would tell of a change.
+        value = value.clone() if copied or value.is_inference() else value
         self._kept[name] = (value, 0 if value.is_inference() else value._version)
 
     def __getitem__(self, name: str) -> torch.Tensor:
@@ -70,7 +71,9 @@ def trace(
 
     Args:
         model: any network.
-        layers: `named_modules()` paths; None takes every module that has no modules inside.
+        layers: `named_modules()` paths; "path#2" is as good as "path", which keeps every call;
+            None takes every module that has no modules inside. Hooks see modules alone: for
+            functions such as `F.relu` and "+" see `layerscope.models.graph.walk`.
         grad: keep the tensors attached, so that gradients flow.
         copy: whether to copy each output when it is made. None copies where the network has a
             module that works in place, which would overwrite what was kept; operations in place
@@ -89,15 +92,16 @@ def trace(
         torch.Size([8, 32, 26, 26])
     """
     modules = dict(model.named_modules())
-    paths = list(layers) if layers is not None else leaf_paths(modules)
-    check_layers(model, paths)
+    names = list(layers) if layers is not None else leaf_paths(modules)
+    check_layers(model, names)
+    paths = dict.fromkeys(path_of(name) for name in names)
     if copy is None:
         copy = any(getattr(module, "inplace", False) for module in modules.values())
     seen = Trace()
 
     def hook_of(path: str) -> Any:
         def hook(module: nn.Module, inputs: Any, output: Any) -> None:
-            if isinstance(output, torch.Tensor):
+            if isinstance(output, torch.Tensor):  # others, such as an LSTM's pair, are not kept
                 seen.keep(path, output if grad else output.detach(), copied=copy)
 
         return hook
@@ -119,8 +123,13 @@ def check_layers(model: nn.Module, layers: Iterable[str]) -> None:
     """
     known = [path for path, _ in model.named_modules() if path]
     for layer in layers:
-        if layer not in known:
+        if path_of(layer) not in known:
             raise LayerNotFoundError(f"there is no layer {layer!r}{nearest(layer, known)}")
+
+
+def path_of(name: str) -> str:
+    """The module's path in the name of a call: "relu" of "relu#2"."""
+    return name.partition("#")[0]
 
 
 def leaf_paths(modules: Mapping[str, nn.Module]) -> list[str]:
