@@ -54,7 +54,7 @@ def write_weights(
             value = getattr(module, kind)
             if value is not None:
                 dtype = torch.float16 if value.numel() > MOST_EXACT_WEIGHTS else torch.float32
-                tensors[f"{layer.name}.{kind}"] = value.detach().to("cpu", dtype)
+                tensors[f"{layer.name}.{kind}"] = value.detach().to("cpu", dtype, copy=True)
                 found[layer.name][kind] = f"{layer.name}.{kind}"
     if not tensors:
         return found

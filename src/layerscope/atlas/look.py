@@ -75,7 +75,7 @@ def look(
         model,
         imageset,
         normalise=spec.normalise,
-        layers=[layer.name for layer in layers if layer.kind in MEASURED_KINDS and layer.module],
+        layers=[layer.name for layer in layers if layer.kind in MEASURED_KINDS],
         rows=chosen,
         progress=progress,
     )
