@@ -17,7 +17,7 @@ from layerscope.data import load
 from layerscope.training.session import train
 from measured import write_result
 
-CASES = (("cats-vs-dogs", "catdog-cnn"), ("mnist", "digit-mlp"))
+CASES = (("cats-vs-dogs", "catdog-cnn"),)
 SEEDS = (1, 2, 3)
 RECIPES = {
     "muon": {},
