@@ -19,7 +19,8 @@ DataDir = Annotated[
 def list_sets() -> None:
     """List the named sets, and where each would come from now."""
     from layerscope.cli import show
-    from layerscope.data.sets import SETS, where
+    from layerscope.data.catalogue import SETS
+    from layerscope.data.sets import where
 
     show.sets([(known, where(known)) for known in SETS])
 

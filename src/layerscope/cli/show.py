@@ -18,8 +18,8 @@ from rich.table import Table
 if TYPE_CHECKING:
     from layerscope.cli.health import Check
     from layerscope.data import Splits
+    from layerscope.data.catalogue import NamedSet
     from layerscope.data.check import Finding
-    from layerscope.data.sets import NamedSet
     from layerscope.models.predict import Prediction
     from layerscope.training.run import Run
     from layerscope.training.session import Listener

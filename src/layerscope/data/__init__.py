@@ -1,9 +1,10 @@
 """Pictures with labels: named sets, folders of photos, drawn creatures."""
 
+from layerscope.data.catalogue import set_names
 from layerscope.data.imageset import ImageSet, Skipped, Splits
 from layerscope.data.pictures import read_picture
 from layerscope.data.places import cache_folder
-from layerscope.data.sets import load, set_names
+from layerscope.data.sets import load
 from layerscope.data.split import stratified
 
 __all__ = [
