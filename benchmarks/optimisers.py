@@ -1,4 +1,4 @@
-"""Claim: Muon reaches an accuracy in a fraction of the epochs that Adam needs.
+"""Claim: Muon reaches an accuracy in fewer epochs than AdamW.
 
     python benchmarks/optimisers.py DATA_FOLDER
 

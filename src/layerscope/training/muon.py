@@ -36,8 +36,8 @@ class Muon(torch.optim.Optimizer):
     """Muon for the weight matrices, AdamW for everything else.
 
     A plain gradient is dominated by few directions; the others are learned late. Muon steps along
-    all of them alike, which brings a small convolutional network to the same accuracy in a third
-    of the epochs (`benchmarks/optimisers.py`). A convolution's weight counts as a matrix with a
+    all of them alike: on cats against dogs a small network is further after three epochs than with
+    AdamW after five (`benchmarks/optimisers.py`, n 3 seeds). A convolution's weight counts as a matrix with a
     row per output channel.
 
     Args:
