@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -171,3 +172,78 @@ def test_check_finds_duplicates_across_splits_and_labels(photos: Path) -> None:
     serious = [finding.what for finding in check(load(photos)) if finding.serious]
     assert any("both splits" in what for what in serious)
     assert any("under two labels" in what for what in serious)
+
+
+def test_programs_hidden_copies_of_pictures_are_not_part_of_a_set(photos: Path) -> None:
+    ids = set(load(photos).train.ids)
+    paint(photos / "cat" / ".ipynb_checkpoints" / "1-checkpoint.png", 1)
+    paint(photos / "__MACOSX" / "cat" / "1.png", 1)
+    paint(photos / "dog" / "@eaDir" / "1.png", 1)
+    splits = load(photos)
+    assert splits.train.class_names == ("cat", "dog")
+    assert set(splits.train.ids) == ids
+
+
+def test_a_zip_that_separates_folders_by_backslashes_is_read(photos: Path, tmp_path: Path) -> None:
+    path = tmp_path / "windows.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(photos.rglob("*.png")):
+            archive.writestr(f"{file.parent.name}\\{file.name}", file.read_bytes())
+        archive.writestr("..\\evil\\1.png", (photos / "cat" / "1.png").read_bytes())
+    assert torch.equal(load(path).train.pixels, load(photos).train.pixels)
+
+
+@pytest.mark.parametrize("name", ["val", "Validation"])
+def test_a_validation_folder_is_the_test_only_where_there_is_no_test_folder(
+    photos: Path, tmp_path: Path, name: str
+) -> None:
+    root = tmp_path / "parted"
+    root.mkdir()
+    photos.rename(root / "train")
+    for k, class_name in enumerate(("cat", "dog")):
+        paint(root / name / class_name / "v.png", 500 + k)
+    splits = load(root)
+    assert set(splits.test.ids) == {f"{name}/cat/v.png", f"{name}/dog/v.png"}
+    for k, class_name in enumerate(("cat", "dog")):
+        paint(root / "test" / class_name / "t.png", 600 + k)
+    splits = load(root)
+    assert set(splits.test.ids) == {"test/cat/t.png", "test/dog/t.png"}
+    assert {f"{name}/cat/v.png", f"{name}/dog/v.png"} <= set(splits.train.ids)
+    assert len(splits.train) == 22
+
+
+def test_a_zip_member_of_gigabytes_is_left_out_unread(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = zipped(photos, tmp_path / "photos.zip")
+    largest = max(file.stat().st_size for file in photos.rglob("*.png"))
+    monkeypatch.setattr("layerscope.data.listing.MOST_BYTES", largest)
+    assert load(path).skipped == ()
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("cat/bomb.png", bytes(50 * largest))
+    (left_out,) = load(path).skipped
+    assert left_out.path == "cat/bomb.png"
+    assert "save it smaller" in left_out.why
+
+
+def test_decoding_leaves_the_programs_warning_filters_alone(photos: Path) -> None:
+    for i in range(10, 300):  # enough for every thread to have a share
+        paint(photos / "cat" / f"{i}.png", i, side=8)
+    before = list(warnings.filters)
+    load(photos)
+    assert list(warnings.filters) == before
+
+
+def test_channels_other_than_one_and_three_are_refused(photos: Path) -> None:
+    assert load(photos, channels=1).train.channels == 1
+    with pytest.raises(DataError, match="channels is 2; pictures have 1"):
+        load(photos, channels=2)
+
+
+def test_check_calls_a_picture_of_one_colour_blank_and_no_other(photos: Path) -> None:
+    Image.new("RGB", (40, 40), (200, 30, 30)).save(photos / "cat" / "0.png")
+    two_colours = Image.new("RGB", (40, 40), (200, 30, 30))
+    two_colours.paste((30, 200, 30), (0, 0, 20, 40))
+    two_colours.save(photos / "cat" / "1.png")
+    blank = [finding for finding in check(load(photos)) if "blank" in finding.what]
+    assert [finding.examples for finding in blank] == [("cat/0.png",)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import http.server
+import pickle
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -130,6 +131,58 @@ def test_a_spoilt_download_is_refused_and_starts_cleanly_again(
     assert not list((empty_cache / "sets").iterdir())  # nothing half-done is left
     mirror[name] = good
     assert len(load("mnist").test) == 10
+
+
+def test_a_downloaded_set_whose_files_were_deleted_is_downloaded_again(
+    mirror: dict[str, bytes], empty_cache: Path
+) -> None:
+    """A message about a damaged file says "delete it and fetch it again": that must work."""
+    load("mnist")
+    raw = empty_cache / "sets" / "MNIST" / "raw"
+    for file in raw.glob("train-images*"):
+        file.unlink()
+    assert len(load("mnist").train) == 20
+    assert (raw / "train-images-idx3-ubyte").is_file()
+
+
+def test_cifar10_is_read_from_its_own_files_and_parted_into_cats_and_dogs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "cifar-10-batches-py"
+    folder.mkdir()
+    flat = np.random.default_rng(0).integers(0, 256, (6, 20, 3072), dtype=np.uint8)
+    labels = np.arange(20) % 10
+    names = [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]
+    contents = {"batches.meta": {"label_names": ["airplane"]}}
+    for data, name in zip(flat, names, strict=True):
+        contents[name] = {"data": data, "labels": labels.tolist()}
+    sums = {}
+    for name, content in contents.items():
+        raw = pickle.dumps(content, protocol=2)
+        (folder / name).write_bytes(raw)
+        sums[name] = hashlib.md5(raw).hexdigest()
+    public = torchvision().datasets.CIFAR10
+    monkeypatch.setattr(public, "train_list", [[n, s] for n, s in sums.items() if "data" in n])
+    monkeypatch.setattr(public, "test_list", [["test_batch", sums["test_batch"]]])
+    meta = {"filename": "batches.meta", "key": "label_names", "md5": sums["batches.meta"]}
+    monkeypatch.setattr(public, "meta", meta)
+
+    everything = load("cifar10", data_dir=tmp_path)
+    # A row of the file holds the red pixels from the top left on, then the green, then the blue.
+    expected = torch.from_numpy(flat[:5].reshape(100, 3, 32, 32))
+    assert torch.equal(everything.train.pixels, expected)
+    assert everything.test.labels.tolist() == labels.tolist()
+
+    animals = load("cats-vs-dogs", data_dir=tmp_path)
+    assert animals.test.class_names == ("cat", "dog")
+    assert animals.test.labels.tolist() == [0, 1, 0, 1]
+    assert torch.equal(
+        animals.test.pixels, torch.from_numpy(flat[5].reshape(20, 3, 32, 32))[[3, 5, 13, 15]]
+    )
+
+    (folder / "test_batch").write_bytes(b"damaged")
+    with pytest.raises(DataError, match=r"cifar-10-batches-py is damaged .* fetch cifar10 again"):
+        load("cifar10", data_dir=tmp_path)
 
 
 def test_no_internet_says_what_to_do(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,12 +77,12 @@ def check_duplicates(splits: Splits) -> list[Finding]:
 
 
 def check_blank(part: ImageSet) -> list[Finding]:
-    """Pictures of a single brightness."""
+    """Pictures of a single colour."""
     blank = []
     for start in range(0, len(part), 1024):
         index = torch.arange(start, min(start + 1024, len(part)))
-        pixels = part.take(index).flatten(1)
-        blank += (index[pixels.amax(1) == pixels.amin(1)]).tolist()
+        pixels = part.take(index).flatten(2)
+        blank += index[(pixels.amax(2) == pixels.amin(2)).all(1)].tolist()
     if not blank:
         return []
     examples = tuple(part.picture_id(row) for row in blank[:3])

@@ -16,7 +16,7 @@ import torch
 
 from layerscope.data.imageset import ImageSet, Skipped
 from layerscope.data.listing import Listing, PictureFile, Reader
-from layerscope.data.pictures import open_picture, read_picture
+from layerscope.data.pictures import open_picture, read_pixels, without_warnings
 from layerscope.data.places import cache_folder
 from layerscope.errors import DataError
 from layerscope.files import whole_file, write_json
@@ -62,7 +62,7 @@ def decode(
     if not facts_file.is_file() or not pixels_file.is_file():
         skipped: list[Skipped] = []
         kept: list[int] = []
-        with whole_file(pixels_file) as temporary, temporary.open("wb") as out:
+        with whole_file(pixels_file) as temporary, temporary.open("wb") as out, without_warnings():
             pictures = decoded_in_order(files, listing.root, size=size, channels=channels)
             for i, picture in enumerate(pictures):
                 if isinstance(picture, Skipped):
@@ -115,7 +115,7 @@ def decode_one(
     """One picture as pixels, or why it is left out."""
     try:
         with reader.open(file) as source:
-            return read_picture(source, channels=channels, size=(size, size), name=file.id)
+            return read_pixels(source, channels=channels, size=(size, size), name=file.id)
     except DataError as error:
         return Skipped(file.id, str(error))
 

@@ -57,7 +57,7 @@ def load_creatures(size: int, progress: Callable[[int, int], None]) -> Splits:
                 store=map_pixels(homes[0], shapes[0]),
                 labels=torch.arange(n) % 2,
                 class_names=CLASS_NAMES,
-                mask_store=map_pixels(homes[1], shapes[1]).bool(),
+                mask_store=map_pixels(homes[1], shapes[1]).view(torch.bool),
                 part_names=PART_NAMES,
             )
         )

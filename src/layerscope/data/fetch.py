@@ -10,11 +10,15 @@ from layerscope.data.places import cache_folder
 from layerscope.errors import DataError
 from layerscope.vision import torchvision
 
-# What torchvision calls each set, and the folder that it makes.
+IDX = tuple(
+    f"{part}-{what}-ubyte" for part in ("train", "t10k") for what in ("images-idx3", "labels-idx1")
+)
+BATCHES = (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta")
+# What torchvision calls each set, the folder that it makes, and the files in there.
 HOMES = {
-    "mnist": ("MNIST", "MNIST/raw"),
-    "fashion-mnist": ("FashionMNIST", "FashionMNIST/raw"),
-    "cifar10": ("CIFAR10", "cifar-10-batches-py"),
+    "mnist": ("MNIST", "MNIST/raw", IDX),
+    "fashion-mnist": ("FashionMNIST", "FashionMNIST/raw", IDX),
+    "cifar10": ("CIFAR10", "cifar-10-batches-py", BATCHES),
 }
 
 
@@ -33,9 +37,10 @@ def fetch(source: str) -> Path:
     Raises:
         DataError: there is no internet, or what came is not what it should be.
     """
-    kind, inside = HOMES[source]
+    kind, inside, needed = HOMES[source]
     folder = cache_folder() / "sets"
-    if (folder / inside).is_dir():
+    target = folder / inside
+    if all((target / name).is_file() for name in needed):
         return folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -56,7 +61,8 @@ def fetch(source: str) -> Path:
                 f"again, or put its files into a folder and name that with --data-dir or "
                 "LAYERSCOPE_DATA"
             ) from error
-        target = folder / inside
         target.parent.mkdir(parents=True, exist_ok=True)
+        # Where files were deleted, as a message about a damaged one advises, some are still there.
+        shutil.rmtree(target, ignore_errors=True)
         shutil.move(Path(temporary) / inside, target)
     return folder

@@ -14,7 +14,10 @@ from layerscope.data.pictures import is_picture_name
 from layerscope.errors import DataError
 
 TRAIN_NAMES = ("train", "training")
-TEST_NAMES = ("test", "testing", "val", "valid", "validation")
+TEST_NAMES = ("test", "testing")
+VALIDATION_NAMES = ("val", "valid", "validation")
+# No picture is larger; a zip can hold gigabytes of zeros in a few bytes.
+MOST_BYTES = 512 << 20
 LAYOUT = "give a folder with one folder of pictures per class, or train/ and test/ with those"
 
 
@@ -34,8 +37,9 @@ class Listing:
 
     Args:
         root: the folder or the zip.
-        train: the pictures, or those of the train folder.
-        test: those of the test folder; empty where there is none.
+        train: the pictures, or those of the train folder; with a test folder there, those of a
+            validation folder too, since the training takes a validation part of its own.
+        test: those of the test folder, or else of the validation folder; empty where there is none.
         class_names: in the order of the alphabet.
     """
 
@@ -57,21 +61,31 @@ def list_pictures(root: Path, *, only: Sequence[str] | None = None) -> Listing:
     """
     entries = zip_entries(root) if root.is_file() else folder_entries(root)
     entries = without_common_top(entries)
-    by_split = {"train": [], "test": []}
+    by_split: dict[str, list[PictureFile]] = {"train": [], "test": [], "validation": []}
     flat: list[PictureFile] = []
     for parts, n_bytes, version, id_ in entries:
-        top = parts[0].lower()
-        split = "train" if top in TRAIN_NAMES else "test" if top in TEST_NAMES else None
+        split = split_of(parts[0])
         if split and len(parts) >= 3:
             by_split[split].append(PictureFile(id_, parts[1], n_bytes, version))
         elif len(parts) >= 2:
             flat.append(PictureFile(id_, parts[0], n_bytes, version))
-    train, test = (by_split["train"], by_split["test"]) if by_split["train"] else (flat, [])
+    if by_split["train"] and by_split["test"]:
+        train, test = by_split["train"] + by_split["validation"], by_split["test"]
+    elif by_split["train"]:
+        train, test = by_split["train"], by_split["validation"]
+    else:
+        train, test = flat, []
     names = tuple(only) if only else tuple(sorted({file.class_name for file in train}))
     train = [file for file in train if file.class_name in names]
     check_classes(root, names, train, test, chosen=bool(only))
     test = [file for file in test if file.class_name in names]
     return Listing(root, tuple(train), tuple(test), names)
+
+
+def split_of(folder: str) -> str | None:
+    """The split that a folder's name stands for."""
+    names = {"train": TRAIN_NAMES, "test": TEST_NAMES, "validation": VALIDATION_NAMES}
+    return next((split for split, known in names.items() if folder.lower() in known), None)
 
 
 def check_classes(
@@ -103,9 +117,9 @@ def folder_entries(root: Path) -> list[tuple[tuple[str, ...], int, int, str]]:
         raise DataError(f"there is no {root}; check the path, or see 'layerscope data list'")
     entries = []
     for path in sorted(root.rglob("*")):
-        if is_picture_name(path.name) and path.is_file():
+        parts = path.relative_to(root).parts
+        if is_meant(parts) and path.is_file():
             state = path.stat()
-            parts = path.relative_to(root).parts
             entries.append((parts, state.st_size, state.st_mtime_ns, "/".join(parts)))
     if not entries:
         raise DataError(f"the folder {root} holds no pictures; {LAYOUT}")
@@ -123,13 +137,19 @@ def zip_entries(root: Path) -> list[tuple[tuple[str, ...], int, int, str]]:
         ) from error
     entries = []
     for member in sorted(members, key=lambda m: m.filename):
-        path = PurePosixPath(member.filename)
-        outside = path.is_absolute() or ".." in path.parts or "__MACOSX" in path.parts
-        if not member.is_dir() and not outside and is_picture_name(path.name):
+        path = PurePosixPath(member.filename.replace("\\", "/"))  # as some Windows programs write
+        outside = path.is_absolute() or ".." in path.parts
+        if not member.is_dir() and not outside and is_meant(path.parts):
             entries.append((path.parts, member.file_size, member.CRC, member.filename))
     if not entries:
         raise DataError(f"{root} holds no pictures; {LAYOUT}")
     return entries
+
+
+def is_meant(parts: Sequence[str]) -> bool:
+    """Whether a path is a picture that its owner put there, and no program's hidden copy of one."""
+    hidden = any(part.startswith(".") or part in ("__MACOSX", "@eaDir") for part in parts)
+    return is_picture_name(parts[-1]) and not hidden
 
 
 def without_common_top(
@@ -162,6 +182,10 @@ class Reader:
         Raises:
             DataError: it is gone, or its part of the zip is damaged.
         """
+        if file.n_bytes > MOST_BYTES:
+            raise DataError(
+                f"{file.id} has {file.n_bytes:,} bytes, more than {MOST_BYTES:,}; save it smaller"
+            )
         try:
             if self.archive is None:
                 return (self.root / file.id).open("rb")

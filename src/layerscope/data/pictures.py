@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -30,6 +32,18 @@ def is_picture_name(name: str) -> bool:
     return not file.startswith(".") and Path(file).suffix.lower() in SUFFIXES
 
 
+@contextlib.contextmanager
+def without_warnings() -> Iterator[None]:
+    """Keep Pillow from warning of oddities in files that it reads all the same.
+
+    Python's warning filters belong to the whole process. Threads that each changed and restored
+    them would in the end leave all warnings off, so this is entered once, around the threads.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 def open_picture(source: Path | BinaryIO, *, name: str = "", least_px: int = 0) -> Image.Image:
     """Open a picture of any kind as 8-bit grey ("L") or colour ("RGB"), upright.
 
@@ -45,6 +59,12 @@ def open_picture(source: Path | BinaryIO, *, name: str = "", least_px: int = 0) 
     Raises:
         DataError: no such file, not a picture, damaged, or of more than 80 million pixels.
     """
+    with without_warnings():
+        return opened(source, name=name, least_px=least_px)
+
+
+def opened(source: Path | BinaryIO, *, name: str, least_px: int) -> Image.Image:
+    """`open_picture` for one of several threads, which run `without_warnings` together."""
     from PIL import Image, ImageOps
 
     name = name or str(source)
@@ -52,25 +72,22 @@ def open_picture(source: Path | BinaryIO, *, name: str = "", least_px: int = 0) 
         try:
             # Opened here, since Pillow leaves a file of its own open when it meets an error.
             with source.open("rb") as file:
-                return open_picture(file, name=name, least_px=least_px)
+                return opened(file, name=name, least_px=least_px)
         except FileNotFoundError as error:
             raise DataError(f"there is no {name}; check its name") from error
         except OSError as error:
             raise DataError(f"{name} cannot be read: {error.strerror or error}") from error
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            image = Image.open(source)
-            if image.width * image.height > MOST_PIXELS:
-                raise DataError(
-                    f"{name} has {image.width:,} x {image.height:,} pixels, more than "
-                    f"{MOST_PIXELS:,}; make it smaller first"
-                )
-            if least_px:
-                image.draft("RGB" if image.mode != "L" else "L", (least_px, least_px))
-            image.load()
-            image = ImageOps.exif_transpose(image)
-            return to_eight_bits(image)
+        image = Image.open(source)
+        if image.width * image.height > MOST_PIXELS:
+            raise DataError(
+                f"{name} has {image.width:,} x {image.height:,} pixels, more than "
+                f"{MOST_PIXELS:,}; make it smaller first"
+            )
+        if least_px:
+            image.draft("RGB" if image.mode != "L" else "L", (least_px, least_px))
+        image.load()
+        return to_eight_bits(ImageOps.exif_transpose(image))
     except DataError:
         raise
     except Image.DecompressionBombError as error:
@@ -131,12 +148,19 @@ def read_picture(
     Raises:
         DataError: as `open_picture`.
     """
+    with without_warnings():
+        return read_pixels(source, channels=channels, size=size, name=name)
+
+
+def read_pixels(
+    source: Path | BinaryIO, *, channels: int, size: tuple[int, int] | None, name: str
+) -> torch.Tensor:
+    """`read_picture` for one of several threads, which run `without_warnings` together."""
     from PIL import Image, ImageOps
 
-    image = open_picture(source, name=name, least_px=2 * max(size) if size else 0)
+    image = opened(source, name=name, least_px=2 * max(size) if size else 0)
     image = image.convert("L" if channels == 1 else "RGB")
     if size is not None:
-        # A small picture made larger keeps its pixels apart no better with a wider filter.
         image = ImageOps.fit(image, (size[1], size[0]), Image.Resampling.LANCZOS)
     return as_pixels(image)
 

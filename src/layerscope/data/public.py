@@ -78,7 +78,8 @@ def cifar_batches(known: NamedSet, folder: Path) -> Splits:
             whole = torchvision().datasets.CIFAR10(folder, train=split == "train")
         except RuntimeError as error:
             raise DataError(
-                f"CIFAR-10 in {folder} is damaged ({error}); delete it and fetch it again"
+                f"{folder / 'cifar-10-batches-py'} is damaged or not whole ({error}); delete that "
+                "folder and fetch cifar10 again"
             ) from error
         labels = torch.tensor(whole.targets)
         rows = torch.isin(labels, chosen).nonzero()[:, 0]

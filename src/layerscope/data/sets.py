@@ -50,6 +50,8 @@ def load(
     """
     if size is not None and not 8 <= size <= 512:
         raise DataError(f"size is {size}; pictures can be 8 to 512 px wide")
+    if channels not in (None, 1, 3):
+        raise DataError(f"channels is {channels}; pictures have 1 (grey) or 3 (colour)")
     known = {entry.name: entry for entry in SETS}.get(str(name))
     if known is None:
         return load_photos(Path(name), size=size, channels=channels, seed=seed, progress=progress)
