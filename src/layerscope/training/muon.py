@@ -37,8 +37,8 @@ class Muon(torch.optim.Optimizer):
 
     A plain gradient is dominated by few directions; the others are learned late. Muon steps along
     all of them alike: on cats against dogs a small network is further after three epochs than with
-    AdamW after five (`benchmarks/optimisers.py`, n 3 seeds). A convolution's weight counts as a matrix with a
-    row per output channel.
+    AdamW after five (`benchmarks/optimisers.py`, n 3 seeds). A convolution's weight counts as a
+    matrix with a row per output channel.
 
     Args:
         matrices: weights with two or more dimensions.
