@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 # Of the brightest ink: what is darker is paper, dirt or the blur of a camera.
 FAINT_FRAC = 0.25
+# A picture of this side or more is a photo or a scan, whose grain is finer than its strokes.
+GRAINY_PX = 200
+BAND_FRAC = 0.06
 
 
 @dataclass(frozen=True)
@@ -86,31 +89,55 @@ def read_ink(path: Path, *, size: tuple[int, int], ink: Ink) -> tuple[torch.Tens
     image = open_picture(path).convert("L")
     values = np.asarray(image, dtype=np.float32)
     border = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
-    inverted = bool(np.median(border) > 127)
-    if not inverted and values.shape == size:
+    if values.shape == size and np.median(border) <= 127:
         return as_pixels(image), False
-    lit = 255 - values if inverted else values
-    lit = lit - ground_of(lit)
-    top = np.percentile(lit, 99.8)
-    if top < 12:
+    lit, noise = above_ground(image)
+    # The ink may be a few hundred of a photo's millions of pixels; fewer than that are glare.
+    few = min(50, lit.size // 2000)
+    darkest, brightest = -np.partition(lit, few, None)[few], np.partition(lit, -few - 1, None)[~few]
+    inverted = bool(darkest > brightest)
+    lit, top = (-lit, darkest) if inverted else (lit, brightest)
+    if top < max(12, 6 * noise):
         raise DataError(f"{path} is empty: nothing stands out from its ground; draw something")
-    lit = np.clip(lit / top, 0, 1)
-    lit[lit < FAINT_FRAC] = 0
+    lit = np.where(lit < max(FAINT_FRAC * top, 4 * noise), 0, lit / top).clip(0, 1)
     return place(lit, size=size, ink=ink), inverted
 
 
-def ground_of(lit: np.ndarray) -> np.ndarray:
-    """The level of the paper at every place, for ink that is lighter than it, (H, W) float32.
+def above_ground(image: Image.Image) -> tuple[np.ndarray, float]:
+    """How far every pixel lies above the paper (or the black) that a picture is drawn on.
 
-    A coarse copy whose every cell takes the darkest value around it sees past strokes of up to a
-    fifth of the picture's width.
+    The light on paper changes slowly, so the ground is taken to be a surface of second order,
+    fitted to a band along the border; what touches the border is left out of the fit.
+
+    Args:
+        image: of mode "L".
+
+    Returns:
+        float32 (H, W), negative for what is darker than the ground, and the noise of the ground: a
+        robust standard deviation in the same unit.
     """
-    from PIL import Image, ImageFilter
+    from PIL import ImageFilter
 
-    whole = Image.fromarray(lit.clip(0, 255).astype(np.uint8))
-    coarse = whole.resize((32, 32), Image.Resampling.BOX)
-    coarse = coarse.filter(ImageFilter.MinFilter(9)).filter(ImageFilter.GaussianBlur(3))
-    return np.asarray(coarse.resize(whole.size, Image.Resampling.BILINEAR), dtype=np.float32)
+    if min(image.size) >= GRAINY_PX:
+        image = image.filter(ImageFilter.MedianFilter(3))
+    values = np.asarray(image, dtype=np.float32)
+    H, W = values.shape
+    y, x = np.linspace(-1, 1, H)[:, None], np.linspace(-1, 1, W)[None]
+    terms = [np.broadcast_to(t, (H, W)) for t in (np.ones((1, 1)), x, y, x * y, x * x, y * y)]
+    band = np.maximum(abs(x), abs(y)) > 1 - max(BAND_FRAC, 2.5 / min(H, W))
+    # Every pixel of a large photo's border says no more than some thousands of them.
+    rows = np.flatnonzero(band)[:: max(1, int(band.sum()) // 4000)]
+    at_rows = np.stack([t.ravel()[rows] for t in terms], 1)
+    level, spread = values.ravel()[rows], np.inf
+    keep = np.full(len(rows), True)
+    weights = np.zeros(len(terms))
+    for _ in range(4):
+        weights = np.linalg.lstsq(at_rows[keep], level[keep], rcond=None)[0]
+        off = np.abs(level - at_rows @ weights)
+        spread = 1.4826 * float(np.median(off))
+        keep = off <= max(3 * spread, 2)
+    ground = sum(weight * term for weight, term in zip(weights, terms, strict=True))
+    return (values - ground).astype(np.float32), spread
 
 
 def place(lit: np.ndarray, *, size: tuple[int, int], ink: Ink) -> torch.Tensor:
