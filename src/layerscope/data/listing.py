@@ -136,7 +136,7 @@ def zip_entries(root: Path) -> list[tuple[tuple[str, ...], int, int, str]]:
             f"{root} is not a whole zip file ({error}); it is cut off or no zip: copy it again"
         ) from error
     entries = []
-    for member in sorted(members, key=lambda m: m.filename):
+    for member in sorted(members, key=lambda m: m.filename.split("/")):
         path = PurePosixPath(member.filename.replace("\\", "/"))  # as some Windows programs write
         outside = path.is_absolute() or ".." in path.parts
         if not member.is_dir() and not outside and is_meant(path.parts):
