@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from http.client import HTTPException
 from pathlib import Path
 
 from layerscope.data.places import cache_folder
@@ -53,7 +54,7 @@ def fetch(source: str) -> Path:
     with tempfile.TemporaryDirectory(dir=folder, prefix=f".{source}-") as temporary:
         try:
             dataset(temporary, download=True)
-        except (OSError, RuntimeError, ValueError) as error:
+        except (OSError, HTTPException, RuntimeError, ValueError) as error:
             # torchvision raises RuntimeError for a wrong checksum and for mirrors out of reach
             first_line = (str(error) or type(error).__name__).splitlines()[0]
             raise DataError(
