@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from layerscope.data.idx import read_idx
@@ -57,6 +57,7 @@ def test_a_cut_off_gzip_file_is_refused(tmp_path: Path) -> None:
         read_idx(path, dimensions=3)
 
 
+@settings(deadline=None)  # a busy machine may pause
 @given(
     shape=st.one_of(
         st.tuples(st.integers(0, 300)), st.tuples(*[st.integers(0, 5)] * 2, st.integers(0, 300))
