@@ -19,8 +19,9 @@ import pytest
 import torch
 
 from layerscope.data import load
+from layerscope.data.catalogue import OBJECTS, SETS
 from layerscope.data.fetch import fetch
-from layerscope.data.sets import OBJECTS, SETS, fetch_set, where
+from layerscope.data.sets import fetch_set, where
 from layerscope.errors import DataError
 from layerscope.vision import torchvision
 
@@ -279,7 +280,7 @@ def test_files_of_cifar_that_were_damaged_later_are_refused(mirror: Mirror, cach
     fetch("cifar10")
     file = cache / "sets" / "cifar-10-batches-py" / "data_batch_3"
     file.write_bytes(file.read_bytes()[:-1])
-    with pytest.raises(DataError, match=r"CIFAR-10 in .* is damaged .*delete it and fetch it"):
+    with pytest.raises(DataError, match=r"cifar-10-batches-py is damaged .*delete that folder and"):
         load("cifar10")
 
 
