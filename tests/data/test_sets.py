@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from layerscope.data import load, stratified
+from layerscope.data import load, set_names, stratified
 from layerscope.data.fetch import fetch
 from layerscope.data.imageset import ImageSet
 from layerscope.data.ink import Ink, measure_ink, read_ink
@@ -292,3 +292,59 @@ def test_contact_sheet_shows_a_row_per_class_and_refuses_a_strange_ending(tmp_pa
         write_sheet(tmp_path / "sheet.txt", digits)
     with pytest.raises(DataError, match="has no part masks"):
         write_sheet(tmp_path / "sheet.png", digits, masks=True)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("mnits", "mnist"),
+        ("fashon-mnist", "fashion-mnist"),
+        ("cifar-10", "cifar10"),
+        ("cat-vs-dog", "cats-vs-dogs"),
+        ("creature", "creatures"),
+        ("Digits", "digits"),
+    ],
+)
+def test_a_mistyped_name_is_answered_with_the_nearest(typed: str, meant: str) -> None:
+    with pytest.raises(DataError, match=rf"no set or folder '{typed}'; did you mean '{meant}'"):
+        load(typed)
+
+
+def test_a_name_like_no_other_is_answered_with_all() -> None:
+    with pytest.raises(DataError, match=r"'zzzz'; there are: (.*)") as error:
+        load("zzzz")
+    assert all(name in str(error.value) for name in set_names())
+
+
+@pytest.mark.parametrize(("size", "ok"), [(7, False), (8, True), (512, True), (513, False)])
+def test_pictures_are_8_to_512_px_wide(tmp_path: Path, size: int, ok: bool) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "f" / name).mkdir(parents=True)
+        for i in range(2):
+            Image.new("L", (30, 30), 40 * i).save(tmp_path / "f" / name / f"{i}.png")
+    if ok:
+        assert load(tmp_path / "f", size=size).train.size == (size, size)
+    else:
+        with pytest.raises(DataError, match=f"size is {size}; pictures can be 8 to 512 px wide"):
+            load(tmp_path / "f", size=size)
+
+
+def test_digits_of_another_size_are_those_that_pillow_makes() -> None:
+    plain, large = load("digits"), load("digits", size=20)
+    assert large.train.labels.tolist() == plain.train.labels.tolist()
+    assert large.test.picture_id(3) == plain.test.picture_id(3)
+    for i in (0, 7, 100):
+        image = Image.fromarray(plain.train.take(torch.tensor([i]))[0, 0].numpy())
+        expected = np.asarray(image.resize((20, 20), Image.Resampling.BILINEAR)).astype(int)
+        found = large.train.take(torch.tensor([i]))[0, 0].numpy().astype(int)
+        assert np.abs(found - expected).max() <= 1
+
+
+def test_another_seed_parts_a_folder_otherwise_and_the_same_seed_alike(tmp_path: Path) -> None:
+    for k, name in enumerate(("a", "b")):
+        (tmp_path / "f" / name).mkdir(parents=True)
+        for i in range(20):
+            Image.new("L", (28, 28), 100 * k + i).save(tmp_path / "f" / name / f"{i}.png")
+    tests = [load(tmp_path / "f", seed=seed).test.ids for seed in (0, 0, 1, 2)]
+    assert tests[0] == tests[1]
+    assert len(set(tests)) == 3 and all(len(ids) == 8 for ids in tests)
