@@ -14,10 +14,11 @@ from layerscope.files import whole_file
 from layerscope.training.batches import make_feed
 from layerscope.training.checkpoint import read_checkpoint
 from layerscope.training.evaluate import evaluate, predict_logits
-from layerscope.training.loop import fit, score
+from layerscope.training.loop import fit
 from layerscope.training.machine import make_fabric
 from layerscope.training.run import Run, find_run, open_run, with_data
 from layerscope.training.session import Listener, prepare, resume, train
+from layerscope.training.tally import score
 
 QUICK = {"epochs": 3, "batch_size": 16, "augment": "none"}
 

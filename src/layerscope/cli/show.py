@@ -82,8 +82,13 @@ def training() -> Iterator[Listener]:
             f"{row.elapsed_s:.0f} s"
         )
 
+    def on_finding(finding) -> None:
+        bar.console.print(f"[yellow]![/yellow] {escape(finding.sentence)}")
+
     try:
-        yield Listener(on_start=on_start, on_progress=on_progress, on_epoch=on_epoch)
+        yield Listener(
+            on_start=on_start, on_progress=on_progress, on_epoch=on_epoch, on_finding=on_finding
+        )
     finally:
         bar.stop()
 
@@ -225,7 +230,7 @@ def findings(splits: Splits, found: list[Finding]) -> None:
 def units(run: Run, layers: list[str]) -> None:
     """Measure some layers and print a line for each of their units."""
     from layerscope.looking.scan import scan
-    from layerscope.looking.trace import check_layers
+    from layerscope.models.trace import check_layers
 
     check_layers(run.model, layers)
     assert run.data is not None, "the command loads the pictures"

@@ -50,7 +50,9 @@ def train(
     learning_rate: Annotated[
         float | None, typer.Option(help="The highest one of the schedule.")
     ] = None,
-    augment: Annotated[str | None, typer.Option(help="none, shift, flip or flip-shift.")] = None,
+    augment: Annotated[
+        str | None, typer.Option(help="none, shift, flip, flip-shift, strong or flip-strong.")
+    ] = None,
     settings: Settings = None,
     size: Annotated[int | None, typer.Option(help="Side of the pictures in pixels.")] = None,
     data_dir: Annotated[

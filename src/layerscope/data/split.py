@@ -22,6 +22,14 @@ def stratified(
         The rest and the part, both in the set's order. A class of two or more has at least one
         picture in each; a class of one stays in the rest.
     """
+    kept, chosen = stratified_rows(imageset, frac, generator)
+    return imageset.subset(kept), imageset.subset(chosen, split=part)
+
+
+def stratified_rows(
+    imageset: ImageSet, frac: float, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The rows of the rest and of the part that `stratified` makes: two rising int64 tensors."""
     taken = []
     for k in range(imageset.n_classes):
         members = (imageset.labels == k).nonzero()[:, 0]
@@ -31,4 +39,4 @@ def stratified(
     chosen = torch.cat(taken).sort().values
     kept = torch.ones(len(imageset), dtype=torch.bool)
     kept[chosen] = False
-    return imageset.subset(kept.nonzero()[:, 0]), imageset.subset(chosen, split=part)
+    return kept.nonzero()[:, 0], chosen

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 
@@ -11,7 +13,7 @@ def augment(images: torch.Tensor, kind: str, generator: torch.Generator) -> torc
 
     Args:
         images: float (B, C, H, W).
-        kind: "none", "shift", "flip" or "flip-shift" (see `Recipe.augment`).
+        kind: as `Recipe.augment`.
         generator: on the CPU, so that every device draws the same changes.
 
     Returns:
@@ -22,6 +24,8 @@ def augment(images: torch.Tensor, kind: str, generator: torch.Generator) -> torc
     if "shift" in kind:
         reach_px = max(1, round(min(images.shape[2:]) / 24))
         images = shift(images, reach_px, generator)
+    if "strong" in kind:
+        images = cut_out(relight(turn(images, generator), generator), generator)
     return images
 
 
@@ -40,3 +44,64 @@ def shift(images: torch.Tensor, reach_px: int, generator: torch.Generator) -> to
     columns = torch.arange(W, device=images.device) + offsets[1, :, None]  # (B, W)
     padded = padded.gather(2, rows[:, None, :, None].expand(B, C, H, padded.shape[3]))
     return padded.gather(3, columns[:, None, None, :].expand(B, C, H, W))
+
+
+def turn(
+    images: torch.Tensor,
+    generator: torch.Generator,
+    *,
+    most_degrees: float = 12.0,
+    scale_frac: float = 0.15,
+    shift_frac: float = 0.1,
+) -> torch.Tensor:
+    """Turn, scale and shift each image, its border repeated outwards.
+
+    Args:
+        images: float (B, C, H, W).
+        generator: draws an angle, a scale and two shifts for each image, evenly in their ranges.
+        most_degrees: largest angle, either way.
+        scale_frac: largest change of scale, either way.
+        shift_frac: largest shift, either way, in shares of a side.
+    """
+    B, _, H, W = images.shape
+    draws = torch.rand(4, B, generator=generator) * 2 - 1
+    angle = draws[0] * math.radians(most_degrees)
+    scale = 1 + draws[1] * scale_frac
+    cos, sin = angle.cos() * scale, angle.sin() * scale
+    rows = [
+        cos,
+        -sin * H / W,
+        draws[2] * 2 * shift_frac,
+        sin * W / H,
+        cos,
+        draws[3] * 2 * shift_frac,
+    ]
+    theta = torch.stack(rows, 1).view(B, 2, 3).to(images.device)
+    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+
+
+def relight(
+    images: torch.Tensor, generator: torch.Generator, *, most_frac: float = 0.25
+) -> torch.Tensor:
+    """Change each image's contrast (a factor) and brightness (a shift), either way."""
+    draws = (torch.rand(2, len(images), 1, 1, 1, generator=generator) * 2 - 1) * most_frac
+    contrast, brightness = draws.to(images.device)
+    return images * (1 + contrast) + brightness
+
+
+def cut_out(
+    images: torch.Tensor, generator: torch.Generator, *, side_frac: float = 0.3
+) -> torch.Tensor:
+    """Set a square of each image to 0, the set's mean, at a place that may lie half outside.
+
+    Source: DeVries and Taylor, "Improved Regularization of Convolutional Neural Networks with
+    Cutout", 2017, section 3.2.
+    """
+    B, _, H, W = images.shape
+    reach_px = side_frac * min(H, W) / 2
+    centre = torch.rand(2, B, 1, generator=generator) * torch.tensor([H, W]).view(2, 1, 1)
+    rows = (torch.arange(H) + 0.5 - centre[0]).abs() < reach_px  # (B, H)
+    columns = (torch.arange(W) + 0.5 - centre[1]).abs() < reach_px  # (B, W)
+    hole = (rows[:, None, :, None] & columns[:, None, None, :]).to(images.device)
+    return images.masked_fill(hole, 0.0)

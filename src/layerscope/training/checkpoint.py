@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from layerscope.errors import RunError
 from layerscope.files import whole_file
+from layerscope.training.figures import EpochFigures
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -27,6 +30,8 @@ class State:
         history: the rows so far, as plain values.
         best_accuracy, best_epoch, best_weights: the epoch chosen so far.
         elapsed_s: training time so far.
+        rate_frac: what is left of the recipe's learning rate after setbacks.
+        setbacks: losses that stopped being finite, as plain values.
     """
 
     epoch: int
@@ -39,6 +44,77 @@ class State:
     best_epoch: int
     best_weights: dict[str, torch.Tensor]
     elapsed_s: float
+    rate_frac: float = 1.0
+    setbacks: list[dict[str, Any]] = field(default_factory=list)
+
+    @classmethod
+    def of(
+        cls,
+        model: nn.Module,
+        optimiser: torch.optim.Optimizer,
+        shuffle: torch.Generator,
+        changes: torch.Generator,
+    ) -> State:
+        """Where a training stands before its first step."""
+        return cls(
+            epoch=0,
+            weights=copy_weights(model),
+            optimiser=copy.deepcopy(optimiser.state_dict()),
+            shuffle=shuffle.get_state(),
+            changes=changes.get_state(),
+            history=[],
+            best_accuracy=0.0,
+            best_epoch=0,
+            best_weights={},
+            elapsed_s=0.0,
+        )
+
+    def after(
+        self,
+        figures: EpochFigures,
+        model: nn.Module,
+        optimiser: torch.optim.Optimizer,
+        shuffle: torch.Generator,
+        changes: torch.Generator,
+    ) -> State:
+        """Where the training stands an epoch later."""
+        weights = copy_weights(model)
+        better = not self.best_epoch or figures.validation_accuracy >= self.best_accuracy
+        return replace(
+            self,
+            epoch=figures.epoch,
+            weights=weights,
+            # A copy: the training goes on in the tensors themselves, and may have to come back.
+            optimiser=copy.deepcopy(optimiser.state_dict()),
+            shuffle=shuffle.get_state(),
+            changes=changes.get_state(),
+            history=[*self.history, figures.to_json()],
+            best_accuracy=figures.validation_accuracy if better else self.best_accuracy,
+            best_epoch=figures.epoch if better else self.best_epoch,
+            best_weights=weights if better else self.best_weights,
+            elapsed_s=figures.elapsed_s,
+        )
+
+    def restore(
+        self,
+        model: nn.Module,
+        optimiser: torch.optim.Optimizer,
+        shuffle: torch.Generator,
+        changes: torch.Generator,
+    ) -> None:
+        """Put a training back to this state, in place."""
+        model.load_state_dict(self.weights)
+        optimiser.load_state_dict(copy.deepcopy(self.optimiser))
+        shuffle.set_state(self.shuffle)
+        changes.set_state(self.changes)
+
+
+def copy_weights(model: nn.Module) -> dict[str, torch.Tensor]:
+    """The network's weights and buffers as they are now, on the CPU."""
+    return {
+        name: value.detach().cpu().clone().contiguous()
+        for name, value in model.state_dict().items()
+    }
 
 
 def write_checkpoint(folder: Path, state: State) -> None:

@@ -2,71 +2,51 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
-from layerscope.models import ModelSpec, loss_of, predicted
+from layerscope.models import ModelSpec, loss_of
 from layerscope.training.augment import augment
-from layerscope.training.batches import Feed, in_order, shuffled, steps_per_epoch
-from layerscope.training.checkpoint import State
+from layerscope.training.batches import Feed, shuffled, steps_per_epoch
+from layerscope.training.checkpoint import State, copy_weights
 from layerscope.training.evaluate import as_images
-from layerscope.training.optimiser import make_optimiser
+from layerscope.training.figures import EpochFigures, Progress
+from layerscope.training.optimiser import make_optimiser, set_rate
 from layerscope.training.recipe import Recipe
-from layerscope.training.schedule import learning_rate
+from layerscope.training.recorder import Recorder
+from layerscope.training.reorder import pool_first
+from layerscope.training.schedule import has_stalled, learning_rate, plateau_frac
+from layerscope.training.tally import Clock, Tally, dead_units, score
+from layerscope.training.watch import Evidence, Finding, Setback, find_faults
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 
 @dataclass(frozen=True)
-class Progress:
-    """Where a training stands: reported every few steps."""
-
-    epoch: int
-    epochs: int
-    step: int
-    total_steps: int
-    loss: float
-    accuracy: float
-    images_per_s: float
-    left_s: float
-
-
-@dataclass(frozen=True)
-class EpochFigures:
-    """One row of the history: the figures of one pass over the training pictures."""
-
-    epoch: int
-    train_loss: float
-    train_accuracy: float
-    validation_loss: float
-    validation_accuracy: float
-    learning_rate: float
-    images_per_s: float
-    elapsed_s: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
 class Fitted:
     """What a training leaves: its history, the epoch chosen on validation, that epoch's weights.
 
-    `stopped` says that the user ended it before its time.
+    `stopped` says that the user ended it before its time; `findings` what went wrong in it.
     """
 
     history: tuple[EpochFigures, ...]
     best_epoch: int
     best_weights: dict[str, torch.Tensor]
     stopped: bool
+    findings: tuple[Finding, ...] = ()
+
+
+class NotFiniteError(Exception):
+    """The loss is infinite or no number. Never leaves `fit`."""
+
+    def __init__(self, step: int, rate: float) -> None:
+        self.step, self.rate = step, rate
 
 
 def fit(
@@ -79,15 +59,18 @@ def fit(
     fabric: Fabric,
     shuffle: torch.Generator,
     changes: torch.Generator,
+    recorder: Recorder | None = None,
     start: State | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     on_epoch: Callable[[EpochFigures], None] = lambda figures: None,
+    on_finding: Callable[[Finding], None] = lambda finding: None,
     on_state: Callable[[State], None] = lambda state: None,
 ) -> Fitted:
     """Train a network by a recipe.
 
     Each epoch: learn from every batch, score the validation split, keep the weights if they are the
-    best so far, hand on where the training stands.
+    best so far, hand on where the training stands. A loss that stops being finite takes the
+    training back to the last epoch's end, once, with a tenth of the learning rate.
 
     Args:
         model: the network, trained in place.
@@ -96,9 +79,11 @@ def fit(
         train, validation: the pictures to learn from and to choose by.
         fabric: device, precision and processes.
         shuffle, changes: random streams for the order of pictures and for augmentation.
+        recorder: looks at chosen steps; None records nothing.
         start: where an earlier training stood; this one goes on as if it had never stopped.
         on_progress: called a few times a second.
         on_epoch: called after each epoch.
+        on_finding: called when something goes wrong, once for each kind.
         on_state: called after each epoch with all that the rest depends on.
 
     Returns:
@@ -106,22 +91,39 @@ def fit(
         first epoch's end those are the weights of that moment.
     """
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimiser = make_optimiser(model, recipe)
-    if start:
-        restore(start, model, optimiser, shuffle, changes)
-    wrapped, optimiser = fabric.setup(model, optimiser)
+    plain_optimiser = make_optimiser(model, recipe)
+    wrapped, optimiser = fabric.setup(pool_first(model), plain_optimiser)
     steps = steps_per_epoch(len(train), recipe.batch_size)
-    history = [EpochFigures(**row) for row in start.history] if start else []
-    best = (start.best_accuracy, start.best_epoch, start.best_weights) if start else None
-    started = time.perf_counter() - (start.elapsed_s if start else 0.0)
+    state = start or State.of(model, plain_optimiser, shuffle, changes)
+    state.restore(model, plain_optimiser, shuffle, changes)
+    started = time.perf_counter() - state.elapsed_s
+    found: dict[str, Finding] = {}
     stopped = False
     try:
-        for epoch in range(start.epoch + 1 if start else 1, recipe.epochs + 1):
-            clock = Clock(recipe.epochs, steps, epoch, started, fabric.world_size, on_progress)
-            seen = learn(
-                wrapped, spec, recipe, train, optimiser, clock,
-                fabric=fabric, shuffle=shuffle, changes=changes,
+        while state.epoch < recipe.epochs:
+            history = [EpochFigures(**row) for row in state.history]
+            if has_stalled(recipe, [row.validation_accuracy for row in history]):
+                break
+            epoch = state.epoch + 1
+            lowered = state.rate_frac * plateau_frac(recipe, [r.validation_loss for r in history])
+            clock = Clock(
+                recipe.epochs, steps, epoch, started, fabric.world_size, on_progress,
+                on_cpu=fabric.device.type == "cpu",
             )  # fmt: skip
+            try:
+                seen = learn(
+                    wrapped, spec, recipe, train, optimiser, clock, rate_frac=lowered,
+                    fabric=fabric, shuffle=shuffle, changes=changes, recorder=recorder,
+                )  # fmt: skip
+            except NotFiniteError as fault:
+                state = set_back(state, fault, epoch)
+                state.restore(model, plain_optimiser, shuffle, changes)
+                if recorder:
+                    recorder.forget(epoch)
+                tell(found, recipe, spec, recorder, state, on_finding)
+                if len(state.setbacks) > 1:
+                    break
+                continue
             speed = clock.images_per_s(seen)
             seen.share(fabric)
             scored = score(wrapped, spec, validation)
@@ -131,34 +133,28 @@ def fit(
                 train_accuracy=seen.accuracy,
                 validation_loss=scored.loss,
                 validation_accuracy=scored.accuracy,
-                learning_rate=learning_rate(recipe, epoch * steps - 1, recipe.epochs * steps),
+                learning_rate=lowered
+                * learning_rate(recipe, epoch * steps - 1, recipe.epochs * steps),
                 images_per_s=speed,
                 elapsed_s=time.perf_counter() - started,
+                dead_frac=dead_units(model, spec, validation, fabric),
             )
-            history.append(figures)
-            weights = copy_weights(model)
-            if best is None or figures.validation_accuracy >= best[0]:
-                best = (figures.validation_accuracy, epoch, weights)
-            on_state(
-                State(
-                    epoch=epoch,
-                    weights=weights,
-                    optimiser=optimiser.state_dict(),
-                    shuffle=shuffle.get_state(),
-                    changes=changes.get_state(),
-                    history=[row.to_json() for row in history],
-                    best_accuracy=best[0],
-                    best_epoch=best[1],
-                    best_weights=best[2],
-                    elapsed_s=figures.elapsed_s,
-                )
-            )
+            if recorder:
+                recorder.write(epoch)
+            state = state.after(figures, model, plain_optimiser, shuffle, changes)
+            on_state(state)
             on_epoch(figures)
+            tell(found, recipe, spec, recorder, state, on_finding)
     except KeyboardInterrupt:
         stopped = True
 
-    _, best_epoch, weights = best or (0.0, 0, copy_weights(model))
-    return Fitted(tuple(history), best_epoch, weights, stopped)
+    return Fitted(
+        history=tuple(EpochFigures(**row) for row in state.history),
+        best_epoch=state.best_epoch,
+        best_weights=state.best_weights if state.best_epoch else copy_weights(model),
+        stopped=stopped,
+        findings=find_faults(evidence_of(recipe, spec, recorder, state)),
+    )
 
 
 def learn(
@@ -169,14 +165,19 @@ def learn(
     optimiser: torch.optim.Optimizer,
     clock: Clock,
     *,
+    rate_frac: float,
     fabric: Fabric,
     shuffle: torch.Generator,
     changes: torch.Generator,
+    recorder: Recorder | None,
 ) -> Tally:
     """One epoch: read a batch, change it a little, predict, send the error back, move the weights.
 
     Returns:
         Loss and hits over the epoch's batches, of this process.
+
+    Raises:
+        NotFiniteError: the loss stopped being finite.
     """
     wrapped.train()
     seen = Tally(train.device)
@@ -188,9 +189,8 @@ def learn(
         world_size=fabric.world_size,
     )
     for step, index in enumerate(batches, start=clock.first_step):
-        rate = learning_rate(recipe, step, clock.total_steps)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
+        rate = rate_frac * learning_rate(recipe, step, clock.total_steps)
+        set_rate(optimiser, rate)
         pixels, labels = train.read(index)
         images = augment(as_images(spec, pixels), recipe.augment, changes)
         logits = wrapped(images)
@@ -199,119 +199,53 @@ def learn(
         fabric.backward(loss)
         if recipe.gradient_clip:
             fabric.clip_gradients(wrapped, optimiser, max_norm=recipe.gradient_clip)
+        recorded = recorder is not None and recorder.wants(step)
+        if recorder and recorded:
+            recorder.before()
         optimiser.step()
+        if recorder and recorded:
+            recorder.after(step, clock.epoch, loss, logits, labels)
         seen.add(loss, logits, labels)
+        if clock.is_due(step + 1) and not seen.is_finite():
+            raise NotFiniteError(step, rate)
         clock.tell(step + 1, seen)
     return seen
 
 
-def restore(
-    state: State,
-    model: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    shuffle: torch.Generator,
-    changes: torch.Generator,
-) -> None:
-    """Put a training back to where it stood, in place."""
-    model.load_state_dict(state.weights)
-    optimiser.load_state_dict(state.optimiser)
-    shuffle.set_state(state.shuffle)
-    changes.set_state(state.changes)
-
-
-class Clock:
-    """How far an epoch is, how fast, and how long the training still takes."""
-
-    def __init__(
-        self,
-        epochs: int,
-        steps: int,
-        epoch: int,
-        started: float,
-        world_size: int,
-        on_progress: Callable[[Progress], None],
-    ) -> None:
-        self.epochs, self.epoch = epochs, epoch
-        self.total_steps = epochs * steps
-        self.first_step = (epoch - 1) * steps
-        self.started, self.world_size, self.on_progress = started, world_size, on_progress
-        self.epoch_started = time.perf_counter()
-        self.told = 0.0
-
-    def images_per_s(self, seen: Tally) -> float:
-        """Pictures a second in this epoch, over all processes."""
-        return seen.n * self.world_size / (time.perf_counter() - self.epoch_started)
-
-    def tell(self, step: int, seen: Tally) -> None:
-        """Report progress, at most five times a second: reading the sums waits for the device."""
-        now = time.perf_counter()
-        if now - self.told < 0.2:
-            return
-        self.told = now
-        per_step = (now - self.started) / step
-        self.on_progress(
-            Progress(
-                epoch=self.epoch,
-                epochs=self.epochs,
-                step=step,
-                total_steps=self.total_steps,
-                loss=seen.loss,
-                accuracy=seen.accuracy,
-                images_per_s=self.images_per_s(seen),
-                left_s=per_step * (self.total_steps - step),
-            )
-        )
-
-
-class Tally:
-    """Sums of loss and hits that stay on the device until they are asked for."""
-
-    def __init__(self, device: torch.device) -> None:
-        # loss, hits, pictures
-        self.sums: torch.Tensor = torch.zeros(3, dtype=torch.float64, device=device)
-
-    def add(self, loss: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor) -> None:
-        """Count one batch in; `loss` is its mean."""
-        with torch.no_grad():
-            self.sums[0] += loss.detach() * len(labels)
-            self.sums[1] += (predicted(logits) == labels).sum()
-            self.sums[2] += len(labels)
-
-    def share(self, fabric: Fabric) -> None:
-        """Add up what all processes counted."""
-        if fabric.world_size > 1:
-            summed = fabric.all_reduce(self.sums, reduce_op="sum")
-            assert isinstance(summed, torch.Tensor), "a tensor is reduced to a tensor"
-            self.sums = summed
-
-    @property
-    def n(self) -> int:
-        return int(self.sums[2])
-
-    @property
-    def loss(self) -> float:
-        return float(self.sums[0] / self.sums[2].clamp(min=1))
-
-    @property
-    def accuracy(self) -> float:
-        return float(self.sums[1] / self.sums[2].clamp(min=1))
-
-
-def score(model: nn.Module, spec: ModelSpec, feed: Feed, *, batch_size: int = 512) -> Tally:
-    """Loss and accuracy on a whole split, in evaluation mode, without changing anything."""
-    tally = Tally(feed.device)
-    model.eval()
-    with torch.inference_mode():
-        for index in in_order(len(feed), batch_size):
-            pixels, labels = feed.read(index)
-            logits = model(as_images(spec, pixels)).float()
-            tally.add(loss_of(logits, labels), logits, labels)
-    return tally
-
-
-def copy_weights(model: nn.Module) -> dict[str, torch.Tensor]:
-    """The network's weights and buffers as they are now, on the CPU."""
-    return {
-        name: copy.deepcopy(value.detach()).cpu().contiguous()
-        for name, value in model.state_dict().items()
+def set_back(state: State, fault: NotFiniteError, epoch: int) -> State:
+    """The last good state, with a tenth of the learning rate and a note of why."""
+    setback = {
+        "step": fault.step,
+        "epoch": epoch,
+        "learning_rate": fault.rate,
+        "lowered_to": fault.rate / 10,
     }
+    return replace(state, rate_frac=state.rate_frac / 10, setbacks=[*state.setbacks, setback])
+
+
+def evidence_of(
+    recipe: Recipe, spec: ModelSpec, recorder: Recorder | None, state: State
+) -> Evidence:
+    """What is known of a training so far."""
+    return Evidence(
+        recipe=recipe,
+        n_classes=spec.n_classes,
+        vitals=recorder.vitals if recorder else (),
+        history=[EpochFigures(**row) for row in state.history],
+        setbacks=[Setback(**row) for row in state.setbacks],
+    )
+
+
+def tell(
+    found: dict[str, Finding],
+    recipe: Recipe,
+    spec: ModelSpec,
+    recorder: Recorder | None,
+    state: State,
+    on_finding: Callable[[Finding], None],
+) -> None:
+    """Report what has newly gone wrong."""
+    for finding in find_faults(evidence_of(recipe, spec, recorder, state)):
+        if finding.kind not in found:
+            found[finding.kind] = finding
+            on_finding(finding)

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.optim.adam import adam
 
 
 def orthogonalise(matrix: torch.Tensor, *, steps: int = 5) -> torch.Tensor:
@@ -26,10 +27,27 @@ def orthogonalise(matrix: torch.Tensor, *, steps: int = 5) -> torch.Tensor:
     a, b, c = 3.4445, -4.7750, 2.0315
     wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
     x = wide / (wide.norm() + 1e-7)
-    for _ in range(steps):
+    # Each step multiplies x from the left by a polynomial of its Gram matrix, so several steps can
+    # be gathered in the small square and reach x in one product: 4 products with the long side
+    # instead of 10. Rounding grows from step to step; starting from x anew after three stops that.
+    for gathered in (min(3, steps), max(0, steps - 3)):
+        if not gathered:
+            continue
         gram = x @ x.T
-        x = a * x + (b * gram + c * gram @ gram) @ x
+        factor = polynomial = _polynomial(gram, a, b, c)
+        for _ in range(gathered - 1):
+            gram = polynomial @ gram @ polynomial
+            polynomial = _polynomial(gram, a, b, c)
+            factor = polynomial @ factor
+        x = factor @ x
     return x if wide is matrix else x.T
+
+
+def _polynomial(gram: torch.Tensor, a: float, b: float, c: float) -> torch.Tensor:
+    """a + b G + c G², for a square matrix G."""
+    result = torch.addmm(gram, gram, gram, beta=b, alpha=c)
+    result.diagonal().add_(a)
+    return result
 
 
 class Muon(torch.optim.Optimizer):
@@ -76,7 +94,7 @@ class Muon(torch.optim.Optimizer):
             if group["matrices"]:
                 for parameter in parameters:
                     self._step_matrix(parameter, group)
-            else:
+            elif parameters:
                 self._step_others(parameters, group)
 
     def _step_matrix(self, parameter: torch.Tensor, group: dict[str, Any]) -> None:
@@ -95,19 +113,27 @@ class Muon(torch.optim.Optimizer):
 
     def _step_others(self, parameters: list[torch.Tensor], group: dict[str, Any]) -> None:
         """Adam's step (Kingma and Ba, 2015, algorithm 1), for few and small parameters."""
-        beta1, beta2 = 0.9, 0.999
-        rate = group["lr"] * group["others_rate"]
+        # torch's own fused Adam: one call for all of them, where a loop costs more than its sums.
         for parameter in parameters:
-            gradient = parameter.grad
-            assert gradient is not None, "step() leaves out parameters without a gradient"
             state = self.state[parameter]
             if not state:
-                state["step"] = 0
+                state["step"] = torch.zeros((), dtype=torch.float32, device=parameter.device)
                 state["mean"] = torch.zeros_like(parameter)
                 state["square"] = torch.zeros_like(parameter)
-            state["step"] += 1
-            state["mean"].lerp_(gradient, 1 - beta1)
-            state["square"].lerp_(gradient.square(), 1 - beta2)
-            mean = state["mean"] / (1 - beta1 ** state["step"])
-            square = state["square"] / (1 - beta2 ** state["step"])
-            parameter.addcdiv_(mean, square.sqrt_().add_(1e-8), value=-rate)
+        states = [self.state[parameter] for parameter in parameters]
+        adam(
+            parameters,
+            [parameter.grad for parameter in parameters if parameter.grad is not None],
+            [state["mean"] for state in states],
+            [state["square"] for state in states],
+            [],
+            [state["step"] for state in states],
+            fused=parameters[0].device.type in ("cpu", "cuda"),
+            amsgrad=False,
+            beta1=0.9,
+            beta2=0.999,
+            lr=group["lr"] * group["others_rate"],
+            weight_decay=0.0,
+            eps=1e-8,
+            maximize=False,
+        )

@@ -34,3 +34,14 @@ def make_optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
         return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=0.9, nesterov=True)
     kind = torch.optim.AdamW if recipe.optimiser == "adamw" else torch.optim.Adam
     return kind(groups, lr=recipe.learning_rate, fused=True)
+
+
+def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate of the next step.
+
+    Lightning wraps an optimiser and copies its list of groups, which goes stale when a state is
+    loaded; the groups that count are those of the optimiser inside.
+    """
+    inside = getattr(optimiser, "optimizer", optimiser)
+    for group in inside.param_groups:
+        group["lr"] = rate

@@ -8,8 +8,8 @@ from typing import Any
 from layerscope.errors import RecipeError, nearest
 
 OPTIMISERS = ("muon", "adamw", "adam", "sgd")
-SCHEDULES = ("one-cycle", "cosine", "constant")
-AUGMENTATIONS = ("none", "shift", "flip", "flip-shift")
+SCHEDULES = ("one-cycle", "cosine", "plateau", "constant")
+AUGMENTATIONS = ("none", "shift", "flip", "flip-shift", "strong", "flip-strong")
 PRECISIONS = ("auto", "float32", "bfloat16")
 
 
@@ -22,13 +22,18 @@ class Recipe:
         batch_size: pictures a step, over all processes.
         optimiser: "muon" (fastest here), "adamw", "adam" or "sgd" (Nesterov momentum 0.9).
         learning_rate: the highest one of the schedule.
-        schedule: "one-cycle" (up, then down to nothing), "cosine" (down) or "constant".
+        schedule: "one-cycle" (up, then down to nothing), "cosine" (down), "plateau" (a tenth
+            whenever the validation loss stops falling) or "constant".
         warmup_frac: share of the steps that "one-cycle" climbs.
+        plateau_epochs: how long the validation loss may stay where it is before "plateau" cuts.
         weight_decay: how strongly weights are drawn to zero, a step and learning rate.
         augment: what happens to each picture of a batch: "none", "shift" (up to a 24th of its
-            side), "flip" (left to right), or "flip-shift".
+            side), "flip" (left to right), "flip-shift", "strong" (turned, scaled, shifted further,
+            lit differently, a square cut out), or "flip-strong".
         label_smoothing_frac: share of each target spread over all classes.
         gradient_clip: largest norm of all gradients together; 0 leaves them.
+        stop_after_epochs: ends the training once validation has not become better for so many
+            epochs; 0 never does.
         validation_frac: share of the training pictures set apart to choose by.
         precision: "float32", "bfloat16", or "auto", the faster one on this machine.
     """
@@ -39,16 +44,20 @@ class Recipe:
     learning_rate: float = 0.03
     schedule: str = "one-cycle"
     warmup_frac: float = 0.1
+    plateau_epochs: int = 3
     weight_decay: float = 0.02
     augment: str = "none"
     label_smoothing_frac: float = 0.0
     gradient_clip: float = 0.0
+    stop_after_epochs: int = 0
     validation_frac: float = 0.1
     precision: str = "auto"
 
     def __post_init__(self) -> None:
         _at_least("epochs", self.epochs, 1)
         _at_least("batch_size", self.batch_size, 1)
+        _at_least("plateau_epochs", self.plateau_epochs, 1)
+        _at_least("stop_after_epochs", self.stop_after_epochs, 0)
         _one_of("optimiser", self.optimiser, OPTIMISERS)
         _one_of("schedule", self.schedule, SCHEDULES)
         _one_of("augment", self.augment, AUGMENTATIONS)

@@ -5,6 +5,7 @@ model.safetensors   the weights chosen on validation
 history.jsonl       a row per epoch
 evaluation.json     the test split, scored once
 mistakes.webp       the pictures of the worst mistakes
+recording/          frames of chosen steps, for playback (`recording.read_recording`)
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from layerscope.models import ModelSpec, build
 from layerscope.seed import make_generator
 from layerscope.sprites import write_sprite
 from layerscope.training.evaluate import Evaluation
-from layerscope.training.loop import EpochFigures
+from layerscope.training.figures import EpochFigures
 
 SCHEMA = 1
 

@@ -8,20 +8,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from layerscope.data import load, stratified
+from layerscope.data import load
 from layerscope.data.imageset import ImageSet, Splits
 from layerscope.data.ink import measure_ink
+from layerscope.data.split import stratified_rows
 from layerscope.errors import DataError
 from layerscope.files import write_json
 from layerscope.models import ModelSpec, build, make_spec
 from layerscope.seed import make_generator
-from layerscope.training.batches import channel_statistics, make_feed
+from layerscope.training.batches import channel_statistics, make_feed, steps_per_epoch
 from layerscope.training.checkpoint import read_checkpoint, write_checkpoint
 from layerscope.training.evaluate import Evaluation, evaluate, predict_logits
-from layerscope.training.loop import EpochFigures, Fitted, Progress, fit
+from layerscope.training.figures import EpochFigures, Progress
+from layerscope.training.loop import Fitted, fit
 from layerscope.training.machine import hardware, make_fabric, versions
+from layerscope.training.moments import chosen_steps
 from layerscope.training.plan import PLAN, Plan, read_plan
 from layerscope.training.recipe import Recipe, default_recipe
+from layerscope.training.recorder import Recorder
+from layerscope.training.recording import vitals_of
 from layerscope.training.run import (
     SCHEMA,
     Run,
@@ -30,8 +35,10 @@ from layerscope.training.run import (
     write_history,
     write_weights,
 )
+from layerscope.training.watch import Finding, label_suspects
 
 if TYPE_CHECKING:
+    import torch
     from lightning_fabric import Fabric
 
 
@@ -42,6 +49,7 @@ class Listener:
     on_start: Callable[[ModelSpec, Recipe, Splits, Path], None] = lambda *_: None
     on_progress: Callable[[Progress], None] = lambda _: None
     on_epoch: Callable[[EpochFigures], None] = lambda _: None
+    on_finding: Callable[[Finding], None] = lambda _: None
 
 
 def train(
@@ -144,20 +152,31 @@ def resume(
 def carry_out(plan: Plan, splits: Splits, folder: Path, fabric: Fabric, listener: Listener) -> Run:
     """Train as planned, from the beginning or from the folder's checkpoint; write the run."""
     spec, recipe, seed = plan.spec, plan.recipe, plan.seed
-    training, validation = parted(splits.train, recipe, seed)
+    rows, held_out = parted_rows(splits.train, recipe, seed)
+    training = splits.train.subset(rows)
+    validation = splits.train.subset(held_out, split="validation")
     listener.on_start(spec, recipe, splits, folder)
+    model = build(spec, make_generator(seed, "weights"))
+    start = read_checkpoint(folder)
+    feed = make_feed(validation, fabric.device)
+    steps = chosen_steps(steps_per_epoch(len(training), recipe.batch_size), recipe.epochs)
+    recorder = Recorder(model, spec, feed, steps, fabric=fabric, folder=folder)
+    if start:
+        recorder.vitals = vitals_of(folder, through_epoch=start.epoch)
     fitted = fit(
-        build(spec, make_generator(seed, "weights")),
+        model,
         spec,
         recipe,
         make_feed(training, fabric.device),
-        make_feed(validation, fabric.device),
+        feed,
         fabric=fabric,
         shuffle=make_generator(seed, "shuffle"),
         changes=make_generator(seed, "augment"),
-        start=read_checkpoint(folder),
+        recorder=recorder,
+        start=start,
         on_progress=listener.on_progress,
         on_epoch=listener.on_epoch,
+        on_finding=listener.on_finding,
         on_state=lambda state: write_checkpoint(folder, state),
     )
     # A fresh network with the chosen weights: the very one that an opened run will have.
@@ -165,6 +184,12 @@ def carry_out(plan: Plan, splits: Splits, folder: Path, fabric: Fabric, listener
     network.load_state_dict(fitted.best_weights)
     network.eval()
     evaluation = evaluate(predict_logits(network, spec, splits.test), splits.test)
+    findings = list(fitted.findings)
+    logits = predict_logits(network, spec, validation)
+    suspects = label_suspects(logits, validation.labels, spec.class_names, held_out)
+    if suspects:
+        findings.append(suspects)
+        listener.on_finding(suspects)
     ink = measure_ink(training)
     record = {
         "schema": SCHEMA,
@@ -185,6 +210,7 @@ def carry_out(plan: Plan, splits: Splits, folder: Path, fabric: Fabric, listener
         "versions": versions(),
         "hardware": hardware(fabric.device),
         "results": results(fitted, evaluation),
+        "findings": [finding.to_json() for finding in findings],
     }
     write_weights(folder / "model.safetensors", fitted.best_weights)
     write_history(folder / "history.jsonl", fitted.history)
@@ -230,7 +256,13 @@ def prepare(
 
 def parted(pictures: ImageSet, recipe: Recipe, seed: int) -> tuple[ImageSet, ImageSet]:
     """The pictures to learn from, and those to choose by."""
-    return stratified(pictures, recipe.validation_frac, make_generator(seed, "validation"))
+    rows, held_out = parted_rows(pictures, recipe, seed)
+    return pictures.subset(rows), pictures.subset(held_out, split="validation")
+
+
+def parted_rows(pictures: ImageSet, recipe: Recipe, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The rows to learn from, and those to choose by."""
+    return stratified_rows(pictures, recipe.validation_frac, make_generator(seed, "validation"))
 
 
 def results(fitted: Fitted, evaluation: Evaluation) -> dict[str, Any]:

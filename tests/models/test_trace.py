@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from layerscope.errors import LayerNotFoundError, LayerscopeError
-from layerscope.looking.trace import trace
+from layerscope.models.trace import trace
 
 
 def network(inplace: bool = False) -> nn.Sequential:

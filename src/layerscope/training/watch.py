@@ -1,0 +1,319 @@
+"""Watching a training: what goes wrong, in one sentence each, with its number and what to change.
+
+Every detector looks at what was recorded and says nothing unless its number is far from what a
+training without that fault shows; `tests/training/test_watch.py` holds each against a training made
+to have the fault, and all against healthy ones.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from statistics import median
+from typing import Any
+
+import torch
+
+from layerscope.models import to_probs
+from layerscope.training.evaluate import wilson_interval
+from layerscope.training.figures import EpochFigures
+from layerscope.training.recipe import Recipe
+from layerscope.training.recorder import Vitals
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that goes wrong in a training.
+
+    Args:
+        kind: "rate-too-high", "over-fitting", …
+        sentence: what, the number, since when, and what to change.
+        value: the number behind it.
+        since_epoch: the epoch in which it began.
+        fields: the recipe's or the network's fields that would change it.
+        rows: pictures it is about, as rows of the training split; only label suspects have any.
+    """
+
+    kind: str
+    sentence: str
+    value: float
+    since_epoch: int
+    fields: tuple[str, ...]
+    rows: tuple[int, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self) | {"fields": list(self.fields), "rows": list(self.rows)}
+
+
+@dataclass(frozen=True)
+class Setback:
+    """A loss that stopped being finite, and the lower rate that the training went on with."""
+
+    step: int
+    epoch: int
+    learning_rate: float
+    lowered_to: float
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the detectors look at.
+
+    Args:
+        recipe: every choice.
+        n_classes: K.
+        vitals: of the recorded steps.
+        history: of the finished epochs.
+        setbacks: losses that stopped being finite.
+    """
+
+    recipe: Recipe
+    n_classes: int
+    vitals: Sequence[Vitals]
+    history: Sequence[EpochFigures]
+    setbacks: Sequence[Setback] = field(default_factory=tuple)
+
+
+def find_faults(evidence: Evidence) -> tuple[Finding, ...]:
+    """Say what goes wrong in a training, the gravest first.
+
+    Args:
+        evidence: of a training that is under way or finished.
+
+    Returns:
+        The findings; none for a healthy training.
+    """
+    detectors = (
+        not_finite,
+        rate_too_high,
+        exploding_gradients,
+        vanishing_gradients,
+        dead_units,
+        rate_too_low,
+        over_fitting,
+        under_fitting,
+    )
+    found = (detector(evidence) for detector in detectors)
+    return tuple(finding for finding in found if finding)
+
+
+def not_finite(evidence: Evidence) -> Finding | None:
+    """The loss stopped being a number."""
+    if not evidence.setbacks:
+        return None
+    first, last = evidence.setbacks[0], evidence.setbacks[-1]
+    what = (
+        f"the training went back to its last good state and on with a learning rate of "
+        f"{last.lowered_to:.2g} at most"
+        if len(evidence.setbacks) == 1
+        else f"again at {last.learning_rate:.2g}, so the training stopped at its last good state"
+    )
+    return Finding(
+        "loss-not-finite",
+        f"the loss stopped being finite at step {first.step + 1} (epoch {first.epoch}) with a "
+        f"learning rate of {first.learning_rate:.2g}; {what}: lower learning_rate or set "
+        "gradient_clip",
+        float(first.step),
+        first.epoch,
+        ("learning_rate", "gradient_clip"),
+    )
+
+
+def rate_too_high(evidence: Evidence) -> Finding | None:
+    """Steps that throw the weights about, and a loss that does not fall for it."""
+    chance = math.log(evidence.n_classes)
+    for i, row in enumerate(evidence.history):
+        largest = max(
+            (max(v.update_frac.values()) for v in evidence.vitals if v.epoch <= row.epoch),
+            default=0.0,
+        )
+        stuck = row.train_loss > 0.97 * chance
+        rose = i > 0 and row.train_loss > 1.3 * evidence.history[i - 1].train_loss
+        if largest > 0.2 and (stuck or rose):
+            how = (
+                f"is {row.train_loss:.2f}, no better than guessing ({chance:.2f})"
+                if stuck
+                else f"rose from {evidence.history[i - 1].train_loss:.2f} to {row.train_loss:.2f}"
+            )
+            return Finding(
+                "rate-too-high",
+                f"the learning rate is too high: a step moved a layer by {100 * largest:.0f} % of "
+                f"its weights, and in epoch {row.epoch} the training loss {how}: lower "
+                "learning_rate",
+                largest,
+                row.epoch,
+                ("learning_rate",),
+            )
+    return None
+
+
+def rate_too_low(evidence: Evidence) -> Finding | None:
+    """Steps so small that the training hardly gets anywhere."""
+    vitals, history = evidence.vitals, evidence.history
+    if not history or not vitals:
+        return None
+    moved = median(max(v.update_frac.values()) for v in vitals)
+    began, now = vitals[0].loss, history[-1].train_loss
+    if moved < 4e-4 and 0.5 * began < now < began and not evidence.setbacks:
+        return Finding(
+            "rate-too-low",
+            f"the learning rate is too low: a step moves no layer by more than {100 * moved:.3f} % "
+            f"of its weights, and after epoch {history[-1].epoch} the training loss is still "
+            f"{now:.2f} ({began:.2f} at first): raise learning_rate",
+            moved,
+            1,
+            ("learning_rate",),
+        )
+    return None
+
+
+def vanishing_gradients(evidence: Evidence) -> Finding | None:
+    """A first layer that hardly hears of the error."""
+    frames = [v for v in evidence.vitals if len(v.gradient_norm) > 1]
+    if len(frames) < 5:
+        return None
+    first, last = next(iter(frames[0].gradient_norm)), list(frames[0].gradient_norm)[-1]
+    pairs = [(v.gradient_norm[first], v.gradient_norm[last]) for v in frames]
+    ratios = [a / b for a, b in pairs if b > 0]
+    if not ratios or median(ratios) > 1e-3:
+        return None
+    return Finding(
+        "vanishing-gradients",
+        f"gradients vanish on the way back: from the first recorded steps on, that of {first} has "
+        f"{median(ratios):.1e} times the size of that of {last}: take activation=relu, "
+        "batch_norm=true, residual=true or fewer layers",
+        median(ratios),
+        frames[0].epoch,
+        ("activation", "batch_norm", "residual", "widths"),
+    )
+
+
+def exploding_gradients(evidence: Evidence) -> Finding | None:
+    """A gradient many times as large as those before it."""
+    sizes: list[float] = []
+    for v in evidence.vitals:
+        size = math.sqrt(sum(norm**2 for norm in v.gradient_norm.values()))
+        usual = median(sizes) if len(sizes) >= 5 else math.inf
+        if size > 100 * usual or not math.isfinite(size):
+            return Finding(
+                "exploding-gradients",
+                f"gradients explode: at step {v.step + 1} (epoch {v.epoch}) they are "
+                f"{size / usual:,.0f} times as large as at the steps before: set gradient_clip=1 "
+                "or lower learning_rate",
+                size / usual,
+                v.epoch,
+                ("gradient_clip", "learning_rate"),
+            )
+        sizes.append(size)
+    return None
+
+
+def dead_units(evidence: Evidence) -> Finding | None:
+    """ReLUs that are zero for every picture, and so learn no more."""
+    for row in evidence.history:
+        worst = max(row.dead_frac, key=lambda path: row.dead_frac[path], default=None)
+        if worst is not None and row.dead_frac[worst] >= 0.4:
+            now = evidence.history[-1].dead_frac[worst]
+            return Finding(
+                "dead-units",
+                f"{100 * row.dead_frac[worst]:.0f} % of the units of {worst} were zero for every "
+                f"validation picture looked at in epoch {row.epoch} ({100 * now:.0f} % now), and "
+                "learn no more: lower learning_rate, take activation=gelu or batch_norm=true",
+                row.dead_frac[worst],
+                row.epoch,
+                ("learning_rate", "activation", "batch_norm"),
+            )
+    return None
+
+
+def over_fitting(evidence: Evidence) -> Finding | None:
+    """A validation loss that climbs while the training loss falls."""
+    history = evidence.history
+    if len(history) < 3:
+        return None
+    best = min(history, key=lambda row: row.validation_loss)
+    last = history[-1]
+    gap = last.train_accuracy - last.validation_accuracy
+    rise = last.validation_loss / max(best.validation_loss, 1e-9)
+    # Of a loss that is next to nothing even the double is.
+    risen = last.validation_loss > best.validation_loss + 0.05 and rise > 1.15
+    if risen and last.train_loss < best.train_loss and gap > 0.05:
+        return Finding(
+            "over-fitting",
+            f"the network learns its pictures by heart since epoch {best.epoch}: the validation "
+            f"loss rose from {best.validation_loss:.2f} to {last.validation_loss:.2f} while the "
+            f"training loss fell to {last.train_loss:.2f}: set augment, weight_decay, dropout_frac "
+            "or stop_after_epochs, or bring more pictures",
+            rise,
+            best.epoch,
+            ("augment", "weight_decay", "dropout_frac", "stop_after_epochs"),
+        )
+    return None
+
+
+def under_fitting(evidence: Evidence) -> Finding | None:
+    """A network that cannot even tell its training pictures apart, at the end of its training."""
+    history = evidence.history
+    if not history or history[-1].epoch < evidence.recipe.epochs or evidence.setbacks:
+        return None
+    last, chance = history[-1], 1 / evidence.n_classes
+    gap = last.train_accuracy - last.validation_accuracy
+    if last.train_accuracy < (1 + chance) / 2 and gap < 0.05:
+        return Finding(
+            "under-fitting",
+            f"the network under-fits: after {last.epoch} epochs it knows only "
+            f"{100 * last.train_accuracy:.1f} % of the very pictures it learns from (guessing: "
+            f"{100 * chance:.0f} %): train for more epochs or with a higher learning_rate, give it "
+            "more widths, or augment less",
+            last.train_accuracy,
+            1,
+            ("epochs", "learning_rate", "widths", "augment"),
+        )
+    return None
+
+
+def label_suspects(
+    logits: torch.Tensor, labels: torch.Tensor, class_names: Sequence[str], rows: torch.Tensor
+) -> Finding | None:
+    """Pictures that the network is surest of, and whose label says otherwise.
+
+    Args:
+        logits: float (N, K) or (N, 1) of pictures that the network did not learn from.
+        labels: int64 (N,).
+        class_names: K names.
+        rows: int64 (N,), where each picture stands in the training split.
+
+    Returns:
+        A finding where more than 5 % of the surest tenth carry another label, with 97.5 %
+        confidence. A network is right about nearly all that it is surest of, however hard the rest;
+        labels that are wrong at random are wrong there, too.
+
+    Source: the idea that confident disagreement on held-out pictures marks wrong labels is that of
+    Northcutt et al., "Confident Learning", 2021, section 3; the test on the surest tenth, which
+    needs no estimate of every class's noise, is ours.
+    """
+    probs = to_probs(logits.float())
+    confidence, guess = probs.max(1)
+    n = len(labels) // 10
+    if n < 20:
+        return None
+    surest = confidence.argsort(descending=True)[:n]
+    wrong = surest[guess[surest] != labels[surest]]
+    low, _ = wilson_interval(len(wrong), n)
+    if low <= 0.05:
+        return None
+    first = int(wrong[0])
+    return Finding(
+        "label-suspects",
+        f"labels look wrong: of the {n:,} validation pictures that the network is surest of, "
+        f"{len(wrong)} ({100 * len(wrong) / n:.0f} %) carry another label, such as picture "
+        f"{int(rows[first])} ({class_names[int(labels[first])]!r}, taken for "
+        f"{class_names[int(guess[first])]!r}): look at them with 'layerscope data show', and set "
+        "label_smoothing_frac meanwhile",
+        len(wrong) / n,
+        1,
+        ("label_smoothing_frac",),
+        tuple(int(rows[i]) for i in wrong[:20]),
+    )
