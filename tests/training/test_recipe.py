@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from layerscope.errors import RecipeError
-from layerscope.training.recipe import Recipe, default_recipe
-from layerscope.training.schedule import learning_rate
+from layerscope.training.recipe import Recipe
+from layerscope.training.schedule import has_stalled, learning_rate, plateau_frac
 
 
 @pytest.mark.parametrize(
@@ -26,6 +29,8 @@ from layerscope.training.schedule import learning_rate
         ({"warmup_frac": 1.0}, "warmup_frac is 1.0"),
         ({"validation_frac": 0.0}, "validation_frac is 0.0"),
         ({"validation_frac": 0.6}, "validation_frac is 0.6"),
+        ({"plateau_epochs": 0}, "plateau_epochs is 0"),
+        ({"stop_after_epochs": -1}, "stop_after_epochs is -1"),
         ({"epoch": 3}, "did you mean 'epochs'"),
     ],
 )
@@ -57,6 +62,29 @@ def test_cosine_and_constant() -> None:
     assert learning_rate(Recipe(schedule="constant", learning_rate=0.1), 99, 100) == 0.1
 
 
-def test_colour_pictures_are_mirrored_and_digits_are_not() -> None:
-    assert "flip" in default_recipe("photos", "compact", channels=3, n_pictures=900).augment
-    assert "flip" not in default_recipe("mnist", "compact", channels=1, n_pictures=900).augment
+@settings(max_examples=200, deadline=None)
+@given(
+    losses=st.lists(st.sampled_from([0.3, 0.49999, 0.5, 0.50001, 0.6, 0.7]), max_size=30),
+    patience=st.integers(1, 4),
+)
+def test_plateau_cuts_when_torch_would(losses: list[float], patience: int) -> None:
+    recipe = Recipe(schedule="plateau", plateau_epochs=patience)
+    optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    torchs = torch.optim.lr_scheduler.ReduceLROnPlateau(optimiser, patience=patience, eps=0.0)
+    for i, loss in enumerate(losses):
+        torchs.step(loss)
+        ours = plateau_frac(recipe, losses[: i + 1])
+        assert ours == pytest.approx(optimiser.param_groups[0]["lr"], rel=1e-9)
+
+
+def test_only_plateau_cuts() -> None:
+    assert plateau_frac(Recipe(schedule="constant"), [0.1] * 50) == 1.0
+
+
+def test_stalled_counts_from_the_first_best_epoch() -> None:
+    recipe = Recipe(stop_after_epochs=2)
+    assert not has_stalled(recipe, [])
+    assert not has_stalled(recipe, [0.5, 0.6, 0.6])
+    assert has_stalled(recipe, [0.5, 0.6, 0.6, 0.6])
+    assert not has_stalled(recipe, [0.5, 0.6, 0.5, 0.7])
+    assert not has_stalled(Recipe(), [0.6] + [0.5] * 50)

@@ -45,6 +45,13 @@ def train(
             help="digit-mlp, digit-cnn, fashion-cnn, catdog-cnn, dog-classifier or compact."
         ),
     ] = "compact",
+    preset: Annotated[
+        str,
+        typer.Option(
+            help="default, quick (the tutorial's figure in the least time), best (the highest "
+            "figure) or tutorial (what the tutorials do)."
+        ),
+    ] = "default",
     epochs: Annotated[int | None, typer.Option(help="Passes over the training pictures.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Pictures a step.")] = None,
     learning_rate: Annotated[
@@ -84,7 +91,7 @@ def train(
     changes |= {name: value for name, value in given.items() if value is not None}
     if (data is None) == (resume is None):
         raise RecipeError("name a set or a folder to train on, or a run folder with --resume")
-    if resume and (changes or shape):
+    if resume and (changes or shape or preset != "default"):
         raise RecipeError("a resumed run goes on as it was begun; leave its settings out")
     with show.training() as listener:
         if resume:
@@ -94,6 +101,7 @@ def train(
             run = session.train(
                 data,
                 model=model,
+                preset=preset,
                 shape=shape,
                 size=size,
                 data_dir=data_dir,

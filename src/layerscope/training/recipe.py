@@ -97,33 +97,6 @@ class Recipe:
         return asdict(self)
 
 
-def default_recipe(data_name: str, model_name: str, *, channels: int, n_pictures: int) -> Recipe:
-    """Choose a recipe for a set and a network.
-
-    The values were chosen on validation splits (`docs/design.md` says how); no test split was
-    looked at for them.
-
-    Args:
-        data_name: the set's name.
-        model_name: the network's name.
-        channels: 1 or 3. Colour pictures are photographs here, which stay what they are when
-            mirrored; grey ones may be letters or digits, which do not.
-        n_pictures: how many there are to train on.
-    """
-    mirrored = channels == 3 or data_name == "fashion-mnist"
-    recipe = Recipe(augment="flip" if mirrored else "shift")
-    if model_name == "digit-mlp":
-        # Knows its pictures by heart after three epochs unless it may not be too sure of them.
-        recipe = replace(recipe, label_smoothing_frac=0.1)
-    if model_name == "compact":
-        # Strong enough to learn its pictures by heart: it gains from seeing them moved.
-        augment = "flip-shift" if mirrored else "shift"
-        recipe = replace(recipe, epochs=10, augment=augment, weight_decay=0.05)
-    if n_pictures < 20_000:
-        recipe = replace(recipe, batch_size=32)
-    return recipe
-
-
 def _at_least(name: str, value: float, lowest: float) -> None:
     if value < lowest:
         raise RecipeError(f"{name} is {value}; it must be at least {lowest}")

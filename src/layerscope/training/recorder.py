@@ -199,7 +199,7 @@ def probe_rows(validation: Feed) -> torch.Tensor:
     return order[:N_PROBES]
 
 
-def layer_weights(model: nn.Module) -> dict[str, nn.Parameter]:
+def layer_weights(model: nn.Module) -> dict[str, torch.Tensor]:
     """The weight of every layer that multiplies: dotted path of a convolution or dense layer."""
     kinds = (nn.Conv1d, nn.Conv2d, nn.Linear)
     return {path: m.weight for path, m in model.named_modules() if isinstance(m, kinds)}

@@ -12,7 +12,7 @@ from layerscope.data import load
 from layerscope.data.imageset import ImageSet, Splits
 from layerscope.data.ink import measure_ink
 from layerscope.data.split import stratified_rows
-from layerscope.errors import DataError
+from layerscope.errors import DataError, RecipeError
 from layerscope.files import write_json
 from layerscope.models import ModelSpec, build, make_spec
 from layerscope.seed import make_generator
@@ -24,7 +24,8 @@ from layerscope.training.loop import Fitted, fit
 from layerscope.training.machine import hardware, make_fabric, versions
 from layerscope.training.moments import chosen_steps
 from layerscope.training.plan import PLAN, Plan, read_plan
-from layerscope.training.recipe import Recipe, default_recipe
+from layerscope.training.presets import Preset, make_preset
+from layerscope.training.recipe import Recipe
 from layerscope.training.recorder import Recorder
 from layerscope.training.recording import vitals_of
 from layerscope.training.run import (
@@ -56,6 +57,7 @@ def train(
     data: str | Path | Splits,
     *,
     model: str = "compact",
+    preset: str = "default",
     recipe: Recipe | None = None,
     shape: dict[str, Any] | None = None,
     size: int | None = None,
@@ -71,7 +73,8 @@ def train(
     Args:
         data: a set's name, a folder or zip of class folders, or pictures already loaded.
         model: a network's name (`layerscope.models.model_names()`).
-        recipe: every choice; None takes the default of this set and network.
+        preset: "default", "quick", "best" or "tutorial" (see `presets.make_preset`).
+        recipe: every choice, instead of a preset.
         shape: changes to the network, such as `{"pooling": "avg"}`.
         size: side of the pictures in pixels; None takes the set's own.
         data_dir: a folder that is looked at first for named sets.
@@ -93,7 +96,13 @@ def train(
     """
     splits = data if isinstance(data, Splits) else load(data, size=size, data_dir=data_dir)
     spec, recipe, _, _ = prepare(
-        splits, model=model, recipe=recipe, shape=shape or {}, seed=seed, changes=changes
+        splits,
+        model=model,
+        preset=preset,
+        recipe=recipe,
+        shape=shape or {},
+        seed=seed,
+        changes=changes,
     )
     build(spec, make_generator(seed, "weights"))  # refuses pictures that are too small
     fabric = make_fabric(device, recipe.precision)
@@ -223,6 +232,7 @@ def prepare(
     splits: Splits,
     *,
     model: str,
+    preset: str = "default",
     recipe: Recipe | None,
     shape: dict[str, Any],
     seed: int,
@@ -235,10 +245,13 @@ def prepare(
         from and those to choose by.
     """
     pictures = splits.train
-    recipe = recipe or default_recipe(
-        pictures.name, model, channels=pictures.channels, n_pictures=len(pictures)
+    if recipe is not None and preset != "default":
+        raise RecipeError(f"preset {preset!r} and a recipe were given; give one of them")
+    chosen = make_preset(
+        preset, pictures.name, model, channels=pictures.channels, n_pictures=len(pictures)
     )
-    recipe = recipe.with_changes(**changes)
+    chosen = Preset(recipe) if recipe else chosen
+    recipe = chosen.recipe.with_changes(**changes)
     training, validation = parted(pictures, recipe, seed)
     mean, std = channel_statistics(training)
     H, W = pictures.size
@@ -250,7 +263,7 @@ def prepare(
         width=W,
         mean=mean,
         std=std,
-    ).with_shape(**shape)
+    ).with_shape(**{**chosen.shape, **shape})
     return spec, recipe, training, validation
 
 
