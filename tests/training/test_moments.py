@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,7 +26,7 @@ def test_first_steps_last_step_and_no_more_than_asked(
 
 def test_gaps_grow() -> None:
     steps = [step for step in chosen_steps(1000, 1) if step > 8]
-    gaps = [b - a for a, b in zip(steps, steps[1:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(steps)]
     assert gaps[:-1] == sorted(gaps[:-1])
 
 

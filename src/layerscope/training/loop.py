@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -22,7 +22,7 @@ from layerscope.training.recorder import Recorder
 from layerscope.training.reorder import pool_first
 from layerscope.training.schedule import has_stalled, learning_rate, plateau_frac
 from layerscope.training.tally import Clock, Tally, dead_units, score
-from layerscope.training.watch import Evidence, Finding, Setback, find_faults
+from layerscope.training.watch import Evidence, Finding, Setback, find_faults, largest_spike
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -116,7 +116,7 @@ def fit(
                     fabric=fabric, shuffle=shuffle, changes=changes, recorder=recorder,
                 )  # fmt: skip
             except NotFiniteError as fault:
-                state = set_back(state, fault, epoch)
+                state = set_back(state, fault, epoch, recorder)
                 state.restore(model, plain_optimiser, shuffle, changes)
                 if recorder:
                     recorder.forget(epoch)
@@ -212,15 +212,18 @@ def learn(
     return seen
 
 
-def set_back(state: State, fault: NotFiniteError, epoch: int) -> State:
+def set_back(state: State, fault: NotFiniteError, epoch: int, recorder: Recorder | None) -> State:
     """The last good state, with a tenth of the learning rate and a note of why."""
-    setback = {
-        "step": fault.step,
-        "epoch": epoch,
-        "learning_rate": fault.rate,
-        "lowered_to": fault.rate / 10,
-    }
-    return replace(state, rate_frac=state.rate_frac / 10, setbacks=[*state.setbacks, setback])
+    setback = Setback(
+        step=fault.step,
+        epoch=epoch,
+        learning_rate=fault.rate,
+        lowered_to=fault.rate / 10,
+        spike=largest_spike(recorder.vitals) if recorder else None,
+    )
+    return replace(
+        state, rate_frac=state.rate_frac / 10, setbacks=[*state.setbacks, asdict(setback)]
+    )
 
 
 def evidence_of(
@@ -232,7 +235,7 @@ def evidence_of(
         n_classes=spec.n_classes,
         vitals=recorder.vitals if recorder else (),
         history=[EpochFigures(**row) for row in state.history],
-        setbacks=[Setback(**row) for row in state.setbacks],
+        setbacks=[Setback.from_json(row) for row in state.setbacks],
     )
 
 

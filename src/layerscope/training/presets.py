@@ -81,8 +81,8 @@ def quick_recipe(default: Recipe, model_name: str) -> Recipe:
     """The tutorial's own figure in the least time: as few and as large steps as reach it."""
     settings: dict[str, dict[str, Any]] = {
         "digit-mlp": {"epochs": 3, "batch_size": 512, "label_smoothing_frac": 0.0},
-        "digit-cnn": {"epochs": 1, "batch_size": 128, "augment": "none"},
-        "fashion-cnn": {"epochs": 2, "batch_size": 128},
+        "digit-cnn": {"epochs": 1, "batch_size": 128},
+        "fashion-cnn": {"epochs": 2, "batch_size": 64, "augment": "none"},
         "catdog-cnn": {"epochs": 3, "batch_size": 64},
     }
     return replace(default, **settings.get(model_name, {"epochs": max(1, default.epochs // 3)}))

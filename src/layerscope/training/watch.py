@@ -48,13 +48,31 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Spike:
+    """A step whose gradient is `times` as large as the median of those before it."""
+
+    step: int
+    epoch: int
+    times: float
+
+
+@dataclass(frozen=True)
 class Setback:
-    """A loss that stopped being finite, and the lower rate that the training went on with."""
+    """A loss that stopped being finite, and the lower rate that the training went on with.
+
+    `spike` is the largest one on the way there, whose frames are dropped with the epoch.
+    """
 
     step: int
     epoch: int
     learning_rate: float
     lowered_to: float
+    spike: Spike | None = None
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Setback:
+        """Read what `dataclasses.asdict` gave."""
+        return cls(**{**value, "spike": Spike(**value["spike"]) if value["spike"] else None})
 
 
 @dataclass(frozen=True)
@@ -93,10 +111,11 @@ def find_faults(evidence: Evidence) -> tuple[Finding, ...]:
         dead_units,
         rate_too_low,
         over_fitting,
-        under_fitting,
     )
-    found = (detector(evidence) for detector in detectors)
-    return tuple(finding for finding in found if finding)
+    found = [finding for detector in detectors if (finding := detector(evidence))]
+    # What the others explain is not said twice.
+    last = under_fitting(evidence) if not found else None
+    return (*found, last) if last else tuple(found)
 
 
 def not_finite(evidence: Evidence) -> Finding | None:
@@ -159,8 +178,8 @@ def rate_too_low(evidence: Evidence) -> Finding | None:
     if moved < 4e-4 and 0.5 * began < now < began and not evidence.setbacks:
         return Finding(
             "rate-too-low",
-            f"the learning rate is too low: a step moves no layer by more than {100 * moved:.3f} % "
-            f"of its weights, and after epoch {history[-1].epoch} the training loss is still "
+            f"the learning rate is too low: a step moves no layer by more than {moved:.0e} "
+            f"times its weights, and after epoch {history[-1].epoch} the training loss is still "
             f"{now:.2f} ({began:.2f} at first): raise learning_rate",
             moved,
             1,
@@ -192,35 +211,48 @@ def vanishing_gradients(evidence: Evidence) -> Finding | None:
 
 def exploding_gradients(evidence: Evidence) -> Finding | None:
     """A gradient many times as large as those before it."""
+    spike = largest_spike(evidence.vitals)
+    spikes = [s.spike for s in evidence.setbacks if s.spike]
+    worst = max([*spikes, *([spike] if spike else [])], key=lambda s: s.times, default=None)
+    if worst is None or worst.times < 100:
+        return None
+    return Finding(
+        "exploding-gradients",
+        f"gradients explode: at step {worst.step + 1} (epoch {worst.epoch}) they are "
+        f"{worst.times:,.0f} times as large as at the steps before: set gradient_clip=1 or lower "
+        "learning_rate",
+        worst.times,
+        worst.epoch,
+        ("gradient_clip", "learning_rate"),
+    )
+
+
+def largest_spike(vitals: Sequence[Vitals]) -> Spike | None:
+    """The step whose gradient is largest beside those before it; None where none is larger."""
     sizes: list[float] = []
-    for v in evidence.vitals:
+    worst: Spike | None = None
+    for v in vitals:
         size = math.sqrt(sum(norm**2 for norm in v.gradient_norm.values()))
-        usual = median(sizes) if len(sizes) >= 5 else math.inf
-        if size > 100 * usual or not math.isfinite(size):
-            return Finding(
-                "exploding-gradients",
-                f"gradients explode: at step {v.step + 1} (epoch {v.epoch}) they are "
-                f"{size / usual:,.0f} times as large as at the steps before: set gradient_clip=1 "
-                "or lower learning_rate",
-                size / usual,
-                v.epoch,
-                ("gradient_clip", "learning_rate"),
-            )
+        if not math.isfinite(size):
+            break
+        times = size / max(median(sizes), 1e-12) if len(sizes) >= 2 else 0.0
+        if times > 1 and (worst is None or times > worst.times):
+            worst = Spike(v.step, v.epoch, times)
         sizes.append(size)
-    return None
+    return worst
 
 
 def dead_units(evidence: Evidence) -> Finding | None:
     """ReLUs that are zero for every picture, and so learn no more."""
     for row in evidence.history:
         worst = max(row.dead_frac, key=lambda path: row.dead_frac[path], default=None)
-        if worst is not None and row.dead_frac[worst] >= 0.4:
+        if worst is not None and row.dead_frac[worst] >= 0.5:
             now = evidence.history[-1].dead_frac[worst]
             return Finding(
                 "dead-units",
                 f"{100 * row.dead_frac[worst]:.0f} % of the units of {worst} were zero for every "
-                f"validation picture looked at in epoch {row.epoch} ({100 * now:.0f} % now), and "
-                "learn no more: lower learning_rate, take activation=gelu or batch_norm=true",
+                f"validation picture looked at in epoch {row.epoch} ({100 * now:.0f} % now); such "
+                "units learn no more: lower learning_rate, take activation=gelu or batch_norm=true",
                 row.dead_frac[worst],
                 row.epoch,
                 ("learning_rate", "activation", "batch_norm"),
