@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from layerscope.models import ModelSpec, NetShape
     from layerscope.models.predict import Prediction, predict
     from layerscope.models.summary import summarise
+    from layerscope.training.finder import RateSearch, find_rate
     from layerscope.training.recipe import Recipe
+    from layerscope.training.recording import Recording, read_recording
     from layerscope.training.run import Run, open_run
     from layerscope.training.session import train
 
@@ -34,14 +36,18 @@ _HOMES = {
     "ModelSpec": ("layerscope.models", "ModelSpec"),
     "NetShape": ("layerscope.models", "NetShape"),
     "Prediction": ("layerscope.models.predict", "Prediction"),
+    "RateSearch": ("layerscope.training.finder", "RateSearch"),
     "Recipe": ("layerscope.training.recipe", "Recipe"),
+    "Recording": ("layerscope.training.recording", "Recording"),
     "Run": ("layerscope.training.run", "Run"),
     "Splits": ("layerscope.data", "Splits"),
+    "find_rate": ("layerscope.training.finder", "find_rate"),
     "load_atlas": ("layerscope.atlas.read", "load_atlas"),
     "load_data": ("layerscope.data", "load"),
     "look": ("layerscope.atlas.look", "look"),
     "open_run": ("layerscope.training.run", "open_run"),
     "predict": ("layerscope.models.predict", "predict"),
+    "read_recording": ("layerscope.training.recording", "read_recording"),
     "summarise": ("layerscope.models.summary", "summarise"),
     "train": ("layerscope.training.session", "train"),
 }
@@ -53,14 +59,18 @@ __all__ = [
     "ModelSpec",
     "NetShape",
     "Prediction",
+    "RateSearch",
     "Recipe",
+    "Recording",
     "Run",
     "Splits",
+    "find_rate",
     "load_atlas",
     "load_data",
     "look",
     "open_run",
     "predict",
+    "read_recording",
     "summarise",
     "train",
 ]

@@ -88,3 +88,13 @@ def test_stalled_counts_from_the_first_best_epoch() -> None:
     assert has_stalled(recipe, [0.5, 0.6, 0.6, 0.6])
     assert not has_stalled(recipe, [0.5, 0.6, 0.5, 0.7])
     assert not has_stalled(Recipe(), [0.6] + [0.5] * 50)
+
+
+def test_another_optimiser_brings_its_own_rate_unless_one_is_given() -> None:
+    recipe = Recipe()
+    assert recipe.with_changes(optimiser="adamw").learning_rate == 0.003
+    assert recipe.with_changes(optimiser="sgd").weight_decay == 0.0005
+    assert recipe.with_changes(optimiser="sgd", learning_rate=0.2).learning_rate == 0.2
+    assert recipe.with_changes(optimiser="muon").learning_rate == recipe.learning_rate
+    with pytest.raises(RecipeError, match="did you mean 'adamw'"):
+        recipe.with_changes(optimiser="adamww")

@@ -12,6 +12,15 @@ SCHEDULES = ("one-cycle", "cosine", "plateau", "constant")
 AUGMENTATIONS = ("none", "shift", "flip", "flip-shift", "strong", "flip-strong")
 PRECISIONS = ("auto", "float32", "bfloat16")
 
+# What each optimiser is used with where nothing is known: torch's defaults for AdamW and Adam at
+# the rates of one-cycle training, and the decay of He et al., 2016, section 3.4, for SGD.
+USUAL: dict[str, dict[str, float]] = {
+    "muon": {"learning_rate": 0.03, "weight_decay": 0.02},
+    "adamw": {"learning_rate": 0.003, "weight_decay": 0.01},
+    "adam": {"learning_rate": 0.003, "weight_decay": 0.0},
+    "sgd": {"learning_rate": 0.05, "weight_decay": 0.0005},
+}
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -83,6 +92,9 @@ class Recipe:
     def with_changes(self, **changes: Any) -> Recipe:
         """The same recipe with some fields changed.
 
+        Another optimiser brings its own learning rate and weight decay, unless they are given too:
+        the steps of one are no measure for another.
+
         Raises:
             RecipeError: there is no such field, or its value is out of range.
         """
@@ -90,6 +102,8 @@ class Recipe:
         for name in changes:
             if name not in known:
                 raise RecipeError(f"a recipe has no field {name!r}{nearest(name, known)}")
+        if changes.get("optimiser", self.optimiser) != self.optimiser:
+            changes = {**USUAL.get(changes["optimiser"], {}), **changes}
         return replace(self, **changes)
 
     def to_json(self) -> dict[str, Any]:

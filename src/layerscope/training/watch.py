@@ -211,9 +211,9 @@ def vanishing_gradients(evidence: Evidence) -> Finding | None:
 
 def exploding_gradients(evidence: Evidence) -> Finding | None:
     """A gradient many times as large as those before it."""
-    spike = largest_spike(evidence.vitals)
-    spikes = [s.spike for s in evidence.setbacks if s.spike]
-    worst = max([*spikes, *([spike] if spike else [])], key=lambda s: s.times, default=None)
+    spikes = [setback.spike for setback in evidence.setbacks]
+    candidates = [s for s in (*spikes, largest_spike(evidence.vitals)) if s]
+    worst = max(candidates, key=lambda s: s.times, default=None)
     if worst is None or worst.times < 100:
         return None
     return Finding(

@@ -1,0 +1,167 @@
+"""The learning-rate finder: a short training whose rate climbs until the loss breaks away."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import torch
+
+from layerscope.data import load
+from layerscope.data.imageset import Splits
+from layerscope.errors import RecipeError
+from layerscope.models import build, loss_of
+from layerscope.seed import make_generator
+from layerscope.training.augment import augment
+from layerscope.training.batches import make_feed, shuffled
+from layerscope.training.evaluate import as_images
+from layerscope.training.machine import make_fabric
+from layerscope.training.optimiser import make_optimiser, set_rate
+from layerscope.training.recipe import Recipe
+from layerscope.training.reorder import pool_first
+from layerscope.training.session import prepare
+
+LOWEST, HIGHEST = 1e-6, 10.0
+
+
+@dataclass(frozen=True)
+class RateSearch:
+    """What the finder saw.
+
+    Args:
+        recipe: the recipe that it looked for a rate for.
+        rates: the learning rate of each step, rising evenly on a logarithmic scale.
+        losses: the training loss of each step, smoothed.
+        suggestion: the rate at which the loss had done half of its fall, its steepest part.
+        breaks_at: the rate from which on the loss rose; None where it never did.
+    """
+
+    recipe: Recipe
+    rates: tuple[float, ...]
+    losses: tuple[float, ...]
+    suggestion: float
+    breaks_at: float | None
+
+
+def find_rate(
+    data: str | Path | Splits,
+    *,
+    model: str = "compact",
+    preset: str = "default",
+    shape: dict | None = None,
+    size: int | None = None,
+    data_dir: Path | None = None,
+    device: str = "auto",
+    seed: int = 0,
+    steps: int = 150,
+    **changes: object,
+) -> RateSearch:
+    """Look for a good learning rate before training.
+
+    A fresh network is trained for some steps while the rate climbs from far too low to far too
+    high. Nothing is kept of it, and the validation and test pictures are not looked at.
+
+    Args:
+        data, model, preset, shape, size, data_dir, device, seed, **changes: as for `train`.
+        steps: how many; the sweep ends early once the loss is four times its lowest.
+
+    Returns:
+        The curve and what it suggests.
+
+    Raises:
+        DataError, ModelError, RecipeError: as for `train`; too few steps.
+
+    Source: Smith, "Cyclical Learning Rates for Training Neural Networks", 2017, section 3.3. Howard
+    and Gugger ("fastai", 2020, section 4) choose the steepest point; with small batches noise is
+    steeper than the fall, so this chooses its middle.
+
+    Example:
+        >>> find_rate("digits", model="digit-cnn").suggestion        # doctest: +SKIP
+        0.021
+    """
+    if steps < 20:
+        raise RecipeError(f"steps is {steps}; a curve needs at least 20")
+    splits = data if isinstance(data, Splits) else load(data, size=size, data_dir=data_dir)
+    spec, recipe, training, _ = prepare(
+        splits, model=model, preset=preset, recipe=None, shape=shape or {}, seed=seed,
+        changes=dict(changes),
+    )  # fmt: skip
+    fabric = make_fabric(device, recipe.precision)
+    network = build(spec, make_generator(seed, "weights")).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    wrapped, optimiser = fabric.setup(pool_first(network), make_optimiser(network, recipe))
+    feed = make_feed(training, fabric.device)
+    order, drawn = make_generator(seed, "shuffle"), make_generator(seed, "augment")
+    wrapped.train()
+    rates: list[float] = []
+    raw: list[float] = []
+    while len(raw) < steps:
+        for index in shuffled(len(feed), recipe.batch_size, order):
+            rate = LOWEST * (HIGHEST / LOWEST) ** (len(raw) / (steps - 1))
+            set_rate(optimiser, rate)
+            pixels, labels = feed.read(index)
+            images = augment(as_images(spec, pixels), recipe.augment, drawn)
+            loss = loss_of(
+                wrapped(images), labels, label_smoothing_frac=recipe.label_smoothing_frac
+            )
+            value = float(loss.detach())
+            if not math.isfinite(value) or value > 4 * min([value, *raw]):
+                return read_curve(recipe, rates, raw, broke_at=rate)
+            rates.append(rate)
+            raw.append(value)
+            optimiser.zero_grad()
+            fabric.backward(loss)
+            optimiser.step()
+            if len(raw) == steps:
+                break
+    return read_curve(recipe, rates, raw)
+
+
+def read_curve(
+    recipe: Recipe, rates: list[float], raw: list[float], *, broke_at: float | None = None
+) -> RateSearch:
+    """Read a curve of losses over rates.
+
+    Args:
+        recipe: what the curve is for.
+        rates: rising evenly on a logarithmic scale.
+        raw: the loss at each.
+        broke_at: the rate at which the loss shot up and the sweep ended; None where it did not.
+
+    Raises:
+        RecipeError: the loss never fell, so the curve says nothing.
+    """
+    if len(raw) < 10:
+        raise RecipeError(
+            f"the loss broke away after {len(raw)} steps at a rate of {LOWEST:g}; no learning rate "
+            "works here: take another activation or batch_norm=true"
+        )
+    losses = smooth(raw)
+    lowest = min(range(len(losses)), key=losses.__getitem__)
+    before = median(raw[: max(5, len(raw) // 5)])
+    if losses[lowest] > 0.97 * before:
+        raise RecipeError(
+            f"the loss never fell below {losses[lowest]:.2f} ({before:.2f} at first) at any "
+            "learning rate; check the labels, or take a larger network"
+        )
+    half = (before + losses[lowest]) / 2
+    above = [i for i in range(lowest) if losses[i] > half]
+    halfway = above[-1] + 1 if above else lowest
+    rose = next((i for i in range(lowest, len(losses)) if losses[i] > 1.5 * losses[lowest]), None)
+    return RateSearch(
+        recipe=recipe,
+        rates=tuple(rates),
+        losses=tuple(losses),
+        suggestion=rates[halfway],
+        breaks_at=broke_at if rose is None else rates[rose],
+    )
+
+
+def smooth(raw: list[float], *, kept_frac: float = 0.9) -> list[float]:
+    """A running mean that forgets, without the pull of its start towards zero."""
+    mean, smoothed = 0.0, []
+    for i, value in enumerate(raw, start=1):
+        mean = kept_frac * mean + (1 - kept_frac) * value
+        smoothed.append(mean / (1 - kept_frac**i))
+    return smoothed
