@@ -143,3 +143,38 @@ def test_unknown_network_names_the_nearest() -> None:
 def test_one_class_is_refused() -> None:
     with pytest.raises(ModelError, match="at least 2"):
         spec_of("digit-cnn", K=1)
+
+
+def test_layers_and_width_are_shorthands_for_widths() -> None:
+    spec = spec_of("fashion-cnn")
+    assert spec.with_shape(layers=4, padding=1).shape.widths == (32, 64, 64, 64)
+    assert spec.with_shape(layers=1).shape.widths == (32,)
+    assert spec.with_shape(width=8).shape.widths == (8, 16)
+    assert spec.with_shape(layers=3, width=16).shape.widths == (16, 32, 32)
+    assert spec_of("digit-mlp").with_shape(layers=3, width=64).shape.hidden == (64, 32, 32)
+    for wrong in ({"layers": 0}, {"width": 0}):
+        with pytest.raises(ModelError, match="must be at least 1"):
+            spec.with_shape(**wrong)
+    with pytest.raises(ModelError, match="did you mean 'layers'"):
+        spec.with_shape(layer=2)
+
+
+def test_a_classic_network_adds_its_input_where_size_and_width_stay() -> None:
+    spec = spec_of("digit-cnn").with_shape(layers=3, residual=True, pooling="none")
+    model = build(spec, torch.Generator().manual_seed(0))
+    images = torch.randn(2, 1, 28, 28)
+    features = model.get_submodule("features")
+    before = nn.Sequential(*list(features)[:4])(images)  # two convolutions, 32 and 64 wide
+    skip = features[4]
+    conv = skip.layer[0]
+    assert isinstance(conv, nn.Conv2d)
+    assert (conv.in_channels, conv.out_channels) == (64, 64)
+    by_hand = before + nn.functional.conv2d(before, conv.weight, conv.bias, padding=1)
+    assert torch.allclose(skip(before), by_hand, atol=1e-6)
+    plain = build(spec.with_shape(residual=False), torch.Generator())
+    assert count(plain) == count(model)
+
+
+def test_a_skip_that_fits_nowhere_is_refused() -> None:
+    with pytest.raises(ModelError, match="residual needs a convolution that keeps size"):
+        build(spec_of("fashion-cnn").with_shape(residual=True), torch.Generator())

@@ -26,10 +26,11 @@ def parse_settings(settings: list[str]) -> tuple[dict[str, Any], dict[str, Any]]
         >>> parse_settings(["pooling=avg", "weight_decay=0.1"])
         ({'pooling': 'avg'}, {'weight_decay': 0.1})
     """
-    from layerscope.models.spec import NetShape
+    from layerscope.models.spec import SHORTHANDS, NetShape
     from layerscope.training.recipe import Recipe
 
     homes = {name: (0, kind) for name, kind in field_types(NetShape).items()}
+    homes |= dict.fromkeys(SHORTHANDS, (0, int))
     homes |= {name: (1, kind) for name, kind in field_types(Recipe).items()}
     sorted_out: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
     for setting in settings:

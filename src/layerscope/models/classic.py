@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 
 from layerscope.errors import ModelError
@@ -69,6 +70,20 @@ CLASSICS = (
 )
 
 
+class Skip(nn.Module):
+    """A layer whose output is added to its input.
+
+    Source: He et al., "Deep Residual Learning for Image Recognition", 2016, equation 1.
+    """
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.layer(x)
+
+
 def build_classic(spec: ModelSpec) -> nn.Module:
     """Build a stack of convolutions with a dense head.
 
@@ -87,11 +102,17 @@ def build_classic(spec: ModelSpec) -> nn.Module:
     shape = spec.shape
     features: list[nn.Module] = []
     channels, H, W = spec.channels, spec.height, spec.width
+    n_skips = 0
     for i, width in enumerate(shape.widths):
-        features.append(nn.Conv2d(channels, width, shape.kernel, padding=shape.padding))
-        H, W = (side + 2 * shape.padding - shape.kernel + 1 for side in (H, W))
+        step: list[nn.Module] = [nn.Conv2d(channels, width, shape.kernel, padding=shape.padding)]
         if shape.batch_norm:
-            features.append(nn.BatchNorm2d(width))
+            step.append(nn.BatchNorm2d(width))
+        shrunk = [side + 2 * shape.padding - shape.kernel + 1 for side in (H, W)]
+        if shape.residual and (channels, H, W) == (width, *shrunk):
+            step = [Skip(nn.Sequential(*step))]
+            n_skips += 1
+        H, W = shrunk
+        features += step
         features.append(activation(shape.activation))
         last = i == len(shape.widths) - 1
         if shape.pooling != "none" and (shape.pool_last or not last):
@@ -103,6 +124,11 @@ def build_classic(spec: ModelSpec) -> nn.Module:
                 f"{spec.height} x {spec.width} px; give larger pictures (--size) or padding"
             )
         channels = width
+    if shape.residual and not n_skips:
+        raise ModelError(
+            f"residual needs a convolution that keeps size and width, and {spec.name} has none: "
+            f"set padding={shape.kernel // 2} and two equal widths, or take compact"
+        )
 
     classifier: list[nn.Module] = [nn.Flatten()]
     inputs = channels * H * W

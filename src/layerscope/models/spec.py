@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from layerscope.errors import ModelError
+from layerscope.errors import ModelError, nearest
 
 if TYPE_CHECKING:
     import torch
@@ -29,7 +29,8 @@ class NetShape:
         pool_last: whether the last convolution is followed by a pooling too.
         activation: "relu", "gelu", "tanh" or "sigmoid".
         batch_norm: whether each convolution is followed by batch normalisation.
-        residual: whether `compact` adds its skip connections.
+        residual: whether inputs are added to outputs: by `compact` around pairs of convolutions,
+            by the others around each that keeps size and width.
         dropout_frac: share of the values dropped before the last dense layer while training.
         single_logit: whether two classes are told apart by one logit (sigmoid) instead of two.
     """
@@ -64,6 +65,43 @@ class NetShape:
             raise ModelError(
                 f"dropout_frac is {self.dropout_frac}; it must lie in 0 up to (not at) 1"
             )
+
+
+SHORTHANDS = ("layers", "width")
+
+
+def with_layers(shape: NetShape, n: int) -> NetShape:
+    """The same shape with n convolutions, or n dense layers where it has no convolution.
+
+    Example:
+        >>> with_layers(NetShape(widths=(32, 64)), 4).widths
+        (32, 64, 64, 64)
+    """
+    if n < 1:
+        raise ModelError(f"layers is {n}; it must be at least 1")
+    field_name = "widths" if shape.widths else "hidden"
+    widths = getattr(shape, field_name)
+    if not widths:
+        raise ModelError("this network has no layers before its last; set widths or hidden")
+    longer = (*widths, *(widths[-1],) * (n - len(widths)))
+    return replace(shape, **{field_name: longer[:n]})
+
+
+def with_width(shape: NetShape, width: int) -> NetShape:
+    """The same shape with a first layer of so many units, the others in proportion.
+
+    Example:
+        >>> with_width(NetShape(widths=(32, 64)), 16).widths
+        (16, 32)
+    """
+    if width < 1:
+        raise ModelError(f"width is {width}; it must be at least 1")
+    field_name = "widths" if shape.widths else "hidden"
+    widths = getattr(shape, field_name)
+    if not widths:
+        raise ModelError("this network has no layers before its last; set widths or hidden")
+    scaled = tuple(max(1, round(w * width / widths[0])) for w in widths)
+    return replace(shape, **{field_name: scaled})
 
 
 @dataclass(frozen=True)
@@ -112,16 +150,27 @@ class ModelSpec:
     def with_shape(self, **changes: Any) -> ModelSpec:
         """The same network with some of its shape changed.
 
+        Args:
+            **changes: fields of `NetShape`; also `layers` (how many convolutions, or dense layers
+                where there are none: the last width is repeated) and `width` (of the first layer,
+                the others in proportion).
+
         Raises:
             ModelError: there is no such field, or its value is out of range.
         """
-        from layerscope.errors import nearest
-
         known = [f.name for f in fields(NetShape)]
         for name in changes:
-            if name not in known:
-                raise ModelError(f"a network has no field {name!r}{nearest(name, known)}")
-        return replace(self, shape=replace(self.shape, **changes))
+            if name not in (*known, *SHORTHANDS):
+                raise ModelError(
+                    f"a network has no field {name!r}{nearest(name, [*known, *SHORTHANDS])}"
+                )
+        shorthands = {name: changes.pop(name) for name in SHORTHANDS if name in changes}
+        shape = replace(self.shape, **changes)
+        if "layers" in shorthands:
+            shape = with_layers(shape, shorthands["layers"])
+        if "width" in shorthands:
+            shape = with_width(shape, shorthands["width"])
+        return replace(self, shape=shape)
 
     def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
         """Turn pixels into the images that the network takes.
