@@ -259,6 +259,39 @@ def test_a_phone_shows_all_steps_without_scrolling_sideways(browser, made, schem
     opened.page.close()
 
 
+@pytest.mark.browser
+@needs_page
+def test_explained_words_stay_on_a_phones_page(browser, made) -> None:
+    opened = Page(browser, viewport={"width": 360, "height": 740}).open(made / "report.html")
+    words = opened.page.locator(".term > button:visible")
+    assert words.count() >= 4
+    for i in range(words.count()):
+        words.nth(i).click()
+        box = opened.page.locator("[role=tooltip]").bounding_box()
+        assert box is not None
+        assert box["x"] >= 0, words.nth(i).inner_text()
+        assert box["x"] + box["width"] <= 360, words.nth(i).inner_text()
+        assert opened.page.evaluate("document.documentElement.scrollWidth") <= 360
+        opened.page.keyboard.press("Escape")
+    assert not opened.complaints
+    opened.page.close()
+
+
+@pytest.mark.browser
+@needs_page
+def test_what_went_wrong_in_a_training_is_told(browser, striped: Splits, tmp_path: Path) -> None:
+    run = train(
+        striped, model="digit-mlp", optimiser="adamw", learning_rate=1e-6, epochs=1, out=tmp_path
+    )
+    page = write_report(run.path / "report.html", atlas_dir=look(run).path, run_dir=run.path)
+    opened = Page(browser).open(page)
+    told = opened.page.locator("#training .findings li").all_inner_texts()
+    assert told == [finding["sentence"] for finding in run.record["findings"]]
+    assert "epochs" in told[0] or "learning_rate" in told[0]
+    assert not opened.complaints
+    opened.page.close()
+
+
 def noise_atlas(tmp_path: Path, name: str, names: tuple[str, ...], side: int = 24) -> Path:
     """The atlas of an untrained network on noise: what matters is that the page copes."""
     generator = torch.Generator().manual_seed(0)

@@ -138,6 +138,7 @@ export interface Run {
     seeds: { run: number };
     versions: Record<string, string>;
     hardware: Record<string, unknown>;
+    findings?: { kind: string; sentence: string; value: number; since_epoch: number }[];
     results: { validation_accuracy: number | null; train_s: number; best_epoch: number };
   };
   history: HistoryRow[];
