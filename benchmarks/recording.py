@@ -2,8 +2,8 @@
 
     python benchmarks/recording.py DATA_FOLDER
 
-Compared: the same training with the recorder and without, in turn (A B A B), 5 of each, one process;
-medians. The weights at the end are the same bit for bit, which the benchmark checks. Hardware: named
+Compared: the same training with the recorder and without, in turn (A B A B), 5 of each, in one
+process; medians. The weights at the end are the same bit for bit, which is checked. Hardware: named
 in the result.
 """
 
