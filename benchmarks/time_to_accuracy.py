@@ -9,9 +9,12 @@ epoch that reaches the target (looks, and its own validation, off the clock); la
 building the network to the end of the whole run (its validation on the clock), which counts only
 if the test split, scored once at that end, reaches the target. `program_s` counts from the start of
 the process: imports, loading, compiling. n: 5 seeds a task. Hardware: named in the result.
+Each row says how many cores something else kept busy meanwhile (`other_cores`): with two threads on
+two cores a neighbour does not halve the speed, it can divide it by twenty.
 The cats and dogs are lossy copies of CIFAR-10's, the same for both.
 
-Interrupted, the same command goes on where it stopped; `--fresh` begins anew.
+Interrupted, the same command goes on where it stopped, and runs disturbed rows again; `--fresh`
+begins anew.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ from typing import Any
 
 from comparing import summarise
 from measured import RESULTS, head, write_result
+from quiet import QUIET_CORES, Others, wait_for_quiet
 
 NAME = "time_to_accuracy"
 TUTORIALS = Path(__file__).parent / "tutorials"
@@ -81,15 +85,17 @@ def run(command: list[str], target: float, seed: int) -> dict[str, Any]:
     """Run one program alone, with all cores, and read what it measured."""
     # Every framework takes the threads it takes by itself.
     environment = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
-    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out.json"
         words = [*command, "--target", str(target), "--seed", str(seed), "--json", str(out)]
+        wait_for_quiet()
+        others = Others()
         started = time.perf_counter()
         subprocess.run(words, check=True, env=environment, stdout=subprocess.DEVNULL)
         wall_s = time.perf_counter() - started
+        other_cores = others.cores()
         value = json.loads(out.read_text(encoding="utf-8"))
-    return {**value, "wall_s": wall_s, "load_before": load, "cores": len(os.sched_getaffinity(0))}
+    return {**value, "wall_s": wall_s, "other_cores": other_cores}
 
 
 def tutorial_row(value: dict[str, Any]) -> dict[str, Any]:
@@ -104,14 +110,15 @@ def tutorial_row(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def earlier_rows(fresh: bool) -> list[dict[str, Any]]:
-    """The rows of an interrupted run of this very commit."""
+    """The undisturbed rows of an interrupted run of this very commit."""
     path = RESULTS / f"{NAME}.json"
     if fresh or not path.is_file():
         return []
     record = json.loads(path.read_text(encoding="utf-8"))
     if record["commit"] != head():
         sys.exit(f"{path} is of commit {record['commit'][:7]}; begin anew with --fresh")
-    return record["figures"]["rows"]
+    rows = record["figures"]["rows"]
+    return [row for row in rows if (row["other_cores"] or 0) <= QUIET_CORES]
 
 
 def main() -> None:
@@ -161,9 +168,11 @@ def tell(row: dict[str, Any]) -> None:
         f"{row['task']:<10} seed {row['seed']} {row['program']:<10} "
         f"{'reached' if row['reached'] else 'NOT reached'} {row['target']} "
         f"({row['test_accuracy']:.4f}) after {row['train_s']:.1f} s of learning, "
-        f"{row['program_s']:.1f} s in all; load before {row['load_before']:.1f}",
+        f"{row['program_s']:.1f} s in all",
         flush=True,
     )
+    if (row["other_cores"] or 0) > QUIET_CORES:
+        print(f"  disturbed: something else kept {row['other_cores']:.2f} cores busy", flush=True)
 
 
 if __name__ == "__main__":

@@ -20,10 +20,10 @@ from clock import Clock, arguments, write
 # isort: split
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import keras  # noqa: E402 - TensorFlow reads the variable above as it is imported
-import numpy as np  # noqa: E402
-from keras_clock import ClockCallback, make_look  # noqa: E402
-from tensorflow.keras import layers, models  # noqa: E402
+import keras
+import numpy as np
+from keras_clock import ClockCallback, make_look
+from tensorflow.keras import layers, models
 
 
 def make_model() -> keras.Model:

@@ -19,9 +19,9 @@ from clock import Clock, arguments, write
 # isort: split
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import numpy as np  # noqa: E402 - TensorFlow reads the variable above as it is imported
-from keras_clock import ClockCallback, make_look  # noqa: E402
-from tensorflow import keras  # noqa: E402
+import numpy as np
+from keras_clock import ClockCallback, make_look
+from tensorflow import keras
 
 
 def read(folder: Path, prefix: str) -> tuple[np.ndarray, np.ndarray]:

@@ -23,9 +23,10 @@ from clock import Clock, add_common, write
 
 # isort: split
 import torch
-from layerscope.vision import torchvision
 from torch import nn, optim
 from torch.utils.data import DataLoader, Dataset
+
+from layerscope.vision import torchvision
 
 # `from torchvision import datasets, transforms`, made to load beside any build of torch.
 datasets, transforms = torchvision().datasets, torchvision().transforms
