@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import torch
 
+from layerscope.files import write_json
 from layerscope.training.machine import hardware, versions
 
 RESULTS = Path(__file__).parent / "results"
@@ -17,19 +17,22 @@ RESULTS = Path(__file__).parent / "results"
 
 def write_result(name: str, claim: str, figures: dict[str, Any]) -> Path:
     """Write a benchmark's figures as JSON, with what they depend on."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent
-    ).stdout.strip()
     record = {
         "benchmark": name,
         "claim": claim,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": commit,
+        "commit": head(),
         "versions": versions(),
         "hardware": hardware(torch.device("cpu")),
         "figures": figures,
     }
-    RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
-    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    write_json(path, record)  # whole: an interrupted benchmark keeps its rows
     return path
+
+
+def head() -> str:
+    """The commit that is checked out."""
+    return subprocess.run(
+        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent
+    ).stdout.strip()
