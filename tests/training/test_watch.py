@@ -148,7 +148,8 @@ def test_a_loss_that_is_not_finite_twice_ends_the_training_in_its_last_good_stat
     digits: Splits, tmp_path: Path
 ) -> None:
     settings = {"optimiser": "sgd", "learning_rate": 10.0, "schedule": "constant", "epochs": 3}
-    run = train(digits, model="digit-mlp", out=tmp_path, **settings)
+    deep = {"hidden": (64,) * 6}
+    run = train(digits, model="digit-mlp", shape=deep, out=tmp_path, **settings)
     finding = run.record["findings"][0]
     assert finding["kind"] == "loss-not-finite"
     assert "again at 1" in finding["sentence"]

@@ -111,6 +111,8 @@ def train(
                 listener=listener,
                 **changes,
             )
+    if run.evaluation is None:  # of several processes, only the first one speaks
+        return
     show.evaluation(run)
     if report:
         show.look(run, seed=seed)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
 
 from layerscope.data.imageset import ImageSet
+from layerscope.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,52 @@ class Feed:
         return pixels, self.labels[on_device]
 
 
-def make_feed(imageset: ImageSet, device: torch.device, *, budget_bytes: int = 2 << 30) -> Feed:
-    """Make a set ready to be read in batches, whole on the device where it fits the budget."""
+def read_batches(
+    feed: Feed, batches: Iterable[torch.Tensor], *, ahead: int = 2
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Read batches in order; those of a streamed set are read while the last one is worked on.
+
+    Args:
+        feed: the set.
+        batches: int64 (b,) positions each.
+        ahead: how many batches a thread may be ahead.
+
+    Yields:
+        pixels uint8 (b, C, H, W) and labels int64 (b,), both on the device. What goes wrong while
+        reading is raised here. The thread ends with the iterator, however that ends.
+    """
+    if feed.pixels is not None:
+        yield from map(feed.read, batches)
+        return
+    with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as reader:
+        waiting: deque[Future[tuple[torch.Tensor, torch.Tensor]]] = deque()
+        for index in batches:
+            waiting.append(reader.submit(feed.read, index))
+            if len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def make_feed(imageset: ImageSet, device: torch.device, *, budget_bytes: int | None = None) -> Feed:
+    """Make a set ready to be read in batches, whole on the device where it fits the budget.
+
+    Args:
+        imageset: the pictures.
+        device: where the batches go.
+        budget_bytes: None takes LAYERSCOPE_MEMORY_GB, or 2 GiB where that is not set.
+
+    Raises:
+        DataError: LAYERSCOPE_MEMORY_GB is no number.
+    """
+    if budget_bytes is None:
+        named = os.environ.get("LAYERSCOPE_MEMORY_GB", "2")
+        try:
+            budget_bytes = int(float(named) * (1 << 30))
+        except (ValueError, OverflowError) as error:
+            raise DataError(
+                f"LAYERSCOPE_MEMORY_GB is {named!r}; set it to a number such as 0.5, or unset it"
+            ) from error
     fits = imageset.n_bytes <= budget_bytes
     return Feed(
         imageset=imageset,
@@ -88,10 +136,12 @@ def shuffled(
         yield order[start : start + batch_size][rank::world_size]
 
 
-def in_order(n: int, batch_size: int) -> Iterator[torch.Tensor]:
-    """Yield all positions in order, the last batch being shorter."""
-    for start in range(0, n, batch_size):
-        yield torch.arange(start, min(n, start + batch_size))
+def in_order(
+    n: int, batch_size: int, *, rank: int = 0, world_size: int = 1
+) -> Iterator[torch.Tensor]:
+    """Yield all positions in order, the last batch being shorter; of several processes, a share."""
+    mine = torch.arange(n)[rank::world_size]
+    yield from mine.split(batch_size) if len(mine) else ()
 
 
 def steps_per_epoch(n: int, batch_size: int) -> int:

@@ -138,7 +138,8 @@ def read_curve(
             "works here: take another activation or batch_norm=true"
         )
     losses = smooth(raw)
-    lowest = min(range(len(losses)), key=losses.__getitem__)
+    # The running mean knows few values at its start, and may be low there by chance.
+    lowest = min(range(len(losses) // 10, len(losses)), key=losses.__getitem__)
     before = median(raw[: max(5, len(raw) // 5)])
     if losses[lowest] > 0.97 * before:
         raise RecipeError(

@@ -11,12 +11,13 @@ import torch
 from torch import nn
 
 from layerscope.models import ModelSpec, loss_of
-from layerscope.training.augment import augment
-from layerscope.training.batches import Feed, shuffled, steps_per_epoch
+from layerscope.training.augment import Share, augment
+from layerscope.training.batches import Feed, read_batches, shuffled, steps_per_epoch
 from layerscope.training.checkpoint import State, copy_weights
 from layerscope.training.evaluate import as_images
 from layerscope.training.figures import EpochFigures, Progress
 from layerscope.training.optimiser import make_optimiser, set_rate
+from layerscope.training.processes import check_shares, share_buffers
 from layerscope.training.recipe import Recipe
 from layerscope.training.recorder import Recorder
 from layerscope.training.reorder import pool_first
@@ -79,7 +80,8 @@ def fit(
         train, validation: the pictures to learn from and to choose by.
         fabric: device, precision and processes.
         shuffle, changes: random streams for the order of pictures and for augmentation.
-        recorder: looks at chosen steps; None records nothing.
+        recorder: looks at chosen steps; None records nothing. Of several processes, only the first
+            has one.
         start: where an earlier training stood; this one goes on as if it had never stopped.
         on_progress: called a few times a second.
         on_epoch: called after each epoch.
@@ -92,8 +94,10 @@ def fit(
     """
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     plain_optimiser = make_optimiser(model, recipe)
-    wrapped, optimiser = fabric.setup(pool_first(model), plain_optimiser)
+    reordered = pool_first(model)
+    wrapped, optimiser = fabric.setup(reordered, plain_optimiser)
     steps = steps_per_epoch(len(train), recipe.batch_size)
+    check_shares(recipe.batch_size, len(train), fabric)
     state = start or State.of(model, plain_optimiser, shuffle, changes)
     state.restore(model, plain_optimiser, shuffle, changes)
     started = time.perf_counter() - state.elapsed_s
@@ -108,7 +112,7 @@ def fit(
             lowered = state.rate_frac * plateau_frac(recipe, [r.validation_loss for r in history])
             clock = Clock(
                 recipe.epochs, steps, epoch, started, fabric.world_size, on_progress,
-                on_cpu=fabric.device.type == "cpu",
+                look_often=fabric.device.type == "cpu" and fabric.world_size == 1,
             )  # fmt: skip
             try:
                 seen = learn(
@@ -126,7 +130,9 @@ def fit(
                 continue
             speed = clock.images_per_s(seen)
             seen.share(fabric)
-            scored = score(wrapped, spec, validation)
+            share_buffers(model, fabric)
+            scored = score(reordered, spec, validation, fabric=fabric)
+            scored.share(fabric)
             figures = EpochFigures(
                 epoch=epoch,
                 train_loss=seen.loss,
@@ -188,15 +194,17 @@ def learn(
         rank=fabric.global_rank,
         world_size=fabric.world_size,
     )
-    for step, index in enumerate(batches, start=clock.first_step):
+    # Each process has a share of every batch; together they step as one that had it all.
+    whole = Share(min(recipe.batch_size, len(train)), fabric.global_rank, fabric.world_size)
+    for step, (pixels, labels) in enumerate(read_batches(train, batches), start=clock.first_step):
         rate = rate_frac * learning_rate(recipe, step, clock.total_steps)
         set_rate(optimiser, rate)
-        pixels, labels = train.read(index)
-        images = augment(as_images(spec, pixels), recipe.augment, changes)
+        images = augment(as_images(spec, pixels), recipe.augment, changes, share=whole)
         logits = wrapped(images)
         loss = loss_of(logits, labels, label_smoothing_frac=recipe.label_smoothing_frac)
         optimiser.zero_grad()
-        fabric.backward(loss)
+        # Gradients are averaged over processes, whose shares may differ by a picture.
+        fabric.backward(loss * (len(labels) * whole.world_size / whole.n))
         if recipe.gradient_clip:
             fabric.clip_gradients(wrapped, optimiser, max_norm=recipe.gradient_clip)
         recorded = recorder is not None and recorder.wants(step)
@@ -206,7 +214,7 @@ def learn(
         if recorder and recorded:
             recorder.after(step, clock.epoch, loss, logits, labels)
         seen.add(loss, logits, labels)
-        if clock.is_due(step + 1) and not seen.is_finite():
+        if clock.is_due(step + 1) and not seen.is_finite(fabric):
             raise NotFiniteError(step, rate)
         clock.tell(step + 1, seen)
     return seen

@@ -25,6 +25,7 @@ from layerscope.training.machine import hardware, make_fabric, versions
 from layerscope.training.moments import chosen_steps
 from layerscope.training.plan import PLAN, Plan, read_plan
 from layerscope.training.presets import Preset, make_preset
+from layerscope.training.processes import agree_on
 from layerscope.training.recipe import Recipe
 from layerscope.training.recorder import Recorder
 from layerscope.training.recording import vitals_of
@@ -32,6 +33,7 @@ from layerscope.training.run import (
     SCHEMA,
     Run,
     new_run_folder,
+    open_run,
     write_evaluation,
     write_history,
     write_weights,
@@ -94,7 +96,9 @@ def train(
         >>> run = train("digits", model="digit-mlp", epochs=2)      # doctest: +SKIP
         >>> run.evaluation.accuracy                                  # doctest: +SKIP
     """
-    splits = data if isinstance(data, Splits) else load(data, size=size, data_dir=data_dir)
+    fabric = make_fabric(device)
+    with fabric.rank_zero_first():  # one process fills the cache, the others read it
+        splits = data if isinstance(data, Splits) else load(data, size=size, data_dir=data_dir)
     spec, recipe, _, _ = prepare(
         splits,
         model=model,
@@ -106,7 +110,6 @@ def train(
     )
     build(spec, make_generator(seed, "weights"))  # refuses pictures that are too small
     fabric = make_fabric(device, recipe.precision)
-    folder = new_run_folder(Path(out), splits.train.name, spec.name)
     plan = Plan(
         source=None if isinstance(data, Splits) else str(data),
         size=size,
@@ -115,8 +118,11 @@ def train(
         recipe=recipe,
         fingerprint=splits.train.fingerprint(),
     )
-    write_json(folder / PLAN, plan.to_json())
-    return carry_out(plan, splits, folder, fabric, listener or Listener())
+    folder = Path(out)
+    if fabric.is_global_zero:
+        folder = new_run_folder(folder, splits.train.name, spec.name)
+        write_json(folder / PLAN, plan.to_json())
+    return carry_out(plan, splits, agree_on(folder, fabric), fabric, listener or Listener())
 
 
 def resume(
@@ -148,19 +154,21 @@ def resume(
         raise DataError(
             f"{folder.name} was trained on pictures handed over in Python; hand them over again"
         )
-    splits = data or load(str(plan.source), size=plan.size, data_dir=data_dir)
+    fabric = make_fabric(device, plan.recipe.precision)
+    with fabric.rank_zero_first():
+        splits = data or load(str(plan.source), size=plan.size, data_dir=data_dir)
     if splits.train.fingerprint() != plan.fingerprint:
         raise DataError(
             f"the pictures of {plan.source or splits.train.name} are not those that {folder.name} "
             "began with; put the old ones back, or train anew"
         )
-    fabric = make_fabric(device, plan.recipe.precision)
     return carry_out(plan, splits, folder, fabric, listener or Listener())
 
 
 def carry_out(plan: Plan, splits: Splits, folder: Path, fabric: Fabric, listener: Listener) -> Run:
     """Train as planned, from the beginning or from the folder's checkpoint; write the run."""
     spec, recipe, seed = plan.spec, plan.recipe, plan.seed
+    listener = listener if fabric.is_global_zero else Listener()
     rows, held_out = parted_rows(splits.train, recipe, seed)
     training = splits.train.subset(rows)
     validation = splits.train.subset(held_out, split="validation")
@@ -169,8 +177,10 @@ def carry_out(plan: Plan, splits: Splits, folder: Path, fabric: Fabric, listener
     start = read_checkpoint(folder)
     feed = make_feed(validation, fabric.device)
     steps = chosen_steps(steps_per_epoch(len(training), recipe.batch_size), recipe.epochs)
-    recorder = Recorder(model, spec, feed, steps, fabric=fabric, folder=folder)
-    if start:
+    recorder = None
+    if fabric.is_global_zero:
+        recorder = Recorder(model, spec, feed, steps, fabric=fabric, folder=folder)
+    if start and recorder:
         recorder.vitals = vitals_of(folder, through_epoch=start.epoch)
     fitted = fit(
         model,
@@ -186,10 +196,29 @@ def carry_out(plan: Plan, splits: Splits, folder: Path, fabric: Fabric, listener
         on_progress=listener.on_progress,
         on_epoch=listener.on_epoch,
         on_finding=listener.on_finding,
-        on_state=lambda state: write_checkpoint(folder, state),
+        on_state=lambda state: write_checkpoint(folder, state) if recorder else None,
     )
+    run = None
+    if fabric.is_global_zero:
+        run = write_run(plan, splits, folder, fabric, fitted, validation, held_out, listener)
+    fabric.barrier()  # the others wait for the files
+    return run or open_run(folder)
+
+
+def write_run(
+    plan: Plan,
+    splits: Splits,
+    folder: Path,
+    fabric: Fabric,
+    fitted: Fitted,
+    validation: ImageSet,
+    held_out: torch.Tensor,
+    listener: Listener,
+) -> Run:
+    """Score the chosen weights on the test split, once, and write the run folder."""
+    spec, recipe = plan.spec, plan.recipe
     # A fresh network with the chosen weights: the very one that an opened run will have.
-    network = build(spec, make_generator(seed, "weights"))
+    network = build(spec, make_generator(plan.seed, "weights"))
     network.load_state_dict(fitted.best_weights)
     network.eval()
     evaluation = evaluate(predict_logits(network, spec, splits.test), splits.test)
@@ -199,7 +228,7 @@ def carry_out(plan: Plan, splits: Splits, folder: Path, fabric: Fabric, listener
     if suspects:
         findings.append(suspects)
         listener.on_finding(suspects)
-    ink = measure_ink(training)
+    ink = measure_ink(splits.train)
     record = {
         "schema": SCHEMA,
         "name": folder.name,
@@ -207,7 +236,7 @@ def carry_out(plan: Plan, splits: Splits, folder: Path, fabric: Fabric, listener
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "data": {
             **splits.summary,
-            "train": len(training),
+            "train": len(splits.train) - len(validation),
             "validation": len(validation),
             "source": plan.source,
             "size": plan.size,
@@ -215,7 +244,7 @@ def carry_out(plan: Plan, splits: Splits, folder: Path, fabric: Fabric, listener
         },
         "model": spec.to_json(),
         "recipe": recipe.to_json(),
-        "seeds": {"run": seed},
+        "seeds": {"run": plan.seed},
         "versions": versions(),
         "hardware": hardware(fabric.device),
         "results": results(fitted, evaluation),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from torch import nn
 
 from layerscope.models import ModelSpec, loss_of, predicted
 from layerscope.models.trace import trace
-from layerscope.training.batches import Feed, in_order
+from layerscope.training.batches import Feed, in_order, read_batches
 from layerscope.training.evaluate import as_images
 from layerscope.training.figures import Progress
 
@@ -31,13 +32,13 @@ class Clock:
         world_size: int,
         on_progress: Callable[[Progress], None],
         *,
-        on_cpu: bool,
+        look_often: bool,
     ) -> None:
         self.epochs, self.epoch = epochs, epoch
         self.total_steps = epochs * steps
         self.first_step = (epoch - 1) * steps
         self.started, self.world_size, self.on_progress = started, world_size, on_progress
-        self.on_cpu = on_cpu
+        self.look_often = look_often
         self.epoch_started = time.perf_counter()
         self.told = 0.0
 
@@ -48,7 +49,7 @@ class Clock:
     def is_due(self, step: int) -> bool:
         """Whether to look at the loss: at every step where that is free, else now and then."""
         last = step - self.first_step == self.total_steps // self.epochs
-        return self.on_cpu or step % 50 == 0 or last
+        return self.look_often or step % 50 == 0 or last
 
     def tell(self, step: int, seen: Tally) -> None:
         """Report progress, at most five times a second: reading the sums waits for the device."""
@@ -92,9 +93,13 @@ class Tally:
             assert isinstance(summed, torch.Tensor), "a tensor is reduced to a tensor"
             self.sums = summed
 
-    def is_finite(self) -> bool:
-        """Whether the loss is a number so far."""
-        return bool(torch.isfinite(self.sums[0]))
+    def is_finite(self, fabric: Fabric) -> bool:
+        """Whether the loss is a number so far, in every process."""
+        if fabric.world_size == 1:
+            return bool(torch.isfinite(self.sums[0]))
+        together = fabric.all_reduce(self.sums[0].clone(), reduce_op="sum")
+        assert isinstance(together, torch.Tensor), "a tensor is reduced to a tensor"
+        return bool(torch.isfinite(together))
 
     @property
     def n(self) -> int:
@@ -109,13 +114,25 @@ class Tally:
         return float(self.sums[1] / self.sums[2].clamp(min=1))
 
 
-def score(model: nn.Module, spec: ModelSpec, feed: Feed, *, batch_size: int = 512) -> Tally:
-    """Loss and accuracy on a whole split, in evaluation mode, without changing anything."""
+def score(
+    model: nn.Module,
+    spec: ModelSpec,
+    feed: Feed,
+    *,
+    fabric: Fabric | None = None,
+    batch_size: int = 512,
+) -> Tally:
+    """Loss and accuracy on a split, in evaluation mode, without changing anything.
+
+    Of several processes each scores a share, without overlap; `Tally.share` adds them up.
+    """
+    rank, world_size = (fabric.global_rank, fabric.world_size) if fabric else (0, 1)
     tally = Tally(feed.device)
     model.eval()
-    with torch.inference_mode():
-        for index in in_order(len(feed), batch_size):
-            pixels, labels = feed.read(index)
+    precision = fabric.autocast() if fabric else contextlib.nullcontext()
+    with torch.inference_mode(), precision:
+        batches = in_order(len(feed), batch_size, rank=rank, world_size=world_size)
+        for pixels, labels in read_batches(feed, batches):
             logits = model(as_images(spec, pixels)).float()
             tally.add(loss_of(logits, labels), logits, labels)
     return tally
