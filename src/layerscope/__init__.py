@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from layerscope.models import ModelSpec, NetShape
     from layerscope.models.predict import Prediction, predict
     from layerscope.models.summary import summarise
+    from layerscope.training.compare import Comparison, compare
+    from layerscope.training.experiment import Experiment, experiment
     from layerscope.training.finder import RateSearch, find_rate
     from layerscope.training.recipe import Recipe
     from layerscope.training.recording import Recording, read_recording
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Atlas": ("layerscope.atlas.read", "Atlas"),
+    "Comparison": ("layerscope.training.compare", "Comparison"),
+    "Experiment": ("layerscope.training.experiment", "Experiment"),
     "ImageSet": ("layerscope.data", "ImageSet"),
     "LayerscopeError": ("layerscope.errors", "LayerscopeError"),
     "ModelSpec": ("layerscope.models", "ModelSpec"),
@@ -41,6 +45,8 @@ _HOMES = {
     "Recording": ("layerscope.training.recording", "Recording"),
     "Run": ("layerscope.training.run", "Run"),
     "Splits": ("layerscope.data", "Splits"),
+    "compare": ("layerscope.training.compare", "compare"),
+    "experiment": ("layerscope.training.experiment", "experiment"),
     "find_rate": ("layerscope.training.finder", "find_rate"),
     "load_atlas": ("layerscope.atlas.read", "load_atlas"),
     "load_data": ("layerscope.data", "load"),
@@ -54,6 +60,8 @@ _HOMES = {
 
 __all__ = [
     "Atlas",
+    "Comparison",
+    "Experiment",
     "ImageSet",
     "LayerscopeError",
     "ModelSpec",
@@ -64,6 +72,8 @@ __all__ = [
     "Recording",
     "Run",
     "Splits",
+    "compare",
+    "experiment",
     "find_rate",
     "load_atlas",
     "load_data",

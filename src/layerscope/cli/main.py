@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from layerscope.cli import data, doctor, find_rate, look, predict, train
+from layerscope.cli import data, doctor, experiment, find_rate, look, predict, train
 from layerscope.errors import LayerscopeError
 
 app = typer.Typer(
@@ -34,6 +34,8 @@ def version_option(
 
 app.command("demo")(train.demo)
 app.command("train")(train.train)
+app.command("experiment")(experiment.experiment)
+app.command("compare")(experiment.compare)
 app.command("find-rate")(find_rate.find_rate)
 app.command("look")(look.look)
 app.command("predict")(predict.predict)

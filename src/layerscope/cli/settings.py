@@ -45,6 +45,41 @@ def parse_settings(settings: list[str]) -> tuple[dict[str, Any], dict[str, Any]]
     return sorted_out
 
 
+def parse_variations(variations: list[str]) -> dict[str, list[Any]]:
+    """Read what an experiment varies.
+
+    Args:
+        variations: texts such as "pooling=max,none" or "widths=32,64;32,64,128".
+
+    Returns:
+        Field -> its values, typed.
+
+    Raises:
+        RecipeError: no "=", no such field, a value of another kind, a field twice.
+
+    Example:
+        >>> parse_variations(["pooling=max,none", "hidden=64;64,64"])
+        {'pooling': ['max', 'none'], 'hidden': [(64,), (64, 64)]}
+    """
+    found: dict[str, list[Any]] = {}
+    for variation in variations:
+        name, equals, text = variation.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals:
+            raise RecipeError(f"--vary {variation!r} has no '='; write FIELD=A,B")
+        if name in found:
+            raise RecipeError(f"{name} is varied twice; give all its values at once")
+        for value in text.split(";" if ";" in text else ","):
+            shape, changes = parse_settings([f"{name}={value}"])
+            typed = {**shape, **changes}[name]
+            if isinstance(typed, tuple) and ";" not in text:
+                raise RecipeError(
+                    f"{name} takes lists; part them by ';', such as {name}=32,64;32,64,128"
+                )
+            found.setdefault(name, []).append(typed)
+    return found
+
+
 def field_types(record: type) -> dict[str, Any]:
     """The type of each field of a dataclass."""
     hints = typing.get_type_hints(record)

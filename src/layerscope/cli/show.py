@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from layerscope.data.catalogue import NamedSet
     from layerscope.data.check import Finding
     from layerscope.models.predict import Prediction
+    from layerscope.training.compare import Comparison
+    from layerscope.training.experiment import Experiment
     from layerscope.training.run import Run
     from layerscope.training.session import Listener
 
@@ -91,6 +93,75 @@ def training() -> Iterator[Listener]:
         )
     finally:
         bar.stop()
+
+
+@contextlib.contextmanager
+def experimenting() -> Iterator[tuple[Listener, Callable[[str, int], None]]]:
+    """Show an experiment: a line for each training, and a bar while it runs."""
+    from layerscope.training.session import Listener
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TimeRemainingColumn(compact=True),
+        console=console,
+        transient=True,
+    )
+    task = bar.add_task("", total=1)
+
+    def on_arm(label: str, seed: int) -> None:
+        bar.start()
+        bar.update(task, description=escape(f"{label}, seed {seed}"), completed=0)
+
+    def on_progress(now) -> None:
+        bar.update(task, completed=now.step, total=now.total_steps)
+
+    try:
+        yield Listener(on_progress=on_progress), on_arm
+    finally:
+        bar.stop()
+
+
+def arms(result: Experiment) -> None:
+    """Print an experiment's table and verdicts."""
+    from layerscope.training.experiment import mean_of
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    names = ("arm", "validation", *(f"seed {s}" for s in result.seeds), "parameters", "train")
+    for i, name in enumerate(names):
+        table.add_column(name, justify="left" if i == 0 else "right")
+    for arm in result.arms:
+        table.add_row(
+            escape(arm.label),
+            percent(mean_of(arm)),
+            *(percent(a) for a in arm.accuracies),
+            f"{arm.parameters:,}" if arm.parameters else "-",
+            f"{arm.train_s:.1f} s" if arm.train_s is not None else "-",
+        )
+    console.print(table)
+    say("")
+    for verdict in result.verdicts:
+        say(verdict)
+
+
+def comparison(result: Comparison) -> None:
+    """Print what finished runs were told differently, and what came of it."""
+    from statistics import fmean
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for i, name in enumerate(("runs with", "runs", "validation", "test")):
+        table.add_column(name, justify="left" if i == 0 else "right")
+    for group in result.groups:
+        table.add_row(
+            escape(group.label),
+            str(len(group.runs)),
+            percent(fmean(group.validation)),
+            percent(fmean(group.test)),
+        )
+    console.print(table)
+    say("")
+    for verdict in result.verdicts:
+        say(verdict)
 
 
 def skipped(files) -> None:

@@ -4,6 +4,7 @@ run.json            the whole record: recipe, model, data, versions, hardware, r
 model.safetensors   the weights chosen on validation
 history.jsonl       a row per epoch
 evaluation.json     the test split, scored once
+hits.safetensors    which test pictures were named right
 mistakes.webp       the pictures of the worst mistakes
 recording/          frames of chosen steps, for playback (`recording.read_recording`)
 """
@@ -31,6 +32,7 @@ from layerscope.training.evaluate import Evaluation
 from layerscope.training.figures import EpochFigures
 
 SCHEMA = 1
+HITS = "hits.safetensors"
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,14 @@ def write_history(path: Path, history: tuple[EpochFigures, ...]) -> None:
     with whole_file(path) as temporary:
         lines = "".join(json.dumps(row.to_json()) + "\n" for row in history)
         temporary.write_text(lines, encoding="utf-8")
+
+
+def write_hits(path: Path, hits: torch.Tensor) -> None:
+    """Write which test pictures were named right, for comparing runs: bool (N,)."""
+    from safetensors.torch import save_file
+
+    with whole_file(path) as temporary:
+        save_file({"hits": hits.to(torch.uint8)}, str(temporary))
 
 
 def write_evaluation(folder: Path, evaluation: Evaluation, test: ImageSet) -> None:

@@ -14,7 +14,7 @@ from layerscope.data.ink import measure_ink
 from layerscope.data.split import stratified_rows
 from layerscope.errors import DataError, RecipeError
 from layerscope.files import write_json
-from layerscope.models import ModelSpec, build, make_spec
+from layerscope.models import ModelSpec, build, make_spec, predicted
 from layerscope.seed import make_generator
 from layerscope.training.batches import channel_statistics, make_feed, steps_per_epoch
 from layerscope.training.checkpoint import read_checkpoint, write_checkpoint
@@ -30,12 +30,14 @@ from layerscope.training.recipe import Recipe
 from layerscope.training.recorder import Recorder
 from layerscope.training.recording import vitals_of
 from layerscope.training.run import (
+    HITS,
     SCHEMA,
     Run,
     new_run_folder,
     open_run,
     write_evaluation,
     write_history,
+    write_hits,
     write_weights,
 )
 from layerscope.training.watch import Finding, label_suspects
@@ -221,7 +223,8 @@ def write_run(
     network = build(spec, make_generator(plan.seed, "weights"))
     network.load_state_dict(fitted.best_weights)
     network.eval()
-    evaluation = evaluate(predict_logits(network, spec, splits.test), splits.test)
+    test_logits = predict_logits(network, spec, splits.test)
+    evaluation = evaluate(test_logits, splits.test)
     findings = list(fitted.findings)
     logits = predict_logits(network, spec, validation)
     suspects = label_suspects(logits, validation.labels, spec.class_names, held_out)
@@ -247,12 +250,16 @@ def write_run(
         "seeds": {"run": plan.seed},
         "versions": versions(),
         "hardware": hardware(fabric.device),
-        "results": results(fitted, evaluation),
+        "results": {
+            **results(fitted, evaluation),
+            "parameters": sum(p.numel() for p in network.parameters()),
+        },
         "findings": [finding.to_json() for finding in findings],
     }
     write_weights(folder / "model.safetensors", fitted.best_weights)
     write_history(folder / "history.jsonl", fitted.history)
     write_evaluation(folder, evaluation, splits.test)
+    write_hits(folder / HITS, predicted(test_logits) == splits.test.labels)
     write_json(folder / "run.json", record)  # last: a folder with it is complete
     return Run(folder, spec, network, record, splits, evaluation)
 
