@@ -177,11 +177,10 @@ def test_two_single_runs_are_compared_picture_by_picture(done: Experiment) -> No
     assert "100 test pictures" in found.verdicts[0]
 
 
-def test_runs_that_differ_in_their_seed_alone_are_told_apart_by_name(done: Experiment) -> None:
+def test_runs_that_differ_in_their_seed_alone_are_told_apart_by_it(done: Experiment) -> None:
     found = compare(done.arms[0].runs[:2])
-    assert [group.label for group in found.groups] == [
-        Path(run).name for run in done.arms[0].runs[:2]
-    ]
+    assert [group.label for group in found.groups] == ["seed 0", "seed 1"]
+    assert found.on_test[0] is not None
 
 
 def test_what_cannot_be_compared_is_refused(

@@ -101,8 +101,10 @@ def compare(runs: Sequence[str | Path]) -> Comparison:
     for folder in folders:
         chosen = ", ".join(f"{n}={plain(settings[folder].get(n))}" for n in differing)
         by_label.setdefault(chosen, []).append(folder)
-    if len(by_label) == 1:
-        by_label = {folder.name: [folder] for folder in folders}  # the same but for their seeds
+    if len(by_label) == 1:  # the same but for their seeds
+        by_label = {}
+        for folder in folders:
+            by_label.setdefault(f"seed {records[folder]['seeds']['run']}", []).append(folder)
     groups = tuple(make_group(label, paths, records) for label, paths in by_label.items())
     base = groups[0]
     return Comparison(
