@@ -131,8 +131,11 @@ def test_ctrl_c_keeps_what_was_learned(striped: Splits, tmp_path: Path) -> None:
     assert len((run.path / "history.jsonl").read_text().splitlines()) == 2
 
 
-def test_score_counts_every_picture_once(run: Run, striped: Splits) -> None:
-    tally = score(run.model, run.spec, make_feed(striped.test, torch.device("cpu")), batch_size=7)
+def test_score_counts_every_picture_once(
+    run: Run, striped: Splits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("layerscope.training.tally.scoring_batch", lambda *_: 7)
+    tally = score(run.model, run.spec, make_feed(striped.test, torch.device("cpu")))
     assert tally.n == 100
     assert tally.accuracy == pytest.approx(run.evaluation.accuracy)  # type: ignore[union-attr]
     run.model.eval()

@@ -12,7 +12,7 @@ from torch import nn
 
 from layerscope.data.imageset import ImageSet
 from layerscope.models import ModelSpec, predicted, to_probs
-from layerscope.training.batches import in_order, make_feed
+from layerscope.training.batches import in_order, make_feed, scoring_batch
 
 CALIBRATION_BINS = 10
 
@@ -109,7 +109,6 @@ def predict_logits(
     spec: ModelSpec,
     imageset: ImageSet,
     *,
-    batch_size: int = 512,
     device: torch.device | None = None,
 ) -> torch.Tensor:
     """Run a network over a whole set, in float32 and evaluation mode.
@@ -119,6 +118,7 @@ def predict_logits(
     """
     device = device or next(model.parameters()).device
     feed = make_feed(imageset, device)
+    batch_size = scoring_batch(spec.channels, spec.height, spec.width)
     was_training = model.training
     model.eval()
     try:

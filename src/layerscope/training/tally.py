@@ -12,7 +12,7 @@ from torch import nn
 
 from layerscope.models import ModelSpec, loss_of, predicted
 from layerscope.models.trace import trace
-from layerscope.training.batches import Feed, in_order, read_batches
+from layerscope.training.batches import Feed, in_order, read_batches, scoring_batch
 from layerscope.training.evaluate import as_images
 from layerscope.training.figures import Progress
 
@@ -120,7 +120,6 @@ def score(
     feed: Feed,
     *,
     fabric: Fabric | None = None,
-    batch_size: int = 512,
 ) -> Tally:
     """Loss and accuracy on a split, in evaluation mode, without changing anything.
 
@@ -131,6 +130,7 @@ def score(
     model.eval()
     precision = fabric.autocast() if fabric else contextlib.nullcontext()
     with torch.inference_mode(), precision:
+        batch_size = scoring_batch(spec.channels, spec.height, spec.width)
         batches = in_order(len(feed), batch_size, rank=rank, world_size=world_size)
         for pixels, labels in read_batches(feed, batches):
             logits = model(as_images(spec, pixels)).float()
@@ -157,8 +157,14 @@ def dead_units(
     paths = [path for path, module in model.named_modules() if isinstance(module, nn.ReLU)]
     if not paths:
         return {}
-    pixels, _ = validation.read(torch.arange(min(n, len(validation))))
+    largest: dict[str, torch.Tensor] = {}
+    batches = in_order(
+        min(n, len(validation)), scoring_batch(spec.channels, spec.height, spec.width)
+    )
     with torch.inference_mode(), fabric.autocast(), trace(model, paths, copy=False) as seen:
-        model(as_images(spec, pixels))
-        largest = {path: values.transpose(0, 1).flatten(1).amax(1) for path, values in seen.items()}
+        for index in batches:
+            model(as_images(spec, validation.read(index)[0]))
+            for path, values in seen.items():
+                now = values.transpose(0, 1).flatten(1).amax(1)
+                largest[path] = torch.maximum(largest[path], now) if path in largest else now
     return {path: float((values <= 0).float().mean()) for path, values in largest.items()}
