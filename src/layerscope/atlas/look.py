@@ -177,7 +177,7 @@ def model_record(model: nn.Module, spec: ModelSpec, layers: Sequence[Layer]) -> 
         "dense_parameters": sum(c.dense_parameters for c in cost.values()),
         "class_names": list(spec.class_names),
         "output": "sigmoid" if spec.n_logits == 1 else "softmax",
-        "options": asdict(spec.shape),
+        "options": spec.options,
     }
 
 

@@ -42,7 +42,8 @@ def train(
     model: Annotated[
         str,
         typer.Option(
-            help="digit-mlp, digit-cnn, fashion-cnn, catdog-cnn, dog-classifier or compact."
+            help="digit-mlp, digit-cnn, fashion-cnn, catdog-cnn, dog-classifier, compact, "
+            "or a published network: torchvision:NAME, timm:NAME."
         ),
     ] = "compact",
     epochs: Annotated[int | None, typer.Option(help="Passes over the training pictures.")] = None,
@@ -52,6 +53,14 @@ def train(
     ] = None,
     augment: Annotated[str | None, typer.Option(help="none, shift, flip or flip-shift.")] = None,
     settings: Settings = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="What a published network begins with: a .safetensors or .pth file, or 'none'; "
+            "else its published weights.",
+        ),
+    ] = None,
     size: Annotated[int | None, typer.Option(help="Side of the pictures in pixels.")] = None,
     data_dir: Annotated[
         Path | None, typer.Option(help="Where the data sets lie; else LAYERSCOPE_DATA.")
@@ -82,7 +91,7 @@ def train(
     changes |= {name: value for name, value in given.items() if value is not None}
     if (data is None) == (resume is None):
         raise RecipeError("name a set or a folder to train on, or a run folder with --resume")
-    if resume and (changes or shape):
+    if resume and (changes or shape or weights):
         raise RecipeError("a resumed run goes on as it was begun; leave its settings out")
     with show.training() as listener:
         if resume:
@@ -94,6 +103,7 @@ def train(
                 model=model,
                 shape=shape,
                 size=size,
+                weights=weights,
                 data_dir=data_dir,
                 out=out,
                 device=device,

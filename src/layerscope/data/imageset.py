@@ -190,3 +190,28 @@ class Splits:
             },
             "skipped": len(self.skipped),
         }
+
+
+def in_channels(splits: Splits, channels: int) -> Splits:
+    """The same pictures for a network that takes so many channels: grey ones are repeated.
+
+    No pixel is copied until it is read.
+
+    Args:
+        splits: pictures of 1 or 3 channels.
+        channels: of the result.
+
+    Raises:
+        DataError: colour pictures are to become grey.
+    """
+    if splits.train.channels == channels:
+        return splits
+    if splits.train.channels != 1:
+        raise DataError(
+            f"the pictures of {splits.train.name} are in colour; this network takes grey ones"
+        )
+    train, test = (
+        replace(part, store=part.store.expand(-1, channels, -1, -1))
+        for part in (splits.train, splits.test)
+    )
+    return replace(splits, train=train, test=test)

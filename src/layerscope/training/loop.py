@@ -16,6 +16,7 @@ from layerscope.training.augment import augment
 from layerscope.training.batches import Feed, in_order, shuffled, steps_per_epoch
 from layerscope.training.checkpoint import State
 from layerscope.training.evaluate import as_images
+from layerscope.training.freezing import begin_epoch
 from layerscope.training.optimiser import make_optimiser
 from layerscope.training.recipe import Recipe
 from layerscope.training.schedule import learning_rate
@@ -178,7 +179,7 @@ def learn(
     Returns:
         Loss and hits over the epoch's batches, of this process.
     """
-    wrapped.train()
+    begin_epoch(wrapped, recipe, optimiser, clock.epoch)
     seen = Tally(train.device)
     batches = shuffled(
         len(train),
@@ -190,7 +191,7 @@ def learn(
     for step, index in enumerate(batches, start=clock.first_step):
         rate = learning_rate(recipe, step, clock.total_steps)
         for group in optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("rate_frac", 1.0)
         pixels, labels = train.read(index)
         images = augment(as_images(spec, pixels), recipe.augment, changes)
         logits = wrapped(images)

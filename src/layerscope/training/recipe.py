@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from layerscope.errors import RecipeError, nearest
+from layerscope.models.spec import is_backbone
 
 OPTIMISERS = ("muon", "adamw", "adam", "sgd")
 SCHEDULES = ("one-cycle", "cosine", "constant")
@@ -31,6 +32,10 @@ class Recipe:
         gradient_clip: largest norm of all gradients together; 0 leaves them.
         validation_frac: share of the training pictures set apart to choose by.
         precision: "float32", "bfloat16", or "auto", the faster one on this machine.
+        freeze: a layer's path: everything up to and including it stays as it is; "head" (or "all")
+            leaves only the head to learn; "" freezes nothing.
+        unfreeze_epoch: from this epoch on everything learns; 0 is never.
+        backbone_rate_frac: learning rate of everything but the head, relative to the head's.
     """
 
     epochs: int = 5
@@ -45,6 +50,9 @@ class Recipe:
     gradient_clip: float = 0.0
     validation_frac: float = 0.1
     precision: str = "auto"
+    freeze: str = ""
+    unfreeze_epoch: int = 0
+    backbone_rate_frac: float = 1.0
 
     def __post_init__(self) -> None:
         _at_least("epochs", self.epochs, 1)
@@ -65,6 +73,12 @@ class Recipe:
                 raise RecipeError(
                     f"{name} is {getattr(self, name)}; it is a share, from 0 up to (not at) 1"
                 )
+        _at_least("unfreeze_epoch", self.unfreeze_epoch, 0)
+        if not 0 <= self.backbone_rate_frac <= 1:
+            raise RecipeError(
+                f"backbone_rate_frac is {self.backbone_rate_frac}; it is a share of the head's "
+                "learning rate, from 0 to 1"
+            )
         if not 0 < self.validation_frac <= 0.5:
             raise RecipeError(
                 f"validation_frac is {self.validation_frac}; it must lie above 0 and not above "
@@ -88,7 +102,9 @@ class Recipe:
         return asdict(self)
 
 
-def default_recipe(data_name: str, model_name: str, *, channels: int, n_pictures: int) -> Recipe:
+def default_recipe(
+    data_name: str, model_name: str, *, channels: int, n_pictures: int, published: bool = True
+) -> Recipe:
     """Choose a recipe for a set and a network.
 
     The values were chosen on validation splits (`docs/design.md` says how); no test split was
@@ -100,9 +116,17 @@ def default_recipe(data_name: str, model_name: str, *, channels: int, n_pictures
         channels: 1 or 3. Colour pictures are photographs here, which stay what they are when
             mirrored; grey ones may be letters or digits, which do not.
         n_pictures: how many there are to train on.
+        published: whether a library's network begins with weights, published or from a file.
     """
     mirrored = channels == 3 or data_name == "fashion-mnist"
     recipe = Recipe(augment="flip" if mirrored else "shift")
+    if is_backbone(model_name):
+        recipe = replace(recipe, batch_size=32, optimiser="adamw", learning_rate=0.001)
+        if published:
+            # A head drawn by lot sends noise back: it learns alone first. What is learned already
+            # then moves a little.
+            return replace(recipe, freeze="head", unfreeze_epoch=2, backbone_rate_frac=0.1)
+        return recipe
     if model_name == "digit-mlp":
         # Knows its pictures by heart after three epochs unless it may not be too sure of them.
         recipe = replace(recipe, label_smoothing_frac=0.1)

@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from layerscope.data import load, stratified
-from layerscope.data.imageset import ImageSet, Splits
+from layerscope.data.imageset import ImageSet, Splits, in_channels
 from layerscope.data.ink import measure_ink
 from layerscope.errors import DataError
 from layerscope.files import write_json
 from layerscope.models import ModelSpec, build, make_spec
+from layerscope.models.backbone import native_size
+from layerscope.models.weights import NONE, choose_weights, load_weights
 from layerscope.seed import make_generator
 from layerscope.training.batches import channel_statistics, make_feed
 from layerscope.training.checkpoint import read_checkpoint, write_checkpoint
 from layerscope.training.evaluate import Evaluation, evaluate, predict_logits
+from layerscope.training.freezing import check_freeze
 from layerscope.training.loop import EpochFigures, Fitted, Progress, fit
 from layerscope.training.machine import hardware, make_fabric, versions
 from layerscope.training.plan import PLAN, Plan, read_plan
@@ -33,6 +36,7 @@ from layerscope.training.run import (
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ def train(
     recipe: Recipe | None = None,
     shape: dict[str, Any] | None = None,
     size: int | None = None,
+    weights: Path | str | None = None,
     data_dir: Path | None = None,
     out: Path | str = "runs",
     device: str = "auto",
@@ -62,10 +67,14 @@ def train(
 
     Args:
         data: a set's name, a folder or zip of class folders, or pictures already loaded.
-        model: a network's name (`layerscope.models.model_names()`).
+        model: a network's name (`layerscope.models.model_names()`), or one of a library's:
+            "torchvision:resnet18", "timm:…".
         recipe: every choice; None takes the default of this set and network.
         shape: changes to the network, such as `{"pooling": "avg"}`.
-        size: side of the pictures in pixels; None takes the set's own.
+        size: side of the pictures in pixels; None takes the set's own, for a library's network
+            the one that it was made for.
+        weights: what a library's network begins with: a file (.safetensors, .pth, .pt), "none", or
+            None for its published weights.
         data_dir: a folder that is looked at first for named sets.
         out: the folder of runs.
         device: "auto", "cpu", "cuda" or "mps".
@@ -83,11 +92,14 @@ def train(
         >>> run = train("digits", model="digit-mlp", epochs=2)      # doctest: +SKIP
         >>> run.evaluation.accuracy                                  # doctest: +SKIP
     """
+    size = size or native_size(model)
     splits = data if isinstance(data, Splits) else load(data, size=size, data_dir=data_dir)
     spec, recipe, _, _ = prepare(
-        splits, model=model, recipe=recipe, shape=shape or {}, seed=seed, changes=changes
-    )
-    build(spec, make_generator(seed, "weights"))  # refuses pictures that are too small
+        splits, model=model, recipe=recipe, shape=shape or {}, seed=seed, changes=changes,
+        weights=weights,
+    )  # fmt: skip
+    # Refuses pictures that are too small, weights of another network, a layer that is not there.
+    check_freeze(first_network(spec, seed), recipe)
     fabric = make_fabric(device, recipe.precision)
     folder = new_run_folder(Path(out), splits.train.name, spec.name)
     plan = Plan(
@@ -144,10 +156,13 @@ def resume(
 def carry_out(plan: Plan, splits: Splits, folder: Path, fabric: Fabric, listener: Listener) -> Run:
     """Train as planned, from the beginning or from the folder's checkpoint; write the run."""
     spec, recipe, seed = plan.spec, plan.recipe, plan.seed
+    ink = measure_ink(parted(splits.train, recipe, seed)[0])  # of grey pictures, before repeating
+    found, splits = splits, in_channels(splits, spec.channels)
     training, validation = parted(splits.train, recipe, seed)
+    start = read_checkpoint(folder)
     listener.on_start(spec, recipe, splits, folder)
     fitted = fit(
-        build(spec, make_generator(seed, "weights")),
+        build(spec, make_generator(seed, "weights")) if start else first_network(spec, seed),
         spec,
         recipe,
         make_feed(training, fabric.device),
@@ -155,7 +170,7 @@ def carry_out(plan: Plan, splits: Splits, folder: Path, fabric: Fabric, listener
         fabric=fabric,
         shuffle=make_generator(seed, "shuffle"),
         changes=make_generator(seed, "augment"),
-        start=read_checkpoint(folder),
+        start=start,
         on_progress=listener.on_progress,
         on_epoch=listener.on_epoch,
         on_state=lambda state: write_checkpoint(folder, state),
@@ -165,14 +180,13 @@ def carry_out(plan: Plan, splits: Splits, folder: Path, fabric: Fabric, listener
     network.load_state_dict(fitted.best_weights)
     network.eval()
     evaluation = evaluate(predict_logits(network, spec, splits.test), splits.test)
-    ink = measure_ink(training)
     record = {
         "schema": SCHEMA,
         "name": folder.name,
         "finished": not fitted.stopped,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "data": {
-            **splits.summary,
+            **found.summary,
             "train": len(training),
             "validation": len(validation),
             "source": plan.source,
@@ -201,6 +215,7 @@ def prepare(
     shape: dict[str, Any],
     seed: int,
     changes: dict[str, Any],
+    weights: Path | str | None = None,
 ) -> tuple[ModelSpec, Recipe, ImageSet, ImageSet]:
     """Settle every choice of a training before it begins.
 
@@ -210,7 +225,11 @@ def prepare(
     """
     pictures = splits.train
     recipe = recipe or default_recipe(
-        pictures.name, model, channels=pictures.channels, n_pictures=len(pictures)
+        pictures.name,
+        model,
+        channels=pictures.channels,
+        n_pictures=len(pictures),
+        published=str(weights) != NONE,
     )
     recipe = recipe.with_changes(**changes)
     training, validation = parted(pictures, recipe, seed)
@@ -225,7 +244,15 @@ def prepare(
         mean=mean,
         std=std,
     ).with_shape(**shape)
+    spec = choose_weights(spec, weights)
     return spec, recipe, training, validation
+
+
+def first_network(spec: ModelSpec, seed: int) -> nn.Module:
+    """The network that a training begins with: fresh, but for the weights that it was given."""
+    model = build(spec, make_generator(seed, "weights"))
+    load_weights(model, spec)
+    return model
 
 
 def parted(pictures: ImageSet, recipe: Recipe, seed: int) -> tuple[ImageSet, ImageSet]:
