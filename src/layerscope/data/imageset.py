@@ -128,6 +128,15 @@ class ImageSet:
             ids=tuple(self.ids[i] for i in index.tolist()) if self.ids else (),
         )
 
+    def batch_of(self, most: int) -> int:
+        """How many pictures to put through a network at once: fewer, where they are large.
+
+        Args:
+            most: for pictures of up to 96 x 96 px; a network's maps grow with their area.
+        """
+        H, W = self.size
+        return max(16, min(most, most * 96 * 96 // (H * W))) if most > 16 else most
+
     def class_counts(self) -> list[int]:
         """How many pictures each class has, K numbers."""
         return torch.bincount(self.labels, minlength=self.n_classes).tolist()

@@ -125,7 +125,7 @@ def predict_logits(
         with torch.inference_mode():
             parts = [
                 model(as_images(spec, feed.read(index)[0])).float().cpu()
-                for index in in_order(len(imageset), batch_size)
+                for index in in_order(len(imageset), imageset.batch_of(batch_size))
             ]
     finally:
         model.train(was_training)

@@ -303,7 +303,7 @@ def score(model: nn.Module, spec: ModelSpec, feed: Feed, *, batch_size: int = 51
     tally = Tally(feed.device)
     model.eval()
     with torch.inference_mode():
-        for index in in_order(len(feed), batch_size):
+        for index in in_order(len(feed), feed.imageset.batch_of(batch_size)):
             pixels, labels = feed.read(index)
             logits = model(as_images(spec, pixels)).float()
             tally.add(loss_of(logits, labels), logits, labels)
