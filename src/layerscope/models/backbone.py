@@ -58,10 +58,16 @@ def find_backbone(name: str) -> Backbone:
     return find_timm(bare) if library == "timm" else find_torchvision(bare)
 
 
+def torchvision_names() -> list[str]:
+    """The classifiers of torchvision, all of which have published weights, as a user types them."""
+    models = torchvision().models
+    return [f"torchvision:{name}" for name in models.list_models(module=models)]
+
+
 def find_torchvision(name: str) -> Backbone:
     """Look up a classifier of torchvision."""
     models = torchvision().models
-    known = models.list_models(module=models)
+    known = [full.partition(":")[2] for full in torchvision_names()]
     if name not in known:
         raise ModelError(f"torchvision has no classifier {name!r}{nearest(name, known)}")
     weights = models.get_model_weights(name).DEFAULT

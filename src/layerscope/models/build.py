@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from layerscope.errors import ModelError, nearest
-from layerscope.models.backbone import build_backbone, find_backbone
+from layerscope.models.backbone import build_backbone, find_backbone, torchvision_names
 from layerscope.models.classic import CLASSICS, build_classic
 from layerscope.models.compact import COMPACT, build_compact
 from layerscope.models.spec import LIBRARIES, ModelSpec, NetShape, is_backbone
@@ -54,6 +54,9 @@ def make_spec(
         channels, mean, std = 3, found.mean, found.std
         shapes[name] = NetShape(widths=(), hidden=())
     if name not in shapes:
+        meant = f"torchvision:{name}"
+        if meant in torchvision_names():
+            raise ModelError(f"there is no network {name!r}; did you mean {meant!r}?")
         libraries = " and ".join(f"{library}:NAME" for library in LIBRARIES)
         raise ModelError(
             f"there is no network {name!r}{nearest(name, shapes)}; {libraries} name a library's"

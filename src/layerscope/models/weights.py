@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,40 +19,40 @@ from layerscope.vision import timm
 NONE = "none"
 
 
-def choose_weights(spec: ModelSpec, given: Path | str | None) -> ModelSpec:
-    """Settle which weights a training begins with, and note their checksum.
+def choose_weights(name: str, given: Path | str | None) -> Weights | None:
+    """Settle which weights the training of a network begins with, and note their checksum.
 
     Args:
-        spec: the network.
+        name: of the network.
         given: a file (.safetensors, .pth, .pt), "none", or None for the published ones.
 
     Returns:
-        The same description with its `weights`.
+        What a `ModelSpec` keeps of them; None for our own networks, which begin with nothing.
 
     Raises:
         ModelError: there is no such file, the published weights cannot be had, or one of our own
             networks is to begin with weights.
     """
-    if not is_backbone(spec.name):
+    if not is_backbone(name):
         if given is None:
-            return spec
+            return None
         raise ModelError(
-            f"{spec.name} has no published weights to begin with; --weights is for networks named "
+            f"{name} has no published weights to begin with; --weights is for networks named "
             "torchvision:NAME or timm:NAME"
         )
+    found = find_backbone(name)
     if str(given) == NONE:
-        return replace(spec, weights=Weights(NONE))
+        return Weights(NONE)
     if given is None:
-        file = published_file(spec.name)
-        name = find_backbone(spec.name).weights
-        return replace(spec, weights=Weights("published", file.name, sha256_of(file), name))
+        file = published_file(name)
+        return Weights("published", file.name, sha256_of(file), found.weights)
     file = Path(given).expanduser().absolute()
     if not file.is_file():
         raise ModelError(
             f"there is no weights file {given}; name a .safetensors, .pth or .pt file, or "
             f"'{NONE}' to begin with nothing"
         )
-    return replace(spec, weights=Weights("file", str(file), sha256_of(file)))
+    return Weights("file", str(file), sha256_of(file))
 
 
 def load_weights(model: nn.Module, spec: ModelSpec) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from layerscope.errors import DataError
 from layerscope.files import write_json
 from layerscope.models import ModelSpec, build, make_spec
 from layerscope.models.backbone import native_size
+from layerscope.models.spec import Weights
 from layerscope.models.weights import NONE, choose_weights, load_weights
 from layerscope.seed import make_generator
 from layerscope.training.batches import channel_statistics, make_feed
@@ -92,15 +93,16 @@ def train(
         >>> run = train("digits", model="digit-mlp", epochs=2)      # doctest: +SKIP
         >>> run.evaluation.accuracy                                  # doctest: +SKIP
     """
+    chosen = choose_weights(model, weights)  # before pictures are decoded for nothing
     size = size or native_size(model)
     splits = data if isinstance(data, Splits) else load(data, size=size, data_dir=data_dir)
     spec, recipe, _, _ = prepare(
         splits, model=model, recipe=recipe, shape=shape or {}, seed=seed, changes=changes,
-        weights=weights,
+        weights=chosen,
     )  # fmt: skip
     # Refuses pictures that are too small, weights of another network, a layer that is not there.
     check_freeze(first_network(spec, seed), recipe)
-    fabric = make_fabric(device, recipe.precision)
+    fabric = make_fabric(device, recipe.precision, freezes=bool(recipe.freeze))
     folder = new_run_folder(Path(out), splits.train.name, spec.name)
     plan = Plan(
         source=None if isinstance(data, Splits) else str(data),
@@ -149,7 +151,7 @@ def resume(
             f"the pictures of {plan.source or splits.train.name} are not those that {folder.name} "
             "began with; put the old ones back, or train anew"
         )
-    fabric = make_fabric(device, plan.recipe.precision)
+    fabric = make_fabric(device, plan.recipe.precision, freezes=bool(plan.recipe.freeze))
     return carry_out(plan, splits, folder, fabric, listener or Listener())
 
 
@@ -215,7 +217,7 @@ def prepare(
     shape: dict[str, Any],
     seed: int,
     changes: dict[str, Any],
-    weights: Path | str | None = None,
+    weights: Weights | None = None,
 ) -> tuple[ModelSpec, Recipe, ImageSet, ImageSet]:
     """Settle every choice of a training before it begins.
 
@@ -229,7 +231,7 @@ def prepare(
         model,
         channels=pictures.channels,
         n_pictures=len(pictures),
-        published=str(weights) != NONE,
+        published=weights is not None and weights.source != NONE,
     )
     recipe = recipe.with_changes(**changes)
     training, validation = parted(pictures, recipe, seed)
@@ -244,8 +246,7 @@ def prepare(
         mean=mean,
         std=std,
     ).with_shape(**shape)
-    spec = choose_weights(spec, weights)
-    return spec, recipe, training, validation
+    return replace(spec, weights=weights), recipe, training, validation
 
 
 def first_network(spec: ModelSpec, seed: int) -> nn.Module:
