@@ -75,14 +75,14 @@ def load_weights(model: nn.Module, spec: ModelSpec) -> None:
         )
     given = read_weights(file)
     heads = heads_of(model)
-    wrong = misfits(model.state_dict(), given, heads)
-    if wrong and spec.name.startswith("timm:"):
+    others, shapes = misfits(model.state_dict(), given, heads)
+    if (others or shapes) and spec.name.startswith("timm:"):
         given = converted_by_timm(spec, given) or given
-        wrong = misfits(model.state_dict(), given, heads)
-    if wrong:
+        others, shapes = misfits(model.state_dict(), given, heads)
+    if wrong := others + shapes:
         native = find_backbone(spec.name).size_px
         advice = "give weights of this very network"
-        if (spec.height, spec.width) != (native, native):
+        if not others and (spec.height, spec.width) != (native, native):
             advice += f", or leave --size out: it was made for {native} px"
         shown = "; ".join(wrong[:3]) + (f"; and {len(wrong) - 3} more" if len(wrong) > 3 else "")
         raise ModelError(f"{file.name} does not fit {spec.name}: {shown}: {advice}")
@@ -92,8 +92,11 @@ def load_weights(model: nn.Module, spec: ModelSpec) -> None:
 
 def misfits(
     own: dict[str, torch.Tensor], given: dict[str, torch.Tensor], heads: tuple[str, ...]
-) -> list[str]:
+) -> tuple[list[str], list[str]]:
     """What keeps some weights from fitting a network, in words; nothing where they fit.
+
+    Returns:
+        Tensors that only one of both has, and those of another shape.
 
     The head does not matter. Files older than torch 0.4.1 do not count a batch norm's batches.
     """
@@ -113,7 +116,7 @@ def misfits(
         for name in own
         if name in needed and name in given and given[name].shape != own[name].shape
     ]
-    return missing + unexpected + mismatching
+    return missing + unexpected, mismatching
 
 
 def side_by_side(tensor: torch.Tensor) -> str:
