@@ -1,9 +1,11 @@
-"""torchvision, made to load beside any build of torch."""
+"""torchvision, made to load beside any build of torch, and timm on top of it."""
 
 from __future__ import annotations
 
 import importlib
 from types import ModuleType
+
+from layerscope.errors import ModelError
 
 # What torchvision registers shapes for on import. Where its compiled part cannot load beside the
 # installed build of torch, the import ends with "operator torchvision::nms does not exist".
@@ -37,3 +39,21 @@ def torchvision() -> ModuleType:
     # The declarations live as long as the library object does.
     module.__dict__["_layerscope_operators"] = library
     return module
+
+
+def timm() -> ModuleType:
+    """Import timm, which imports torchvision in turn.
+
+    Raises:
+        ModelError: it is not installed.
+    """
+    torchvision()
+    try:
+        return importlib.import_module("timm")
+    except ModuleNotFoundError as error:
+        if error.name != "timm":
+            raise
+        raise ModelError(
+            "networks named timm:NAME need timm, which is not installed: "
+            "pip install layerscope[timm]"
+        ) from error

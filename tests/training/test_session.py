@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from layerscope.data.imageset import Splits
+from layerscope.data.imageset import ImageSet, Splits
 from layerscope.errors import DataError, LayerscopeError, RecipeError, RunError
 from layerscope.files import whole_file
 from layerscope.training.batches import make_feed
@@ -134,7 +134,7 @@ def test_ctrl_c_keeps_what_was_learned(striped: Splits, tmp_path: Path) -> None:
 def test_score_counts_every_picture_once(
     run: Run, striped: Splits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("layerscope.training.tally.scoring_batch", lambda *_: 7)
+    monkeypatch.setattr(ImageSet, "batch_of", lambda *_: 7)
     tally = score(run.model, run.spec, make_feed(striped.test, torch.device("cpu")))
     assert tally.n == 100
     assert tally.accuracy == pytest.approx(run.evaluation.accuracy)  # type: ignore[union-attr]

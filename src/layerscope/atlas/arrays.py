@@ -16,6 +16,8 @@ from layerscope.models.graph import Layer
 MOST_WEIGHTS = 1_000_000
 # One of more than this is kept as float16: its page shows sums of thousands of products.
 MOST_EXACT_WEIGHTS = 150_000
+# Of a network that has more than this in such layers, its largest ones are left out too.
+MOST_WEIGHTS_IN_ALL = 4_000_000
 
 
 def write_arrays(path: Path, tensors: dict[str, torch.Tensor]) -> dict[str, dict[str, str]]:
@@ -43,19 +45,26 @@ def write_weights(
     modules = dict(model.named_modules())
     tensors: dict[str, torch.Tensor] = {}
     found: dict[str, dict[str, Any]] = {}
-    for layer in layers:
-        module = modules.get(layer.module) if layer.module else None
-        if not isinstance(module, nn.Conv2d | nn.Linear):
-            continue
-        found[layer.name] = {"weight": None, "bias": None}
-        if module.weight.numel() > MOST_WEIGHTS:
+    weighing = [
+        (layer.name, module)
+        for layer in layers
+        if isinstance(module := modules.get(layer.module or ""), nn.Conv2d | nn.Linear)
+    ]
+    total, kept = 0, set()
+    for name, module in sorted(weighing, key=lambda pair: pair[1].weight.numel()):
+        total += module.weight.numel()
+        if module.weight.numel() <= MOST_WEIGHTS and total <= MOST_WEIGHTS_IN_ALL:
+            kept.add(name)
+    for name, module in weighing:
+        found[name] = {"weight": None, "bias": None}
+        if name not in kept:
             continue
         for kind in ("weight", "bias"):
             value = getattr(module, kind)
             if value is not None:
                 dtype = torch.float16 if value.numel() > MOST_EXACT_WEIGHTS else torch.float32
-                tensors[f"{layer.name}.{kind}"] = value.detach().to("cpu", dtype, copy=True)
-                found[layer.name][kind] = f"{layer.name}.{kind}"
+                tensors[f"{name}.{kind}"] = value.detach().to("cpu", dtype, copy=True)
+                found[name][kind] = f"{name}.{kind}"
     if not tensors:
         return found
     homes = write_arrays(folder / "arrays" / "weights.safetensors", tensors)

@@ -16,7 +16,7 @@ from torch import nn
 from layerscope.atlas.arrays import write_weights
 from layerscope.atlas.read import SCHEMA, Atlas, load_atlas
 from layerscope.atlas.samples import write_samples
-from layerscope.atlas.units import layer_statistics, unit_records, write_patches
+from layerscope.atlas.units import layer_statistics, patched_units, unit_records, write_patches
 from layerscope.data.imageset import ImageSet, Splits
 from layerscope.errors import AtlasError
 from layerscope.files import write_json
@@ -177,7 +177,7 @@ def model_record(model: nn.Module, spec: ModelSpec, layers: Sequence[Layer]) -> 
         "dense_parameters": sum(c.dense_parameters for c in cost.values()),
         "class_names": list(spec.class_names),
         "output": "sigmoid" if spec.n_logits == 1 else "softmax",
-        "options": asdict(spec.shape),
+        "options": spec.options,
     }
 
 
@@ -198,6 +198,13 @@ def layer_records(
     cost = costs(model, layers, channels=spec.channels, height=spec.height, width=spec.width)
     fields = receptive_fields(layers, height=spec.height, width=spec.width)
     weights = write_weights(folder, model, layers)
+    patched = patched_units(
+        [
+            len(found.statistics.total)
+            for layer in layers
+            if (found := scans.get(layer.name)) and units_elsewhere(layer, layers) is None
+        ]
+    )
     records = []
     unchanged = {INPUT}  # what still is the picture itself
     for layer in layers:
@@ -206,12 +213,12 @@ def layer_records(
         units: list[dict[str, Any]] = []
         sprite = None
         if found is not None:
-            units = unit_records(found, imageset, field)
+            units = unit_records(
+                found, imageset, field, patched=0 if units_in is not None else patched
+            )
             if units_in is None:
                 path = folder / "sprites" / f"{layer.name.replace('/', '-')}.patches.webp"
                 sprite = write_patches(path, units, imageset, field)
-            else:
-                units = [{**unit, "patches": []} for unit in units]
         unchanged |= {layer.name} if layer.kind == "flatten" and reads(layer, unchanged) else set()
         filters, scales = write_filters(
             folder, model, spec, layer, reads_picture=reads(layer, unchanged)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from torch import nn
 
 from layerscope.atlas.arrays import write_arrays
 from layerscope.data.imageset import ImageSet
-from layerscope.models.graph import walk
+from layerscope.models.graph import Layer, walk
 from layerscope.models.probs import predicted, to_probs
 from layerscope.models.spec import ModelSpec
 from layerscope.seed import make_generator
@@ -19,6 +20,10 @@ MOST_SAMPLES = 10
 LEAST_SAMPLES = 4
 # Of activations: what keeps a small network's page under 6 MB.
 BUDGET_BYTES = 3_500_000
+# Of the activations of a large network, which is kept as float16: then layers are left out.
+MOST_BYTES = 8_000_000
+# The first to go: what they show can be seen in the layer before or behind them.
+MINOR_KINDS = ("batch_norm", "dropout", "add", "other")
 
 
 def choose_rows(imageset: ImageSet, n: int, *, seed: int) -> list[int]:
@@ -35,6 +40,27 @@ def choose_rows(imageset: ImageSet, n: int, *, seed: int) -> list[int]:
     return rows
 
 
+def shown_layers(layers: Sequence[Layer], sizes: dict[str, int]) -> list[str]:
+    """Choose the layers whose activations are kept, in their order.
+
+    Args:
+        layers: all of them.
+        sizes: of each one's activations for one picture, as float32, in bytes.
+    """
+    most = BUDGET_BYTES // 4
+    major_first = sorted(
+        (layer for layer in layers if sizes[layer.name] <= most),
+        key=lambda layer: (layer.kind in MINOR_KINDS, sizes[layer.name]),
+    )
+    kept, total = set(), 0
+    for layer in major_first:
+        total += LEAST_SAMPLES * sizes[layer.name] // 2  # as float16
+        if total > MOST_BYTES:
+            break
+        kept.add(layer.name)
+    return [layer.name for layer in layers if layer.name in kept]
+
+
 def write_samples(
     folder: Path, model: nn.Module, spec: ModelSpec, imageset: ImageSet, *, seed: int
 ) -> list[dict[str, Any]]:
@@ -42,14 +68,15 @@ def write_samples(
 
     As many pictures as the budget holds, 4 to 10. Where even 4 are too much, activations are kept
     as float16; a layer of one picture that alone would take a quarter of the budget is left out of
-    `maps`.
+    `maps`. Of a network too large for that still, batch norms and sums are left out, then the
+    largest layers.
 
     Returns:
         The atlas's `samples`.
     """
     first = walk(model, spec.normalise(imageset.take(torch.tensor([0]))))
     sizes = {name: 4 * value.numel() for name, value in first.outputs.items()}
-    shown = [name for name, size in sizes.items() if size <= BUDGET_BYTES // 4]
+    shown = shown_layers(first.layers, sizes)
     each = sum(sizes[name] for name in shown)
     half = LEAST_SAMPLES * each > BUDGET_BYTES
     dtype = torch.float16 if half else torch.float32

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from layerscope.sprites import write_sprite
 
 # A patch larger than this is made smaller on its sheet: nine of them stand side by side.
 LARGEST_TILE_PX = 40
+# Of all layers together: what keeps a large network's page under 30 MB.
+MOST_TILES = 20_000
 GROUND = 128  # what a tile shows beyond the picture's border
 
 
@@ -36,8 +39,25 @@ def layer_statistics(scan: LayerScan) -> dict[str, Any]:
     }
 
 
+def patched_units(units: Sequence[int]) -> int:
+    """How many units of each layer, from its first, have patches: all, but in a large network.
+
+    Args:
+        units: of each layer that has patches.
+
+    Returns:
+        The largest number with which all layers together keep to `MOST_TILES`, at least 1.
+    """
+    if not units or sum(units) * PATCHES <= MOST_TILES:
+        return max(units, default=1)
+    fitting = [
+        n for n in range(1, max(units)) if sum(min(n, u) for u in units) * PATCHES <= MOST_TILES
+    ]
+    return max(fitting, default=1)
+
+
 def unit_records(
-    scan: LayerScan, imageset: ImageSet, field: ReceptiveField | None
+    scan: LayerScan, imageset: ImageSet, field: ReceptiveField | None, *, patched: int
 ) -> list[dict[str, Any]]:
     """Every unit's dossier.
 
@@ -45,16 +65,19 @@ def unit_records(
         scan: what the pass found out.
         imageset: the pictures scanned.
         field: the units' receptive field; None where they see everything.
+        patched: how many units have patches.
     """
     found, top = scan.statistics, scan.top
     mean, std, zero_frac, dead = found.mean, found.std, found.zero_frac, found.dead
     records = []
     for u in range(len(found.total)):
+        strongest = zip(
+            top.rows[u].tolist(), top.values[u].tolist(), top.places[u].tolist(), strict=True
+        )
         patches = [
             patch(imageset, row, value, place, scan.map_px, field)
-            for row, value, place in zip(
-                top.rows[u].tolist(), top.values[u].tolist(), top.places[u].tolist(), strict=True
-            )
+            for row, value, place in strongest
+            if u < patched and not dead[u]
         ]
         records.append(
             {
@@ -69,7 +92,7 @@ def unit_records(
                     "high": float(found.edges[u, -1]),
                     "counts": found.counts[u].tolist(),
                 },
-                "patches": [] if dead[u] else patches,
+                "patches": patches,
             }
         )
     return records
@@ -113,16 +136,15 @@ def write_patches(
     H, W = imageset.size
     size = (min(field.size_px[0], H), min(field.size_px[1], W)) if field else (H, W)
     tile = tuple(min(side, LARGEST_TILE_PX) for side in size)
-    tiles = torch.full(
-        (len(records) * PATCHES, imageset.channels, *tile), GROUND, dtype=torch.uint8
-    )
+    n_patched = 1 + max(u for u, record in enumerate(records) if record["patches"])
+    tiles = torch.full((n_patched * PATCHES, imageset.channels, *tile), GROUND, dtype=torch.uint8)
     wanted = [
         (u * PATCHES + j, p)
         for u, record in enumerate(records)
         for j, p in enumerate(record["patches"])
     ]
-    pictures = imageset.take(torch.tensor([p["row"] for _, p in wanted]))
-    for picture, (place, p) in zip(pictures, wanted, strict=True):
+    for place, p in wanted:
+        picture = imageset.take(torch.tensor([p["row"]]))[0]
         top, left, h, w = p["box_px"]
         cut = picture[:, top : top + h, left : left + w]
         # A field cut off at the picture's top or left keeps its place in the tile.

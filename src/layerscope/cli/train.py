@@ -42,7 +42,8 @@ def train(
     model: Annotated[
         str,
         typer.Option(
-            help="digit-mlp, digit-cnn, fashion-cnn, catdog-cnn, dog-classifier or compact."
+            help="digit-mlp, digit-cnn, fashion-cnn, catdog-cnn, dog-classifier, compact, "
+            "or a published network: torchvision:NAME, timm:NAME."
         ),
     ] = "compact",
     preset: Annotated[
@@ -61,6 +62,14 @@ def train(
         str | None, typer.Option(help="none, shift, flip, flip-shift, strong or flip-strong.")
     ] = None,
     settings: Settings = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="What a published network begins with: a .safetensors or .pth file, or 'none'; "
+            "else its published weights.",
+        ),
+    ] = None,
     size: Annotated[int | None, typer.Option(help="Side of the pictures in pixels.")] = None,
     data_dir: Annotated[
         Path | None, typer.Option(help="Where the data sets lie; else LAYERSCOPE_DATA.")
@@ -91,7 +100,7 @@ def train(
     changes |= {name: value for name, value in given.items() if value is not None}
     if (data is None) == (resume is None):
         raise RecipeError("name a set or a folder to train on, or a run folder with --resume")
-    if resume and (changes or shape or preset != "default"):
+    if resume and (changes or shape or weights or preset != "default"):
         raise RecipeError("a resumed run goes on as it was begun; leave its settings out")
     with show.training() as listener:
         if resume:
@@ -104,6 +113,7 @@ def train(
                 preset=preset,
                 shape=shape,
                 size=size,
+                weights=weights,
                 data_dir=data_dir,
                 out=out,
                 device=device,

@@ -128,6 +128,19 @@ class ImageSet:
             ids=tuple(self.ids[i] for i in index.tolist()) if self.ids else (),
         )
 
+    def batch_of(self, most: int) -> int:
+        """How many pictures to put through a network at once: fewer, where they are large.
+
+        What a network puts out grows with its input: at 96 px the first maps of 512 pictures would
+        fill half a gigabyte.
+
+        Args:
+            most: of small pictures. Of 96 px in colour there are 75 at once, of 224 px 16.
+        """
+        H, W = self.size
+        fits = max(16, (1 << 21) // (self.channels * H * W))
+        return min(most, fits)
+
     def class_counts(self) -> list[int]:
         """How many pictures each class has, K numbers."""
         return torch.bincount(self.labels, minlength=self.n_classes).tolist()
@@ -190,3 +203,28 @@ class Splits:
             },
             "skipped": len(self.skipped),
         }
+
+
+def in_channels(splits: Splits, channels: int) -> Splits:
+    """The same pictures for a network that takes so many channels: grey ones are repeated.
+
+    No pixel is copied until it is read.
+
+    Args:
+        splits: pictures of 1 or 3 channels.
+        channels: of the result.
+
+    Raises:
+        DataError: colour pictures are to become grey.
+    """
+    if splits.train.channels == channels:
+        return splits
+    if splits.train.channels != 1:
+        raise DataError(
+            f"the pictures of {splits.train.name} are in colour; this network takes grey ones"
+        )
+    train, test = (
+        replace(part, store=part.store.expand(-1, channels, -1, -1))
+        for part in (splits.train, splits.test)
+    )
+    return replace(splits, train=train, test=test)

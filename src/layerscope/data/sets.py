@@ -17,6 +17,7 @@ from layerscope.data.places import data_folders
 from layerscope.data.public import load_cifar, load_idx
 from layerscope.errors import DataError, nearest
 
+MOST_RESIZED_BYTES = 8 << 30  # named sets are resized in memory; photos are read from a file
 Progress = Callable[[int, int], None]
 
 
@@ -99,9 +100,20 @@ def where(known: NamedSet) -> str:
 
 
 def resized(splits: Splits, size: int) -> Splits:
-    """The same sets with pictures of another size."""
+    """The same sets with pictures of another size.
+
+    Raises:
+        DataError: they would not fit in most machines' memory.
+    """
+    train = splits.train
+    n_bytes = (len(train) + len(splits.test)) * train.channels * size * size
+    if n_bytes > MOST_RESIZED_BYTES:
+        raise DataError(
+            f"{train.name} at {size} x {size} px would take {n_bytes / 1e9:.0f} GB of memory; ask "
+            "for smaller pictures, such as --size 64"
+        )
     return Splits(
-        train=resize_set(splits.train, size),
+        train=resize_set(train, size),
         test=resize_set(splits.test, size),
         skipped=splits.skipped,
     )
@@ -113,11 +125,9 @@ def resize_set(imageset: ImageSet, size: int) -> ImageSet:
 
     if imageset.size == (size, size):
         return imageset
-    parts = [
-        F.interpolate(part.float(), (size, size), mode="bilinear", antialias=True)
-        .round()
-        .clamp(0, 255)
-        .to(torch.uint8)
-        for part in imageset.pixels.split(2048)
-    ]
-    return replace(imageset, store=torch.cat(parts), rows=None)
+    store = torch.empty(len(imageset), imageset.channels, size, size, dtype=torch.uint8)
+    for start in range(0, len(imageset), 2048):
+        part = imageset.take(torch.arange(start, min(len(imageset), start + 2048)))
+        smooth = F.interpolate(part.float(), (size, size), mode="bilinear", antialias=True)
+        store[start : start + len(part)] = smooth.round().clamp(0, 255).to(torch.uint8)
+    return replace(imageset, store=store, rows=None)

@@ -60,7 +60,7 @@ def scan(
         normalise: pixels uint8 (B, C, H, W) -> images.
         layers: names of `read_graph`'s layers, functions and modules called again among them.
         rows: int64, which pictures; None takes all. Ascending.
-        batch_size: pictures at a time.
+        batch_size: pictures at a time; of large ones fewer are taken.
         edges: histogram bounds by layer, so that two scans can be merged; None takes them from the
             first batch.
         progress: told (pictures done, pictures in all).
@@ -84,6 +84,7 @@ def scan(
     for layer in layers:
         if layer not in known:
             raise LayerNotFoundError(f"there is no layer {layer!r}{nearest(layer, known)}")
+    batch_size = imageset.batch_of(batch_size)
     bounds = dict(edges or {})
     found: dict[str, LayerScan] = {}
     for start in range(0, len(rows), batch_size):

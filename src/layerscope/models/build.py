@@ -8,13 +8,14 @@ import torch
 from torch import nn
 
 from layerscope.errors import ModelError, nearest
+from layerscope.models.backbone import build_backbone, find_backbone, torchvision_names
 from layerscope.models.classic import CLASSICS, build_classic
 from layerscope.models.compact import COMPACT, build_compact
-from layerscope.models.spec import ModelSpec, NetShape
+from layerscope.models.spec import LIBRARIES, ModelSpec, NetShape, is_backbone
 
 
 def model_names() -> tuple[str, ...]:
-    """The names that `make_spec` knows."""
+    """The names of our own networks; `make_spec` knows those of torchvision and timm besides."""
     return (*(classic.name for classic in CLASSICS), "compact")
 
 
@@ -31,10 +32,12 @@ def make_spec(
     """Describe a named network for some pictures and classes.
 
     Args:
-        name: one of `model_names()`.
+        name: one of `model_names()`, "torchvision:NAME" or "timm:NAME".
         class_names: K names.
-        channels, height, width: of one picture.
-        mean, std: per channel, of `pixels / 255`.
+        channels, height, width: of one picture. A library's network takes colour: grey pictures
+            are repeated to three channels (`data.imageset.in_channels`).
+        mean, std: per channel, of `pixels / 255`. A library's network keeps those that its
+            published weights were learned with.
 
     Raises:
         ModelError: there is no such network, or fewer than two classes.
@@ -46,8 +49,18 @@ def make_spec(
         121930
     """
     shapes = {classic.name: classic.shape for classic in CLASSICS} | {"compact": COMPACT}
+    if is_backbone(name):
+        found = find_backbone(name)
+        channels, mean, std = 3, found.mean, found.std
+        shapes[name] = NetShape(widths=(), hidden=())
     if name not in shapes:
-        raise ModelError(f"there is no network {name!r}{nearest(name, shapes)}")
+        meant = f"torchvision:{name}"
+        if meant in torchvision_names():
+            raise ModelError(f"there is no network {name!r}; did you mean {meant!r}?")
+        libraries = " and ".join(f"{library}:NAME" for library in LIBRARIES)
+        raise ModelError(
+            f"there is no network {name!r}{nearest(name, shapes)}; {libraries} name a library's"
+        )
     return ModelSpec(
         name=name,
         class_names=tuple(class_names),
@@ -73,6 +86,8 @@ def build(spec: ModelSpec, generator: torch.Generator) -> nn.Module:
     Raises:
         ModelError: the pictures are too small for it.
     """
+    if is_backbone(spec.name):
+        return build_backbone(spec, generator)
     with torch.device("meta"):  # lays the layers out without drawing from torch's global generator
         model = build_compact(spec) if spec.name == "compact" else build_classic(spec)
     model = model.to_empty(device="cpu")

@@ -131,7 +131,8 @@ def read_for(spec: ModelSpec, path: Path, *, ink: Ink | None) -> tuple[torch.Ten
     """
     size = (spec.height, spec.width)
     if ink is not None:
-        return read_ink(path, size=size, ink=ink)
+        pixels, inverted = read_ink(path, size=size, ink=ink)
+        return pixels.expand(spec.channels, -1, -1), inverted  # a library's network takes colour
     return read_picture(path, channels=spec.channels, size=size), False
 
 

@@ -13,6 +13,14 @@ if TYPE_CHECKING:
 
 ACTIVATIONS = ("relu", "gelu", "tanh", "sigmoid")
 POOLINGS = ("max", "avg", "none")
+LIBRARIES = ("torchvision", "timm")
+# What can be chosen of a network that a library lays out.
+BACKBONE_FIELDS = ("dropout_frac", "single_logit")
+
+
+def is_backbone(name: str) -> bool:
+    """Whether a network is one of a library's: "torchvision:resnet18", "timm:…"."""
+    return name.partition(":")[0] in LIBRARIES and ":" in name
 
 
 @dataclass(frozen=True)
@@ -105,6 +113,23 @@ def with_width(shape: NetShape, width: int) -> NetShape:
 
 
 @dataclass(frozen=True)
+class Weights:
+    """The weights that a training begins with.
+
+    Args:
+        source: "published", "file", or "none" (drawn afresh).
+        file: the file that they were read from; its name alone where they are published.
+        sha256: of that file, in hex.
+        name: what published weights are called, such as "ResNet18_Weights.IMAGENET1K_V1".
+    """
+
+    source: str
+    file: str = ""
+    sha256: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     """A network, the pictures it takes and the classes it tells apart.
 
@@ -113,7 +138,9 @@ class ModelSpec:
         class_names: K names.
         channels, height, width: of one picture.
         mean, std: per channel, of `pixels / 255` over the training pictures.
-        shape: the network's layers.
+        shape: the network's layers; a library's network has `dropout_frac` and `single_logit` only.
+        weights: what the training of a library's network began with. Not needed to build it again:
+            a run's own weights hold everything.
     """
 
     name: str
@@ -124,6 +151,7 @@ class ModelSpec:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     shape: NetShape = field(default_factory=NetShape)
+    weights: Weights | None = None
 
     def __post_init__(self) -> None:
         if len(self.class_names) < 2:
@@ -147,6 +175,12 @@ class ModelSpec:
         """1 where one logit tells two classes apart, K otherwise."""
         return 1 if self.shape.single_logit and self.n_classes == 2 else self.n_classes
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """The fields of `shape` that this network has, as plain values."""
+        shape = asdict(self.shape)
+        return {n: shape[n] for n in BACKBONE_FIELDS} if is_backbone(self.name) else shape
+
     def with_shape(self, **changes: Any) -> ModelSpec:
         """The same network with some of its shape changed.
 
@@ -156,13 +190,19 @@ class ModelSpec:
                 the others in proportion).
 
         Raises:
-            ModelError: there is no such field, or its value is out of range.
+            ModelError: there is no such field, its value is out of range, or a library's network is
+                laid out without it.
         """
         known = [f.name for f in fields(NetShape)]
         for name in changes:
             if name not in (*known, *SHORTHANDS):
                 raise ModelError(
                     f"a network has no field {name!r}{nearest(name, [*known, *SHORTHANDS])}"
+                )
+            if is_backbone(self.name) and name not in BACKBONE_FIELDS:
+                raise ModelError(
+                    f"{self.name} is laid out by its makers, so that {name} cannot be set; "
+                    f"{' and '.join(BACKBONE_FIELDS)} can"
                 )
         shorthands = {name: changes.pop(name) for name in SHORTHANDS if name in changes}
         shape = replace(self.shape, **changes)
@@ -212,9 +252,10 @@ class ModelSpec:
             rest: dict[str, Any] = {
                 name: tuple(item) if isinstance(item, list) else item
                 for name, item in value.items()
-                if name != "shape"
+                if name not in ("shape", "weights")
             }
-            return cls(**rest, shape=shape)
+            weights = value.get("weights")  # older descriptions have none
+            return cls(**rest, shape=shape, weights=Weights(**weights) if weights else None)
         except (KeyError, TypeError) as error:
             raise ModelError(
                 f"this model description cannot be read ({error}); it was made by another "

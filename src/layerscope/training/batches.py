@@ -144,19 +144,6 @@ def in_order(
     yield from mine.split(batch_size) if len(mine) else ()
 
 
-def scoring_batch(channels: int, height: int, width: int) -> int:
-    """How many pictures to score at once: 512 small ones, fewer large ones.
-
-    What a network puts out grows with its input: at 96 px the first maps of 512 pictures would fill
-    half a gigabyte.
-
-    Example:
-        >>> scoring_batch(1, 28, 28), scoring_batch(3, 96, 96), scoring_batch(3, 224, 224)
-        (512, 75, 16)
-    """
-    return min(512, max(16, (1 << 21) // (channels * height * width)))
-
-
 def steps_per_epoch(n: int, batch_size: int) -> int:
     """How many batches `shuffled` yields."""
     return max(1, n // batch_size)
@@ -171,8 +158,7 @@ def channel_statistics(imageset: ImageSet) -> tuple[list[float], list[float]]:
     """
     total = torch.zeros(imageset.channels, dtype=torch.float64)
     squares = torch.zeros(imageset.channels, dtype=torch.float64)
-    C, H, W = imageset.channels, *imageset.size
-    for index in in_order(len(imageset), scoring_batch(C, H, W)):
+    for index in in_order(len(imageset), imageset.batch_of(1024)):
         # Sums of integers in float64 are exact, whatever the batches.
         pixels = imageset.take(index).transpose(0, 1).flatten(1).double()  # (C, B*H*W)
         total += pixels.sum(1)

@@ -12,7 +12,7 @@ from torch import nn
 
 from layerscope.data.imageset import ImageSet
 from layerscope.models import ModelSpec, predicted, to_probs
-from layerscope.training.batches import in_order, make_feed, scoring_batch
+from layerscope.training.batches import in_order, make_feed
 
 CALIBRATION_BINS = 10
 
@@ -118,7 +118,7 @@ def predict_logits(
     """
     device = device or next(model.parameters()).device
     feed = make_feed(imageset, device)
-    batch_size = scoring_batch(spec.channels, spec.height, spec.width)
+    batch_size = imageset.batch_of(512)
     was_training = model.training
     model.eval()
     try:

@@ -16,6 +16,7 @@ from layerscope.training.batches import Feed, read_batches, shuffled, steps_per_
 from layerscope.training.checkpoint import State, copy_weights
 from layerscope.training.evaluate import as_images
 from layerscope.training.figures import EpochFigures, Progress
+from layerscope.training.freezing import begin_epoch
 from layerscope.training.optimiser import make_optimiser, set_rate
 from layerscope.training.processes import check_shares, share_buffers
 from layerscope.training.recipe import Recipe
@@ -114,6 +115,8 @@ def fit(
                 recipe.epochs, steps, epoch, started, fabric.world_size, on_progress,
                 look_often=fabric.device.type == "cpu" and fabric.world_size == 1,
             )  # fmt: skip
+            wrapped.train()
+            begin_epoch(model, recipe, plain_optimiser, epoch)
             try:
                 seen = learn(
                     wrapped, spec, recipe, train, optimiser, clock, rate_frac=lowered,
@@ -185,7 +188,6 @@ def learn(
     Raises:
         NotFiniteError: the loss stopped being finite.
     """
-    wrapped.train()
     seen = Tally(train.device)
     batches = shuffled(
         len(train),

@@ -28,12 +28,13 @@ def bfloat16_is_faster() -> bool:
     return bool(supported and supported())
 
 
-def make_fabric(device: str = "auto", precision: str = "auto") -> Fabric:
+def make_fabric(device: str = "auto", precision: str = "auto", *, freezes: bool = False) -> Fabric:
     """Choose device and precision.
 
     Args:
         device: "auto" (a GPU where there is one), "cpu", "cuda" or "mps".
         precision: as `Recipe.precision`.
+        freezes: whether some parameters get no gradient for a while.
 
     Raises:
         RecipeError: there is no such device here.
@@ -59,6 +60,8 @@ def make_fabric(device: str = "auto", precision: str = "auto") -> Fabric:
         fabric = Fabric(
             accelerator=device,
             devices=devices,
+            # Else several processes wait for gradients that never come.
+            strategy="ddp_find_unused_parameters_true" if freezes and devices > 1 else "auto",
             precision="bf16-mixed" if low else "32-true",
         )
     fabric.launch()

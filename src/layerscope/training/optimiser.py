@@ -5,12 +5,21 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from layerscope.training.freezing import slow_backbone
 from layerscope.training.muon import Muon
 from layerscope.training.recipe import Recipe
 
 
 def make_optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Make the optimiser of a recipe.
+    """Make the optimiser of a recipe, the head's parameters in groups of their own if need be."""
+    optimiser = optimiser_of(model, recipe)
+    if recipe.backbone_rate_frac != 1:
+        slow_backbone(optimiser, model, recipe.backbone_rate_frac)
+    return optimiser
+
+
+def optimiser_of(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Make an optimiser that has one rate for all.
 
     Biases and norms are not drawn to zero: they scale nothing. Parameters that are frozen
     (`requires_grad` is False) are left out.
@@ -44,4 +53,4 @@ def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
     """
     inside = getattr(optimiser, "optimizer", optimiser)
     for group in inside.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get("rate_frac", 1.0)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from layerscope.errors import RecipeError, nearest
+from layerscope.models.spec import is_backbone
 from layerscope.training.recipe import Recipe
 
 PRESETS = ("default", "quick", "best", "tutorial")
@@ -25,7 +26,13 @@ class Preset:
 
 
 def make_preset(
-    name: str, data_name: str, model_name: str, *, channels: int, n_pictures: int
+    name: str,
+    data_name: str,
+    model_name: str,
+    *,
+    channels: int,
+    n_pictures: int,
+    pretrained: bool = False,
 ) -> Preset:
     """Look up a preset.
 
@@ -41,6 +48,7 @@ def make_preset(
         channels: 1 or 3. Colour pictures are photographs here, which stay what they are when
             mirrored; grey ones may be letters or digits, which do not.
         n_pictures: how many there are to train on.
+        pretrained: whether a library's network begins with weights, published or from a file.
 
     Raises:
         RecipeError: there is no such preset.
@@ -55,6 +63,8 @@ def make_preset(
     if name == "tutorial":
         return Preset(tutorial_recipe(model_name))
     recipe = default_recipe(model_name, mirrored=mirrored, n_pictures=n_pictures)
+    if is_backbone(model_name):
+        recipe = backbone_recipe(recipe, pretrained=pretrained)
     if name == "quick":
         return Preset(quick_recipe(recipe, model_name))
     if name == "best":
@@ -74,6 +84,16 @@ def default_recipe(model_name: str, *, mirrored: bool, n_pictures: int) -> Recip
         recipe = replace(recipe, epochs=10, augment=augment, weight_decay=0.05)
     if n_pictures < 20_000:
         recipe = replace(recipe, batch_size=32)
+    return recipe
+
+
+def backbone_recipe(default: Recipe, *, pretrained: bool) -> Recipe:
+    """For a network of torchvision or timm: few and careful steps from what it knows already."""
+    recipe = default.with_changes(batch_size=32, optimiser="adamw", learning_rate=1e-3)
+    if pretrained:
+        # A head drawn by lot sends noise back: it learns alone first. What is learned already then
+        # moves a little.
+        return replace(recipe, freeze="head", unfreeze_epoch=2, backbone_rate_frac=0.1)
     return recipe
 
 

@@ -45,6 +45,10 @@ class Recipe:
             epochs; 0 never does.
         validation_frac: share of the training pictures set apart to choose by.
         precision: "float32", "bfloat16", or "auto", the faster one on this machine.
+        freeze: a layer's path: everything up to and including it stays as it is; "head" (or "all")
+            leaves only the head to learn; "" freezes nothing.
+        unfreeze_epoch: from this epoch on everything learns; 0 is never.
+        backbone_rate_frac: learning rate of everything but the head, relative to the head's.
     """
 
     epochs: int = 5
@@ -61,6 +65,9 @@ class Recipe:
     stop_after_epochs: int = 0
     validation_frac: float = 0.1
     precision: str = "auto"
+    freeze: str = ""
+    unfreeze_epoch: int = 0
+    backbone_rate_frac: float = 1.0
 
     def __post_init__(self) -> None:
         _at_least("epochs", self.epochs, 1)
@@ -83,6 +90,12 @@ class Recipe:
                 raise RecipeError(
                     f"{name} is {getattr(self, name)}; it is a share, from 0 up to (not at) 1"
                 )
+        _at_least("unfreeze_epoch", self.unfreeze_epoch, 0)
+        if not 0 <= self.backbone_rate_frac <= 1:
+            raise RecipeError(
+                f"backbone_rate_frac is {self.backbone_rate_frac}; it is a share of the head's "
+                "learning rate, from 0 to 1"
+            )
         if not 0 < self.validation_frac <= 0.5:
             raise RecipeError(
                 f"validation_frac is {self.validation_frac}; it must lie above 0 and not above "

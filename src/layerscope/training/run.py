@@ -22,7 +22,7 @@ import torch
 from torch import nn
 
 from layerscope.data import load
-from layerscope.data.imageset import ImageSet, Splits
+from layerscope.data.imageset import ImageSet, Splits, in_channels
 from layerscope.errors import DataError, RunError
 from layerscope.files import whole_file, write_json
 from layerscope.models import ModelSpec, build
@@ -62,7 +62,10 @@ def new_run_folder(parent: Path, data_name: str, model_name: str) -> Path:
     Raises:
         RunError: the parent folder cannot be written.
     """
-    plain = re.sub(r"[^A-Za-z0-9_.-]+", "-", data_name).strip("-.") or "pictures"
+    plain, model_name = (
+        re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "pictures"
+        for name in (data_name, model_name)
+    )
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     for suffix in ("", *(f"-{i}" for i in range(2, 1000))):
         path = parent / f"{plain}-{model_name}-{stamp}{suffix}"
@@ -188,4 +191,4 @@ def with_data(run: Run, *, data_dir: Path | None = None) -> Run:
             f"the test pictures of {recorded['source']} are not those that {run.path.name} was "
             "scored on; put the old ones back, or train again"
         )
-    return replace(run, data=splits)
+    return replace(run, data=in_channels(splits, run.spec.channels))

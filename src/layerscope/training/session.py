@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from layerscope.data import load
-from layerscope.data.imageset import ImageSet, Splits
+from layerscope.data.imageset import ImageSet, Splits, in_channels
 from layerscope.data.ink import measure_ink
 from layerscope.data.split import stratified_rows
 from layerscope.errors import DataError, RecipeError
 from layerscope.files import write_json
 from layerscope.models import ModelSpec, build, make_spec, predicted
+from layerscope.models.backbone import native_size
+from layerscope.models.spec import Weights
+from layerscope.models.weights import NONE, choose_weights, load_weights
 from layerscope.seed import make_generator
 from layerscope.training.batches import channel_statistics, make_feed, steps_per_epoch
 from layerscope.training.checkpoint import read_checkpoint, write_checkpoint
 from layerscope.training.evaluate import Evaluation, evaluate, predict_logits
 from layerscope.training.figures import EpochFigures, Progress
+from layerscope.training.freezing import check_freeze
 from layerscope.training.loop import Fitted, fit
 from layerscope.training.machine import hardware, make_fabric, versions
 from layerscope.training.moments import chosen_steps
@@ -45,6 +49,7 @@ from layerscope.training.watch import Finding, label_suspects
 if TYPE_CHECKING:
     import torch
     from lightning_fabric import Fabric
+    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,7 @@ def train(
     recipe: Recipe | None = None,
     shape: dict[str, Any] | None = None,
     size: int | None = None,
+    weights: Path | str | None = None,
     data_dir: Path | None = None,
     out: Path | str = "runs",
     device: str = "auto",
@@ -76,11 +82,15 @@ def train(
 
     Args:
         data: a set's name, a folder or zip of class folders, or pictures already loaded.
-        model: a network's name (`layerscope.models.model_names()`).
+        model: a network's name (`layerscope.models.model_names()`), or one of a library's:
+            "torchvision:resnet18", "timm:…".
         preset: "default", "quick", "best" or "tutorial" (see `presets.make_preset`).
         recipe: every choice, instead of a preset.
         shape: changes to the network, such as `{"pooling": "avg"}`.
-        size: side of the pictures in pixels; None takes the set's own.
+        size: side of the pictures in pixels; None takes the set's own, for a library's network
+            the one that it was made for.
+        weights: what a library's network begins with: a file (.safetensors, .pth, .pt), "none", or
+            None for its published weights.
         data_dir: a folder that is looked at first for named sets.
         out: the folder of runs.
         device: "auto", "cpu", "cuda" or "mps".
@@ -98,6 +108,8 @@ def train(
         >>> run = train("digits", model="digit-mlp", epochs=2)      # doctest: +SKIP
         >>> run.evaluation.accuracy                                  # doctest: +SKIP
     """
+    found = choose_weights(model, weights)  # before pictures are decoded for nothing
+    size = size or native_size(model)
     fabric = make_fabric(device)
     with fabric.rank_zero_first():  # one process fills the cache, the others read it
         splits = data if isinstance(data, Splits) else load(data, size=size, data_dir=data_dir)
@@ -109,9 +121,11 @@ def train(
         shape=shape or {},
         seed=seed,
         changes=changes,
+        weights=found,
     )
-    build(spec, make_generator(seed, "weights"))  # refuses pictures that are too small
-    fabric = make_fabric(device, recipe.precision)
+    # Refuses pictures that are too small, weights of another network, a layer that is not there.
+    check_freeze(first_network(spec, seed), recipe)
+    fabric = make_fabric(device, recipe.precision, freezes=bool(recipe.freeze))
     plan = Plan(
         source=None if isinstance(data, Splits) else str(data),
         size=size,
@@ -156,7 +170,7 @@ def resume(
         raise DataError(
             f"{folder.name} was trained on pictures handed over in Python; hand them over again"
         )
-    fabric = make_fabric(device, plan.recipe.precision)
+    fabric = make_fabric(device, plan.recipe.precision, freezes=bool(plan.recipe.freeze))
     with fabric.rank_zero_first():
         splits = data or load(str(plan.source), size=plan.size, data_dir=data_dir)
     if splits.train.fingerprint() != plan.fingerprint:
@@ -172,11 +186,12 @@ def carry_out(plan: Plan, splits: Splits, folder: Path, fabric: Fabric, listener
     spec, recipe, seed = plan.spec, plan.recipe, plan.seed
     listener = listener if fabric.is_global_zero else Listener()
     rows, held_out = parted_rows(splits.train, recipe, seed)
+    found, splits = splits, in_channels(splits, spec.channels)
     training = splits.train.subset(rows)
     validation = splits.train.subset(held_out, split="validation")
     listener.on_start(spec, recipe, splits, folder)
-    model = build(spec, make_generator(seed, "weights"))
     start = read_checkpoint(folder)
+    model = build(spec, make_generator(seed, "weights")) if start else first_network(spec, seed)
     feed = make_feed(validation, fabric.device)
     steps = chosen_steps(steps_per_epoch(len(training), recipe.batch_size), recipe.epochs)
     recorder = None
@@ -202,23 +217,27 @@ def carry_out(plan: Plan, splits: Splits, folder: Path, fabric: Fabric, listener
     )
     run = None
     if fabric.is_global_zero:
-        run = write_run(plan, splits, folder, fabric, fitted, validation, held_out, listener)
+        run = write_run(plan, found, folder, fabric, fitted, held_out, listener)
     fabric.barrier()  # the others wait for the files
     return run or open_run(folder)
 
 
 def write_run(
     plan: Plan,
-    splits: Splits,
+    found: Splits,
     folder: Path,
     fabric: Fabric,
     fitted: Fitted,
-    validation: ImageSet,
     held_out: torch.Tensor,
     listener: Listener,
 ) -> Run:
-    """Score the chosen weights on the test split, once, and write the run folder."""
+    """Score the chosen weights on the test split, once, and write the run folder.
+
+    `found` are the pictures as they were found; a network may take them in other channels.
+    """
     spec, recipe = plan.spec, plan.recipe
+    splits = in_channels(found, spec.channels)
+    validation = splits.train.subset(held_out, split="validation")
     # A fresh network with the chosen weights: the very one that an opened run will have.
     network = build(spec, make_generator(plan.seed, "weights"))
     network.load_state_dict(fitted.best_weights)
@@ -231,14 +250,14 @@ def write_run(
     if suspects:
         findings.append(suspects)
         listener.on_finding(suspects)
-    ink = measure_ink(splits.train)
+    ink = measure_ink(found.train)
     record = {
         "schema": SCHEMA,
         "name": folder.name,
         "finished": not fitted.stopped,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "data": {
-            **splits.summary,
+            **found.summary,
             "train": len(splits.train) - len(validation),
             "validation": len(validation),
             "source": plan.source,
@@ -273,6 +292,7 @@ def prepare(
     shape: dict[str, Any],
     seed: int,
     changes: dict[str, Any],
+    weights: Weights | None = None,
 ) -> tuple[ModelSpec, Recipe, ImageSet, ImageSet]:
     """Settle every choice of a training before it begins.
 
@@ -284,7 +304,12 @@ def prepare(
     if recipe is not None and preset != "default":
         raise RecipeError(f"preset {preset!r} and a recipe were given; give one of them")
     chosen = make_preset(
-        preset, pictures.name, model, channels=pictures.channels, n_pictures=len(pictures)
+        preset,
+        pictures.name,
+        model,
+        channels=pictures.channels,
+        n_pictures=len(pictures),
+        pretrained=weights is not None and weights.source != NONE,
     )
     chosen = Preset(recipe) if recipe else chosen
     recipe = chosen.recipe.with_changes(**changes)
@@ -300,7 +325,14 @@ def prepare(
         mean=mean,
         std=std,
     ).with_shape(**{**chosen.shape, **shape})
-    return spec, recipe, training, validation
+    return replace(spec, weights=weights), recipe, training, validation
+
+
+def first_network(spec: ModelSpec, seed: int) -> nn.Module:
+    """The network that a training begins with: fresh, but for the weights that it was given."""
+    model = build(spec, make_generator(seed, "weights"))
+    load_weights(model, spec)
+    return model
 
 
 def parted(pictures: ImageSet, recipe: Recipe, seed: int) -> tuple[ImageSet, ImageSet]:

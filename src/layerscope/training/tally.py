@@ -12,7 +12,7 @@ from torch import nn
 
 from layerscope.models import ModelSpec, loss_of, predicted
 from layerscope.models.trace import trace
-from layerscope.training.batches import Feed, in_order, read_batches, scoring_batch
+from layerscope.training.batches import Feed, in_order, read_batches
 from layerscope.training.evaluate import as_images
 from layerscope.training.figures import Progress
 
@@ -130,7 +130,7 @@ def score(
     model.eval()
     precision = fabric.autocast() if fabric else contextlib.nullcontext()
     with torch.inference_mode(), precision:
-        batch_size = scoring_batch(spec.channels, spec.height, spec.width)
+        batch_size = feed.imageset.batch_of(512)
         batches = in_order(len(feed), batch_size, rank=rank, world_size=world_size)
         for pixels, labels in read_batches(feed, batches):
             logits = model(as_images(spec, pixels)).float()
@@ -158,9 +158,7 @@ def dead_units(
     if not paths:
         return {}
     largest: dict[str, torch.Tensor] = {}
-    batches = in_order(
-        min(n, len(validation)), scoring_batch(spec.channels, spec.height, spec.width)
-    )
+    batches = in_order(min(n, len(validation)), validation.imageset.batch_of(512))
     with torch.inference_mode(), fabric.autocast(), trace(model, paths, copy=False) as seen:
         for index in batches:
             model(as_images(spec, validation.read(index)[0]))

@@ -195,7 +195,7 @@ def vanishing_gradients(evidence: Evidence) -> Finding | None:
         return None
     first, last = next(iter(frames[0].gradient_norm)), list(frames[0].gradient_norm)[-1]
     pairs = [(v.gradient_norm[first], v.gradient_norm[last]) for v in frames]
-    ratios = [a / b for a, b in pairs if b > 0]
+    ratios = [a / b for a, b in pairs if a > 0 and b > 0]  # a frozen layer has none at all
     if not ratios or median(ratios) > 1e-3:
         return None
     return Finding(
