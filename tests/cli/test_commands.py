@@ -15,6 +15,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from layerscope.view.report import template_path
+from published import write_published
 
 needs_page = pytest.mark.skipif(
     not template_path().is_file(), reason="the page is not built: pip install . builds it"
@@ -155,6 +156,41 @@ def test_mistakes_in_what_is_asked_are_one_clear_line(work: Path, tmp_path: Path
     assert "there is no nothing.jpg" in refusal("predict", "runs", "nothing.jpg", cwd=work)
     (tmp_path / "text.jpg").write_text("hello")
     assert "is not a picture" in refusal("predict", "runs", tmp_path / "text.jpg", cwd=work)
+
+
+@pytest.mark.slow
+def test_published_networks_are_fine_tuned_by_one_command(tmp_path: Path) -> None:
+    folder, file = photos(tmp_path / "photos"), write_published(tmp_path)
+    net = ("--model", "torchvision:resnet18", "--size", 32, "--no-report")
+    done = layerscope(
+        "train", folder, *net, "--weights", file, "--epochs", 2, "--set", "batch_size=4",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "layer4.1.conv2" in done.stdout
+    record = json.loads((run_of(tmp_path) / "run.json").read_text())
+    assert record["model"]["weights"]["file"] == str(file)
+    done = layerscope("predict", "runs", folder / "cat", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert all(set(row["probs"]) == {"cat", "dog"} for row in json.loads(done.stdout))
+    done = layerscope("look", "runs", "--layer", "layer4.1.conv2", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert " 511 " in done.stdout
+
+
+def test_mistakes_about_published_networks_are_one_clear_line(tmp_path: Path) -> None:
+    folder = photos(tmp_path / "photos")
+    assert "did you mean 'resnet18'" in refusal(
+        "train", folder, "--model", "torchvision:resnt18", cwd=tmp_path
+    )
+    assert "compact has no published weights" in refusal(
+        "train", folder, "--weights", "none", cwd=tmp_path
+    )
+    nowhere = {"TORCH_HOME": str(tmp_path), "https_proxy": "http://127.0.0.1:9"}
+    said = refusal("train", folder, "--model", "torchvision:resnet18", cwd=tmp_path, **nowhere)
+    assert "could not be downloaded" in said
+    assert "https://download.pytorch.org/models/resnet18-f37072fd.pth" in said
+    assert not (tmp_path / "runs").exists()
 
 
 def test_broken_files_of_a_set_are_one_clear_line(work: Path, tmp_path: Path) -> None:

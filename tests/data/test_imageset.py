@@ -90,3 +90,15 @@ def test_masks_are_refused_where_there_are_none() -> None:
     assert numbered().masks(index).shape == (1, 1, 2, 3)
     with pytest.raises(DataError, match="has no part masks"):
         numbered(mask_store=None).masks(index)
+
+
+@pytest.mark.parametrize(
+    ("side", "most", "expected"), [(28, 512, 512), (96, 512, 512), (192, 512, 128), (224, 256, 47),
+                                   (512, 256, 16), (512, 4, 4)],
+)  # fmt: skip
+def test_fewer_large_pictures_are_put_through_a_network_at_once(
+    side: int, most: int, expected: int
+) -> None:
+    pixels = torch.zeros(1, 1, side, side, dtype=torch.uint8)
+    found = ImageSet("a", "test", pixels, torch.zeros(1, dtype=torch.int64), ("x", "y"))
+    assert found.batch_of(most) == expected

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 import torch
@@ -121,6 +122,13 @@ def test_a_summary_counts_what_torchvision_says() -> None:
     meta = torchvision().models.ResNet18_Weights.DEFAULT.meta
     assert found.parameters == meta["num_params"]
     assert found.multiply_adds / 1e9 == pytest.approx(meta["_ops"], abs=0.001)
+
+
+def test_without_timm_the_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    torchvision()
+    monkeypatch.setitem(sys.modules, "timm", None)
+    with pytest.raises(ModelError, match=r"pip install layerscope\[timm\]"):
+        find_backbone("timm:resnet18")
 
 
 class TestTimm:

@@ -93,7 +93,7 @@ def keep_freed_memory() -> bool:
 
 def versions() -> dict[str, str]:
     """The versions that a result depends on."""
-    names = ("layerscope", "torch", "torchvision", "lightning-fabric", "numpy", "pillow")
+    names = ("layerscope", "torch", "torchvision", "timm", "lightning-fabric", "numpy", "pillow")
     found = {"python": platform.python_version()}
     for name in names:
         try:
