@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -222,6 +224,35 @@ def test_a_resumed_training_ends_with_the_same_weights_bit_for_bit(
     for ours, again in zip(*rows, strict=True):
         for key in ("epoch", "train_loss", "validation_loss", "learning_rate"):
             assert ours[key] == again[key]
+
+
+def test_a_full_disk_leaves_the_last_good_checkpoint(
+    striped: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {**QUICK, "epochs": 3}
+    whole = train(striped, model="fashion-cnn", out=tmp_path / "whole", **settings)
+    save, written = torch.save, []
+
+    def until_full(value, path) -> None:
+        if value["epoch"] == 2:
+            Path(path).write_bytes(b"half of a checkpoint")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        save(value, path)
+        written.append(value["epoch"])
+
+    monkeypatch.setattr(torch, "save", until_full)
+    with pytest.raises(LayerscopeError, match=r"checkpoint\.pt: No space left on device; choose"):
+        train(striped, model="fashion-cnn", out=tmp_path / "full", **settings)
+    monkeypatch.undo()
+    assert written == [1]
+    folder = next((tmp_path / "full").iterdir())
+    kept = read_checkpoint(folder)
+    assert kept is not None
+    assert kept.epoch == 1
+    assert not list(folder.rglob("*.part"))
+    resumed = resume(folder, striped)
+    theirs = resumed.model.state_dict()
+    assert all(torch.equal(v, theirs[name]) for name, v in whole.model.state_dict().items())
 
 
 def test_what_cannot_be_resumed_says_why(run: Run, striped: Splits, tmp_path: Path) -> None:

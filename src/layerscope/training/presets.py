@@ -101,9 +101,9 @@ def quick_recipe(default: Recipe, model_name: str) -> Recipe:
     """The tutorial's own figure in the least time: as few and as large steps as reach it."""
     settings: dict[str, dict[str, Any]] = {
         "digit-mlp": {"epochs": 4, "batch_size": 256},
-        "digit-cnn": {"epochs": 1, "batch_size": 128, "label_smoothing_frac": 0.1},
+        "digit-cnn": {"epochs": 2, "batch_size": 128, "label_smoothing_frac": 0.1},
         "fashion-cnn": {
-            "epochs": 2,
+            "epochs": 3,
             "batch_size": 64,
             "augment": "none",
             "label_smoothing_frac": 0.1,
