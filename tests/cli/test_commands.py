@@ -64,7 +64,16 @@ def run_of(work: Path) -> Path:
 def test_help_names_the_commands_and_starts_without_torch(tmp_path: Path) -> None:
     done = layerscope("--help", cwd=tmp_path)
     assert done.returncode == 0
-    for command in ("demo", "train", "look", "predict", "data", "doctor"):
+    for command in (
+        "demo",
+        "train",
+        "experiment",
+        "compare",
+        "find-rate",
+        "look",
+        "predict",
+        "data",
+    ):
         assert command in done.stdout
 
 
