@@ -1,4 +1,4 @@
-"""Claim: ten times the photos take no more memory of their own, decoding and training alike.
+"""Claim: ten times the photos take at most half as much memory again, all of it streamed.
 
     python benchmarks/flat_memory.py
 

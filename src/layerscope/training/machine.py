@@ -81,11 +81,13 @@ def keep_freed_memory() -> bool:
     Returns:
         Whether the allocator understood; where it is not glibc's nothing happens.
     """
-    m_mmap_threshold, m_trim_threshold = -3, -1  # <malloc.h>
+    m_mmap_threshold, m_trim_threshold, m_arena_max = -3, -1, -8  # <malloc.h>
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError, TypeError):
         return False
+    # One store for all threads: what one of them frees is there for the others.
+    mallopt(m_arena_max, 1)
     # Older versions refuse a threshold above 32 MiB.
     kept = mallopt(m_mmap_threshold, 1 << 30) or mallopt(m_mmap_threshold, 1 << 25)
     return bool(kept and mallopt(m_trim_threshold, 1 << 30))
