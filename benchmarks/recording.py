@@ -17,15 +17,14 @@ from pathlib import Path
 
 import torch
 
-from layerscope.data import load
 from layerscope.models import build
 from layerscope.seed import make_generator
 from layerscope.training.batches import make_feed, steps_per_epoch
 from layerscope.training.loop import fit
 from layerscope.training.machine import make_fabric
 from layerscope.training.moments import chosen_steps
+from layerscope.training.prepare import gather, parted, prepare
 from layerscope.training.recorder import Recorder
-from layerscope.training.session import prepare
 from measured import write_result
 
 ROUNDS = 5
@@ -39,10 +38,9 @@ TASKS = (
 
 def measure(name: str, model_name: str, preset: str, data: Path) -> dict:
     """Train with and without the recorder."""
-    splits = load(name, data_dir=data)
-    spec, recipe, training, validation = prepare(
-        splits, model=model_name, preset=preset, recipe=None, shape={}, seed=0, changes={}
-    )
+    gathered = gather(name, model=model_name, fabric=make_fabric("cpu"), data_dir=data)
+    spec, recipe = prepare(gathered, preset=preset)
+    training, validation = parted(gathered.splits.train, recipe, 0)
     fabric = make_fabric("cpu", recipe.precision)
     train_feed = make_feed(training, fabric.device)
     held_out = make_feed(validation, fabric.device)

@@ -18,8 +18,9 @@ from layerscope.training.checkpoint import read_checkpoint
 from layerscope.training.evaluate import evaluate, predict_logits
 from layerscope.training.loop import fit
 from layerscope.training.machine import make_fabric
+from layerscope.training.prepare import gather, parted, prepare
 from layerscope.training.run import Run, find_run, open_run, with_data
-from layerscope.training.session import Listener, prepare, resume, train
+from layerscope.training.session import Listener, resume, train
 from layerscope.training.tally import score
 
 QUICK = {"epochs": 3, "batch_size": 16, "augment": "none"}
@@ -95,13 +96,14 @@ def test_test_pictures_change_nothing_about_the_training(striped: Splits, tmp_pa
 
 def test_one_step_is_the_textbook_one(striped: Splits) -> None:
     """A single step of plain descent against the gradient worked out apart."""
-    spec, recipe, training, validation = prepare(
-        striped, model="fashion-cnn", recipe=None, shape={}, seed=0,
+    spec, recipe = prepare(
+        gather(striped, model="fashion-cnn", fabric=make_fabric("cpu")),
         changes={
             "epochs": 1, "batch_size": 360, "optimiser": "adam", "schedule": "constant",
             "learning_rate": 0.01, "augment": "none", "precision": "float32", "weight_decay": 0.0,
         },
     )  # fmt: skip
+    training, validation = parted(striped.train, recipe, 0)
     from layerscope.models import build
 
     trained, apart = (build(spec, torch.Generator().manual_seed(3)) for _ in range(2))

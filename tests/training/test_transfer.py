@@ -18,6 +18,8 @@ from layerscope.data.imageset import Splits, in_channels
 from layerscope.data.sets import resized
 from layerscope.errors import DataError, ModelError
 from layerscope.models.predict import predict
+from layerscope.training.experiment import experiment
+from layerscope.training.finder import find_rate
 from layerscope.training.presets import make_preset
 from layerscope.training.run import Run, open_run, with_data
 from layerscope.training.session import Listener, resume, train
@@ -71,6 +73,32 @@ def test_the_default_recipe_learns(photos: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     assert run.evaluation is not None
     assert run.evaluation.correct == run.evaluation.n == 8
+
+
+def test_rates_are_searched_for_the_network_that_a_training_would_begin_with(
+    photos: Path, tmp_path: Path
+) -> None:
+    settings = {"model": "torchvision:resnet18", "size": 32, "batch_size": 16}
+    search = find_rate(photos, weights=write_published(tmp_path), steps=60, **settings)
+    assert (search.recipe.freeze, search.recipe.optimiser) == ("head", "adamw")
+    # Grey pictures are made colour ones, as for `train`.
+    grey = find_rate(load("digits"), weights="none", steps=60, **settings)
+    assert grey.recipe.freeze == ""
+
+
+def test_an_experiment_begins_every_training_with_the_weights_at_the_networks_own_size(
+    photos: Path, file: Path, tmp_path: Path
+) -> None:
+    found = experiment(
+        photos, {"label_smoothing_frac": [0.0, 0.1]}, model=NET, weights=file, seeds=1, epochs=1,
+        batch_size=16, out=tmp_path / "found",
+    )  # fmt: skip
+    records = [json.loads((Path(arm.runs[0]) / "run.json").read_text()) for arm in found.arms]
+    for record in records:
+        assert record["data"]["size"] == record["model"]["height"] == 224
+        assert record["model"]["weights"]["file"] == str(file)
+        # Named by where the pictures are, so that the run can be looked at afterwards.
+        assert record["data"]["source"] == str(photos)
 
 
 def test_an_opened_run_gives_the_same_probabilities_without_the_file(

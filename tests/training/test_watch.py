@@ -12,10 +12,19 @@ import torch
 
 from layerscope.data import load
 from layerscope.data.imageset import Splits
+from layerscope.training.figures import EpochFigures
 from layerscope.training.recipe import Recipe
 from layerscope.training.recorder import Vitals
 from layerscope.training.session import Listener, train
-from layerscope.training.watch import Finding, label_suspects, largest_spike
+from layerscope.training.suspects import label_suspects
+from layerscope.training.watch import (
+    Evidence,
+    Finding,
+    dead_units,
+    largest_spike,
+    under_fitting,
+    vanishing_gradients,
+)
 
 
 @pytest.fixture(scope="module")
@@ -183,6 +192,21 @@ def test_label_suspects_need_many_and_surest_errors() -> None:
     assert found.value == pytest.approx(0.2)
     assert all((row - 7) % 5 == 0 and row - 7 >= 900 for row in found.rows)
     assert label_suspects(logits[:150], noisy[:150], names, rows[:150]) is None  # too few to say
+
+
+def test_a_librarys_network_is_not_told_to_change_its_layers() -> None:
+    row = EpochFigures(1, 0.7, 0.5, 0.7, 0.5, 0.1, 1.0, 1.0, dead_frac={"relu": 0.9})
+    fading = [
+        Vitals(i, 1, 0.7, 0.5, {"first": 1e-6, "last": 1.0}, {"first": 1e-2}) for i in range(6)
+    ]
+    for fixed, layered in ((False, True), (True, False)):
+        evidence = Evidence(Recipe(epochs=1), 2, fading, [row], fixed_layout=fixed)
+        found = [vanishing_gradients(evidence), dead_units(evidence), under_fitting(evidence)]
+        for finding in found:
+            assert finding is not None
+            named = {"widths", "batch_norm", "activation"} & set(finding.fields)
+            assert bool(named) == layered
+            assert ("widths" in finding.sentence or "batch_norm" in finding.sentence) == layered
 
 
 def test_largest_spike_is_measured_against_the_median_before_it() -> None:

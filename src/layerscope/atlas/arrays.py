@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from layerscope.files import whole_file
+from layerscope.files import write_tensors
 from layerscope.models.graph import Layer
 
 # A dense layer of more weights than this is left out of the atlas: its page would not open.
@@ -26,10 +26,7 @@ def write_arrays(path: Path, tensors: dict[str, torch.Tensor]) -> dict[str, dict
     Returns:
         For each name what the atlas says of it: `{"file", "name"}`.
     """
-    from safetensors.torch import save_file
-
-    with whole_file(path) as temporary:
-        save_file({name: value.contiguous() for name, value in tensors.items()}, str(temporary))
+    write_tensors(path, tensors)
     file = f"arrays/{path.name}"
     return {name: {"file": file, "name": name} for name in tensors}
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from layerscope.cli.train import Settings
+from layerscope.cli.train import Settings, StartWeights
 
 
 def experiment(
@@ -26,6 +26,7 @@ def experiment(
     preset: Annotated[str, typer.Option(help="As for train.")] = "default",
     epochs: Annotated[int | None, typer.Option(help="Passes over the training pictures.")] = None,
     settings: Settings = None,
+    weights: StartWeights = None,
     size: Annotated[int | None, typer.Option(help="Side of the pictures in pixels.")] = None,
     data_dir: Annotated[
         Path | None, typer.Option(help="Where the data sets lie; else LAYERSCOPE_DATA.")
@@ -47,8 +48,8 @@ def experiment(
     with show.experimenting() as (listener, on_arm):
         result = run_experiment(
             data, parse_variations(vary), model=model, preset=preset, seeds=seeds, shape=shape,
-            size=size, data_dir=data_dir, out=out, device=device, listener=listener,
-            on_arm=on_arm, **changes,
+            size=size, weights=weights, data_dir=data_dir, out=out, device=device,
+            listener=listener, on_arm=on_arm, **changes,
         )  # fmt: skip
     show.arms(result)
     figure = result.path / "experiment.png"

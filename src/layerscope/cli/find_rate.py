@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from layerscope.cli.train import Seed, Settings
+from layerscope.cli.train import Seed, Settings, StartWeights
 
 
 def find_rate(
@@ -15,6 +15,7 @@ def find_rate(
     model: Annotated[str, typer.Option(help="As for train.")] = "compact",
     preset: Annotated[str, typer.Option(help="As for train.")] = "default",
     settings: Settings = None,
+    weights: StartWeights = None,
     size: Annotated[int | None, typer.Option(help="Side of the pictures in pixels.")] = None,
     data_dir: Annotated[
         Path | None, typer.Option(help="Where the data sets lie; else LAYERSCOPE_DATA.")
@@ -31,8 +32,8 @@ def find_rate(
 
     shape, changes = parse_settings(settings or [])
     search = search_rate(
-        data, model=model, preset=preset, shape=shape, size=size, data_dir=data_dir,
-        device=device, seed=seed, **changes,
+        data, model=model, preset=preset, shape=shape, size=size, weights=weights,
+        data_dir=data_dir, device=device, seed=seed, **changes,
     )  # fmt: skip
     plot_rates(search, plot)
     breaks = (

@@ -19,6 +19,14 @@ Settings = Annotated[
         "pooling=avg; may be given several times.",
     ),
 ]
+StartWeights = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="What a published network begins with: a .safetensors or .pth file, or 'none'; "
+        "else its published weights.",
+    ),
+]
 
 
 def demo(out: Out = Path("runs"), seed: Seed = 0) -> None:
@@ -62,14 +70,7 @@ def train(
         str | None, typer.Option(help="none, shift, flip, flip-shift, strong or flip-strong.")
     ] = None,
     settings: Settings = None,
-    weights: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE",
-            help="What a published network begins with: a .safetensors or .pth file, or 'none'; "
-            "else its published weights.",
-        ),
-    ] = None,
+    weights: StartWeights = None,
     size: Annotated[int | None, typer.Option(help="Side of the pictures in pixels.")] = None,
     data_dir: Annotated[
         Path | None, typer.Option(help="Where the data sets lie; else LAYERSCOPE_DATA.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from pathlib import Path
 from urllib.parse import urlparse
@@ -10,6 +9,7 @@ from urllib.parse import urlparse
 import torch
 
 from layerscope.errors import ModelError
+from layerscope.files import sha256_of
 from layerscope.models.backbone import find_backbone
 from layerscope.vision import timm, torchvision
 
@@ -90,8 +90,7 @@ def check(file: Path, checksum: str, *, name: str) -> None:
     Raises:
         ModelError: it is another.
     """
-    with file.open("rb") as opened:
-        found = hashlib.file_digest(opened, "sha256").hexdigest()
+    found = sha256_of(file)
     if not found.startswith(checksum):
         raise ModelError(
             f"{name} is damaged: its checksum begins with {found[:8]} and not with {checksum[:8]}; "

@@ -85,14 +85,9 @@ def with_layers(shape: NetShape, n: int) -> NetShape:
         >>> with_layers(NetShape(widths=(32, 64)), 4).widths
         (32, 64, 64, 64)
     """
-    if n < 1:
-        raise ModelError(f"layers is {n}; it must be at least 1")
-    field_name = "widths" if shape.widths else "hidden"
-    widths = getattr(shape, field_name)
-    if not widths:
-        raise ModelError("this network has no layers before its last; set widths or hidden")
+    name, widths = layer_widths(shape, "layers", n)
     longer = (*widths, *(widths[-1],) * (n - len(widths)))
-    return replace(shape, **{field_name: longer[:n]})
+    return replace(shape, **{name: longer[:n]})
 
 
 def with_width(shape: NetShape, width: int) -> NetShape:
@@ -102,14 +97,20 @@ def with_width(shape: NetShape, width: int) -> NetShape:
         >>> with_width(NetShape(widths=(32, 64)), 16).widths
         (16, 32)
     """
-    if width < 1:
-        raise ModelError(f"width is {width}; it must be at least 1")
-    field_name = "widths" if shape.widths else "hidden"
-    widths = getattr(shape, field_name)
+    name, widths = layer_widths(shape, "width", width)
+    scaled = tuple(max(1, round(w * width / widths[0])) for w in widths)
+    return replace(shape, **{name: scaled})
+
+
+def layer_widths(shape: NetShape, asked: str, value: int) -> tuple[str, tuple[int, ...]]:
+    """The field of a shape that a shorthand changes, and its value; refuses what makes no sense."""
+    if value < 1:
+        raise ModelError(f"{asked} is {value}; it must be at least 1")
+    name = "widths" if shape.widths else "hidden"
+    widths = getattr(shape, name)
     if not widths:
         raise ModelError("this network has no layers before its last; set widths or hidden")
-    scaled = tuple(max(1, round(w * width / widths[0])) for w in widths)
-    return replace(shape, **{field_name: scaled})
+    return name, widths
 
 
 @dataclass(frozen=True)

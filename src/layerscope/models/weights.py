@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import torch
 from torch import nn
 
 from layerscope.errors import ModelError
+from layerscope.files import sha256_of
 from layerscope.models.backbone import find_backbone, heads_of
 from layerscope.models.published import published_file
 from layerscope.models.spec import ModelSpec, Weights, is_backbone
@@ -199,9 +199,3 @@ def read_weights(file: Path) -> dict[str, torch.Tensor]:
             ".safetensors"
         )
     return dict(value)
-
-
-def sha256_of(file: Path) -> str:
-    """The checksum of a file, in hex."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()

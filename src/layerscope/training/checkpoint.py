@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from torch import nn
 
 from layerscope.errors import RunError
 from layerscope.files import whole_file
-from layerscope.training.figures import EpochFigures
+from layerscope.training.figures import EpochFigures, Setback
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -27,11 +27,11 @@ class State:
         weights: the network's, by name.
         optimiser: the optimiser's state dictionary.
         shuffle, changes: the states of the random streams.
-        history: the rows so far, as plain values.
+        history: the rows so far.
         best_accuracy, best_epoch, best_weights: the epoch chosen so far.
         elapsed_s: training time so far.
         rate_frac: what is left of the recipe's learning rate after setbacks.
-        setbacks: losses that stopped being finite, as plain values.
+        setbacks: losses that stopped being finite.
     """
 
     epoch: int
@@ -39,13 +39,13 @@ class State:
     optimiser: dict[str, Any]
     shuffle: torch.Tensor
     changes: torch.Tensor
-    history: list[dict[str, Any]]
+    history: tuple[EpochFigures, ...]
     best_accuracy: float
     best_epoch: int
     best_weights: dict[str, torch.Tensor]
     elapsed_s: float
     rate_frac: float = 1.0
-    setbacks: list[dict[str, Any]] = field(default_factory=list)
+    setbacks: tuple[Setback, ...] = ()
 
     @classmethod
     def of(
@@ -62,7 +62,7 @@ class State:
             optimiser=copy.deepcopy(optimiser.state_dict()),
             shuffle=shuffle.get_state(),
             changes=changes.get_state(),
-            history=[],
+            history=(),
             best_accuracy=0.0,
             best_epoch=0,
             best_weights={},
@@ -88,7 +88,7 @@ class State:
             optimiser=copy.deepcopy(optimiser.state_dict()),
             shuffle=shuffle.get_state(),
             changes=changes.get_state(),
-            history=[*self.history, figures.to_json()],
+            history=(*self.history, figures),
             best_accuracy=figures.validation_accuracy if better else self.best_accuracy,
             best_epoch=figures.epoch if better else self.best_epoch,
             best_weights=weights if better else self.best_weights,
@@ -123,8 +123,13 @@ def write_checkpoint(folder: Path, state: State) -> None:
     Raises:
         LayerscopeError: the folder cannot be written, or the disk is full.
     """
+    plain = {
+        **vars(state),
+        "history": [row.to_json() for row in state.history],
+        "setbacks": [asdict(setback) for setback in state.setbacks],
+    }
     with whole_file(folder / CHECKPOINT) as temporary:
-        torch.save(vars(state), temporary)
+        torch.save(plain, temporary)
 
 
 def read_checkpoint(folder: Path) -> State | None:
@@ -139,8 +144,19 @@ def read_checkpoint(folder: Path) -> State | None:
     if not path.is_file():
         return None
     try:
-        return State(**torch.load(path, map_location="cpu", weights_only=True))
-    except (RuntimeError, OSError, EOFError, TypeError, pickle.UnpicklingError) as error:
+        plain = torch.load(path, map_location="cpu", weights_only=True)
+        history = tuple(EpochFigures(**row) for row in plain.pop("history"))
+        setbacks = tuple(Setback.from_json(row) for row in plain.pop("setbacks"))
+        return State(**plain, history=history, setbacks=setbacks)
+    except (
+        RuntimeError,
+        OSError,
+        EOFError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        pickle.UnpicklingError,
+    ) as error:
         raise RunError(
             f"{path} cannot be read ({str(error).splitlines()[0]}); it is damaged or of another "
             "version: train again"

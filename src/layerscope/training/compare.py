@@ -135,7 +135,7 @@ def settings_of(record: dict[str, Any]) -> dict[str, Any]:
 
 def plain(value: Any) -> str:
     """A setting as a user types it."""
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return ",".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
 

@@ -10,14 +10,15 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
-from layerscope.data import load
 from layerscope.data.imageset import Splits
 from layerscope.errors import RecipeError, RunError
 from layerscope.files import write_json
-from layerscope.training.machine import versions
+from layerscope.training.compare import plain
+from layerscope.training.machine import make_fabric, versions
 from layerscope.training.paired import Difference, mean_interval, over_seeds
+from layerscope.training.prepare import gather, prepare
 from layerscope.training.recipe import Recipe
-from layerscope.training.session import Listener, prepare, resume, train
+from layerscope.training.session import Listener, begin, resume
 
 SCHEMA = 1
 NAME = "experiment.json"
@@ -101,6 +102,7 @@ def experiment(
     seeds: int = 3,
     shape: dict[str, Any] | None = None,
     size: int | None = None,
+    weights: Path | str | None = None,
     data_dir: Path | None = None,
     out: Path | str = "experiment",
     device: str = "auto",
@@ -114,7 +116,8 @@ def experiment(
     seed. Validation accuracy is compared: choosing by the test split would spend it.
 
     Args:
-        data, model, preset, shape, size, data_dir, device, listener, **changes: as for `train`.
+        data, model, preset, shape, size, weights, data_dir, device, listener, **changes: as for
+            `train`.
         vary: field -> values. The first values together are the arm that the others are compared
             with; several fields are crossed.
         seeds: how many, from 0 on.
@@ -135,21 +138,30 @@ def experiment(
     arms = grid(vary)
     if seeds < 1:
         raise RecipeError(f"seeds is {seeds}; it must be at least 1")
-    splits = data if isinstance(data, Splits) else load(data, size=size, data_dir=data_dir)
+    gathered = gather(
+        data, model=model, fabric=make_fabric(device), size=size, weights=weights, data_dir=data_dir
+    )
     folder = Path(out)
-    common = {"model": model, "preset": preset, "shape": shape or {}, "changes": changes}
     question = {
-        "data": splits.train.fingerprint(),
-        **common,
+        "data": gathered.splits.train.fingerprint(),
+        "weights": gathered.weights.sha256 if gathered.weights else None,
+        "model": model,
+        "preset": preset,
+        "shape": shape or {},
+        "changes": changes,
         "vary": {name: [*values] for name, values in vary.items()},
     }
     claim_folder(folder, question)
-    for arm in arms:  # refuses a value that cannot be before anything is trained
-        prepare(
-            splits, model=model, preset=preset, recipe=None, seed=0,
-            shape={**(shape or {}), **of_network(arm.changes)},
-            changes={**changes, **of_recipe(arm.changes)},
-        )  # fmt: skip
+    asked = [
+        {
+            "preset": preset,
+            "shape": {**(shape or {}), **of_network(arm.changes)},
+            "changes": {**changes, **of_recipe(arm.changes)},
+        }
+        for arm in arms
+    ]
+    for one in asked:  # refuses a value that cannot be before anything is trained
+        prepare(gathered, **one)
     interrupted = False
     for seed, (i, arm) in itertools.product(range(seeds), enumerate(arms)):
         home = folder / f"arm-{i}" / f"seed-{seed}"
@@ -158,15 +170,11 @@ def experiment(
         on_arm(arm.label, seed)
         try:
             if unfinished := next(home.glob("*/plan.json"), None):
-                run = resume(
-                    unfinished.parent, splits, data_dir=data_dir, device=device, listener=listener
-                )
+                run = resume(unfinished.parent, gathered.splits, device=device, listener=listener)
             else:
-                run = train(
-                    splits, model=model, preset=preset, out=home, device=device, seed=seed,
-                    shape={**(shape or {}), **of_network(arm.changes)}, listener=listener,
-                    **{**changes, **of_recipe(arm.changes)},
-                )  # fmt: skip
+                run = begin(
+                    gathered, **asked[i], seed=seed, out=home, device=device, listener=listener
+                )
         except KeyboardInterrupt:
             interrupted = True
             continue
@@ -188,19 +196,12 @@ def grid(vary: Mapping[str, Sequence[Any]]) -> tuple[Arm, ...]:
         if len(values) < 2:
             raise RecipeError(f"{name} has {len(values)} value; an experiment compares at least 2")
         if len({repr(value) for value in values}) < len(values):
-            raise RecipeError(f"{name} has the same value twice: {', '.join(map(word, values))}")
+            raise RecipeError(f"{name} has the same value twice: {', '.join(map(plain, values))}")
     arms = []
     for combination in itertools.product(*vary.values()):
         changes = dict(zip(vary, combination, strict=True))
-        arms.append(Arm(", ".join(f"{n}={word(v)}" for n, v in changes.items()), changes))
+        arms.append(Arm(", ".join(f"{n}={plain(v)}" for n, v in changes.items()), changes))
     return tuple(arms)
-
-
-def word(value: Any) -> str:
-    """A value as a user types it."""
-    if isinstance(value, tuple | list):
-        return ",".join(map(str, value))
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def of_recipe(changes: dict[str, Any]) -> dict[str, Any]:

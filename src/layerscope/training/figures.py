@@ -1,4 +1,4 @@
-"""What a training reports: progress while it runs, figures after each epoch."""
+"""What a training reports: progress while it runs, figures after each epoch, setbacks."""
 
 from __future__ import annotations
 
@@ -41,3 +41,31 @@ class EpochFigures:
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class Spike:
+    """A step whose gradient is `times` as large as the median of those before it."""
+
+    step: int
+    epoch: int
+    times: float
+
+
+@dataclass(frozen=True)
+class Setback:
+    """A loss that stopped being finite, and the lower rate that the training went on with.
+
+    `spike` is the largest one on the way there, whose frames are dropped with the epoch.
+    """
+
+    step: int
+    epoch: int
+    learning_rate: float
+    lowered_to: float
+    spike: Spike | None = None
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Setback:
+        """Read what `dataclasses.asdict` gave."""
+        return cls(**{**value, "spike": Spike(**value["spike"]) if value["spike"] else None})

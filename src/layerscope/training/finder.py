@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import torch
 
-from layerscope.data import load
-from layerscope.data.imageset import Splits
+from layerscope.data.imageset import Splits, in_channels
 from layerscope.errors import RecipeError
-from layerscope.models import build, loss_of
 from layerscope.seed import make_generator
-from layerscope.training.augment import augment
-from layerscope.training.batches import make_feed, shuffled
-from layerscope.training.evaluate import as_images
+from layerscope.training.batches import make_feed, read_batches, shuffled
+from layerscope.training.freezing import begin_epoch
+from layerscope.training.loop import batch_loss
 from layerscope.training.machine import make_fabric
 from layerscope.training.optimiser import make_optimiser, set_rate
+from layerscope.training.prepare import first_network, gather, parted, prepare
 from layerscope.training.recipe import Recipe
 from layerscope.training.reorder import pool_first
-from layerscope.training.session import prepare
 
 LOWEST, HIGHEST = 1e-6, 10.0
 
@@ -50,21 +50,24 @@ def find_rate(
     *,
     model: str = "compact",
     preset: str = "default",
-    shape: dict | None = None,
+    shape: dict[str, Any] | None = None,
     size: int | None = None,
+    weights: Path | str | None = None,
     data_dir: Path | None = None,
     device: str = "auto",
     seed: int = 0,
     steps: int = 150,
-    **changes: object,
+    **changes: Any,
 ) -> RateSearch:
     """Look for a good learning rate before training.
 
-    A fresh network is trained for some steps while the rate climbs from far too low to far too
-    high. Nothing is kept of it, and the validation and test pictures are not looked at.
+    The network that a training would begin with, frozen where its first epoch would be, is trained
+    for some steps while the rate climbs from far too low to far too high. Nothing is kept of it,
+    and the validation and test pictures are not looked at.
 
     Args:
-        data, model, preset, shape, size, data_dir, device, seed, **changes: as for `train`.
+        data, model, preset, shape, size, weights, data_dir, device, seed, **changes: as for
+            `train`.
         steps: how many; the sweep ends early once the loss is four times its lowest.
 
     Returns:
@@ -83,38 +86,37 @@ def find_rate(
     """
     if steps < 20:
         raise RecipeError(f"steps is {steps}; a curve needs at least 20")
-    splits = data if isinstance(data, Splits) else load(data, size=size, data_dir=data_dir)
-    spec, recipe, training, _ = prepare(
-        splits, model=model, preset=preset, recipe=None, shape=shape or {}, seed=seed,
-        changes=dict(changes),
-    )  # fmt: skip
-    fabric = make_fabric(device, recipe.precision)
-    network = build(spec, make_generator(seed, "weights")).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    wrapped, optimiser = fabric.setup(pool_first(network), make_optimiser(network, recipe))
-    feed = make_feed(training, fabric.device)
+    fabric = make_fabric(device)
+    gathered = gather(
+        data, model=model, fabric=fabric, size=size, weights=weights, data_dir=data_dir
+    )
+    spec, recipe = prepare(gathered, preset=preset, shape=shape, changes=changes, seed=seed)
+    fabric = make_fabric(device, recipe.precision, freezes=bool(recipe.freeze))
+    pictures = in_channels(gathered.splits, spec.channels).train
+    feed = make_feed(parted(pictures, recipe, seed)[0], fabric.device)
+    network = first_network(spec, seed).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    plain_optimiser = make_optimiser(network, recipe)
+    wrapped, optimiser = fabric.setup(pool_first(network), plain_optimiser)
+    begin_epoch(wrapped, network, recipe, plain_optimiser, 1)
     order, drawn = make_generator(seed, "shuffle"), make_generator(seed, "augment")
-    wrapped.train()
+    epochs = (shuffled(len(feed), recipe.batch_size, order) for _ in itertools.count())
+    batches = itertools.islice(itertools.chain.from_iterable(epochs), steps)
     rates: list[float] = []
     raw: list[float] = []
-    while len(raw) < steps:
-        for index in shuffled(len(feed), recipe.batch_size, order):
-            rate = LOWEST * (HIGHEST / LOWEST) ** (len(raw) / (steps - 1))
-            set_rate(optimiser, rate)
-            pixels, labels = feed.read(index)
-            images = augment(as_images(spec, pixels), recipe.augment, drawn)
-            loss = loss_of(
-                wrapped(images), labels, label_smoothing_frac=recipe.label_smoothing_frac
-            )
-            value = float(loss.detach())
-            if not math.isfinite(value) or value > 4 * min([value, *raw]):
-                return read_curve(recipe, rates, raw, broke_at=rate)
-            rates.append(rate)
-            raw.append(value)
-            optimiser.zero_grad()
-            fabric.backward(loss)
-            optimiser.step()
-            if len(raw) == steps:
-                break
+    for pixels, labels in read_batches(feed, batches):
+        rate = LOWEST * (HIGHEST / LOWEST) ** (len(raw) / (steps - 1))
+        set_rate(optimiser, rate)
+        _, loss = batch_loss(wrapped, spec, recipe, pixels, labels, drawn)
+        value = float(loss.detach())
+        if not math.isfinite(value) or value > 4 * min([value, *raw]):
+            return read_curve(recipe, rates, raw, broke_at=rate)
+        rates.append(rate)
+        raw.append(value)
+        optimiser.zero_grad()
+        fabric.backward(loss)
+        if recipe.gradient_clip:
+            fabric.clip_gradients(wrapped, optimiser, max_norm=recipe.gradient_clip)
+        optimiser.step()
     return read_curve(recipe, rates, raw)
 
 

@@ -13,7 +13,11 @@ HEAD_ALONE = ("head", "all")
 
 
 def begin_epoch(
-    model: nn.Module, recipe: Recipe, optimiser: torch.optim.Optimizer, epoch: int
+    wrapped: nn.Module,
+    model: nn.Module,
+    recipe: Recipe,
+    optimiser: torch.optim.Optimizer,
+    epoch: int,
 ) -> None:
     """Put a network into training mode, with the layers frozen that an epoch leaves alone.
 
@@ -25,15 +29,15 @@ def begin_epoch(
     after a resume.
 
     Args:
-        model: the network, or Fabric's wrapper around it.
+        wrapped: what the loop calls: the network with what Fabric put around it.
+        model: the network itself.
         recipe: says what is frozen, and until when.
         optimiser: the parameters that learn at all.
         epoch: from 1.
     """
-    model.train()
-    network = getattr(model, "module", model)
+    wrapped.train()
     until = recipe.unfreeze_epoch or epoch + 1
-    frozen = frozen_modules(network, recipe.freeze) if recipe.freeze and epoch < until else []
+    frozen = frozen_modules(model, recipe.freeze) if recipe.freeze and epoch < until else []
     still = {id(p) for module in frozen for p in module.parameters(recurse=False)}
     for group in optimiser.param_groups:
         for parameter in group["params"]:

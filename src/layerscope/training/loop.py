@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from layerscope.models import ModelSpec, loss_of
+from layerscope.models.spec import is_backbone
 from layerscope.training.augment import Share, augment
 from layerscope.training.batches import Feed, read_batches, shuffled, steps_per_epoch
 from layerscope.training.checkpoint import State, copy_weights
 from layerscope.training.evaluate import as_images
-from layerscope.training.figures import EpochFigures, Progress
+from layerscope.training.figures import EpochFigures, Progress, Setback
 from layerscope.training.freezing import begin_epoch
 from layerscope.training.optimiser import make_optimiser, set_rate
 from layerscope.training.processes import check_shares, share_buffers
@@ -24,7 +25,7 @@ from layerscope.training.recorder import Recorder
 from layerscope.training.reorder import pool_first
 from layerscope.training.schedule import has_stalled, learning_rate, plateau_frac
 from layerscope.training.tally import Clock, Tally, dead_units, score
-from layerscope.training.watch import Evidence, Finding, Setback, find_faults, largest_spike
+from layerscope.training.watch import Evidence, Finding, find_faults, largest_spike
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -106,17 +107,16 @@ def fit(
     stopped = False
     try:
         while state.epoch < recipe.epochs:
-            history = [EpochFigures(**row) for row in state.history]
-            if has_stalled(recipe, [row.validation_accuracy for row in history]):
+            if has_stalled(recipe, [row.validation_accuracy for row in state.history]):
                 break
             epoch = state.epoch + 1
-            lowered = state.rate_frac * plateau_frac(recipe, [r.validation_loss for r in history])
+            losses = [row.validation_loss for row in state.history]
+            lowered = state.rate_frac * plateau_frac(recipe, losses)
             clock = Clock(
                 recipe.epochs, steps, epoch, started, fabric.world_size, on_progress,
                 look_often=fabric.device.type == "cpu" and fabric.world_size == 1,
             )  # fmt: skip
-            wrapped.train()
-            begin_epoch(model, recipe, plain_optimiser, epoch)
+            begin_epoch(wrapped, model, recipe, plain_optimiser, epoch)
             try:
                 seen = learn(
                     wrapped, spec, recipe, train, optimiser, clock, rate_frac=lowered,
@@ -158,7 +158,7 @@ def fit(
         stopped = True
 
     return Fitted(
-        history=tuple(EpochFigures(**row) for row in state.history),
+        history=state.history,
         best_epoch=state.best_epoch,
         best_weights=state.best_weights if state.best_epoch else copy_weights(model),
         stopped=stopped,
@@ -201,9 +201,7 @@ def learn(
     for step, (pixels, labels) in enumerate(read_batches(train, batches), start=clock.first_step):
         rate = rate_frac * learning_rate(recipe, step, clock.total_steps)
         set_rate(optimiser, rate)
-        images = augment(as_images(spec, pixels), recipe.augment, changes, share=whole)
-        logits = wrapped(images)
-        loss = loss_of(logits, labels, label_smoothing_frac=recipe.label_smoothing_frac)
+        logits, loss = batch_loss(wrapped, spec, recipe, pixels, labels, changes, share=whole)
         optimiser.zero_grad()
         # Gradients are averaged over processes, whose shares may differ by a picture.
         fabric.backward(loss * (len(labels) * whole.world_size / whole.n))
@@ -222,6 +220,33 @@ def learn(
     return seen
 
 
+def batch_loss(
+    network: nn.Module,
+    spec: ModelSpec,
+    recipe: Recipe,
+    pixels: torch.Tensor,
+    labels: torch.Tensor,
+    changes: torch.Generator,
+    *,
+    share: Share | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Change a batch as the recipe says, and see what the network makes of it.
+
+    Args:
+        network: in training mode.
+        spec, recipe: what it takes, and how it is trained.
+        pixels, labels: uint8 (B, C, H, W) and int64 (B,).
+        changes: the random stream of augmentation.
+        share: this process's part of a larger batch; None is all of it.
+
+    Returns:
+        logits (B, K or 1) and the loss, a scalar.
+    """
+    images = augment(as_images(spec, pixels), recipe.augment, changes, share=share)
+    logits = network(images)
+    return logits, loss_of(logits, labels, label_smoothing_frac=recipe.label_smoothing_frac)
+
+
 def set_back(state: State, fault: NotFiniteError, epoch: int, recorder: Recorder | None) -> State:
     """The last good state, with a tenth of the learning rate and a note of why."""
     setback = Setback(
@@ -231,9 +256,7 @@ def set_back(state: State, fault: NotFiniteError, epoch: int, recorder: Recorder
         lowered_to=fault.rate / 10,
         spike=largest_spike(recorder.vitals) if recorder else None,
     )
-    return replace(
-        state, rate_frac=state.rate_frac / 10, setbacks=[*state.setbacks, asdict(setback)]
-    )
+    return replace(state, rate_frac=state.rate_frac / 10, setbacks=(*state.setbacks, setback))
 
 
 def evidence_of(
@@ -244,8 +267,9 @@ def evidence_of(
         recipe=recipe,
         n_classes=spec.n_classes,
         vitals=recorder.vitals if recorder else (),
-        history=[EpochFigures(**row) for row in state.history],
-        setbacks=[Setback.from_json(row) for row in state.setbacks],
+        history=state.history,
+        setbacks=state.setbacks,
+        fixed_layout=is_backbone(spec.name),
     )
 
 

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from layerscope.files import whole_file
+from layerscope.files import write_tensors
 from layerscope.models import ModelSpec, predicted, to_probs
 from layerscope.models.trace import trace
 from layerscope.seed import make_generator
@@ -138,7 +138,7 @@ class Recorder:
         home = self.folder / FOLDER
         if not (home / "probe.safetensors").is_file():
             pictures = {"pixels": self.probe.cpu(), "labels": self.probe_labels.cpu()}
-            write_tensors(home / "probe.safetensors", {**pictures, "rows": self.rows}, {})
+            write_tensors(home / "probe.safetensors", {**pictures, "rows": self.rows})
         stacked = {name: torch.stack([frame[name] for frame in frames]) for name in frames[0]}
         names = {"layers": "\n".join(self.weights)}
         write_tensors(home / f"epoch-{epoch:04d}.safetensors", stacked, names)
@@ -250,11 +250,3 @@ def half(values: torch.Tensor) -> torch.Tensor:
     """Values as float16 on the CPU; what is too large for it stays its largest number."""
     most = torch.finfo(torch.float16).max
     return values.float().clamp(-most, most).half().cpu().contiguous()
-
-
-def write_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
-    """Write tensors as one safetensors file, whole or not at all."""
-    from safetensors.torch import save_file
-
-    with whole_file(path) as temporary:
-        save_file({name: t.contiguous() for name, t in tensors.items()}, str(temporary), metadata)

@@ -24,7 +24,7 @@ from torch import nn
 from layerscope.data import load
 from layerscope.data.imageset import ImageSet, Splits, in_channels
 from layerscope.errors import DataError, RunError
-from layerscope.files import whole_file, write_json
+from layerscope.files import whole_file, write_json, write_tensors
 from layerscope.models import ModelSpec, build
 from layerscope.seed import make_generator
 from layerscope.sprites import write_sprite
@@ -33,6 +33,7 @@ from layerscope.training.figures import EpochFigures
 
 SCHEMA = 1
 HITS = "hits.safetensors"
+WEIGHTS = "model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -84,14 +85,6 @@ def new_run_folder(parent: Path, data_name: str, model_name: str) -> Path:
     raise RunError(f"{parent} is full of runs of this very second; try again")
 
 
-def write_weights(path: Path, weights: dict[str, torch.Tensor]) -> None:
-    """Write a network's weights as safetensors."""
-    from safetensors.torch import save_file
-
-    with whole_file(path) as temporary:
-        save_file({name: value.contiguous() for name, value in weights.items()}, str(temporary))
-
-
 def write_history(path: Path, history: tuple[EpochFigures, ...]) -> None:
     """Write the history, one JSON object a line."""
     with whole_file(path) as temporary:
@@ -101,10 +94,7 @@ def write_history(path: Path, history: tuple[EpochFigures, ...]) -> None:
 
 def write_hits(path: Path, hits: torch.Tensor) -> None:
     """Write which test pictures were named right, for comparing runs: bool (N,)."""
-    from safetensors.torch import save_file
-
-    with whole_file(path) as temporary:
-        save_file({"hits": hits.to(torch.uint8)}, str(temporary))
+    write_tensors(path, {"hits": hits.to(torch.uint8)})
 
 
 def write_evaluation(folder: Path, evaluation: Evaluation, test: ImageSet) -> None:
@@ -127,7 +117,7 @@ def open_run(path: Path) -> Run:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    record_path, weights_path = path / "run.json", path / "model.safetensors"
+    record_path, weights_path = path / "run.json", path / WEIGHTS
     if not record_path.is_file():
         raise RunError(f"{path} is not a run folder (it has no run.json); train one first")
     try:

@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from layerscope.data import load
-from layerscope.data.imageset import ImageSet, Splits, in_channels
+from layerscope.data.imageset import Splits, in_channels
 from layerscope.data.ink import measure_ink
-from layerscope.data.split import stratified_rows
-from layerscope.errors import DataError, RecipeError
-from layerscope.files import write_json
-from layerscope.models import ModelSpec, build, make_spec, predicted
-from layerscope.models.backbone import native_size
-from layerscope.models.spec import Weights
-from layerscope.models.weights import NONE, choose_weights, load_weights
+from layerscope.errors import DataError
+from layerscope.files import write_json, write_tensors
+from layerscope.models import ModelSpec, build, predicted
 from layerscope.seed import make_generator
-from layerscope.training.batches import channel_statistics, make_feed, steps_per_epoch
+from layerscope.training.batches import make_feed, steps_per_epoch
 from layerscope.training.checkpoint import read_checkpoint, write_checkpoint
 from layerscope.training.evaluate import Evaluation, evaluate, predict_logits
 from layerscope.training.figures import EpochFigures, Progress
-from layerscope.training.freezing import check_freeze
 from layerscope.training.loop import Fitted, fit
 from layerscope.training.machine import hardware, make_fabric, versions
 from layerscope.training.moments import chosen_steps
 from layerscope.training.plan import PLAN, Plan, read_plan
-from layerscope.training.presets import Preset, make_preset
+from layerscope.training.prepare import Gathered, first_network, gather, parted_rows, prepare
 from layerscope.training.processes import agree_on
 from layerscope.training.recipe import Recipe
 from layerscope.training.recorder import Recorder
@@ -36,20 +31,20 @@ from layerscope.training.recording import vitals_of
 from layerscope.training.run import (
     HITS,
     SCHEMA,
+    WEIGHTS,
     Run,
     new_run_folder,
     open_run,
     write_evaluation,
     write_history,
     write_hits,
-    write_weights,
 )
-from layerscope.training.watch import Finding, label_suspects
+from layerscope.training.suspects import label_suspects
+from layerscope.training.watch import Finding
 
 if TYPE_CHECKING:
     import torch
     from lightning_fabric import Fabric
-    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -108,27 +103,48 @@ def train(
         >>> run = train("digits", model="digit-mlp", epochs=2)      # doctest: +SKIP
         >>> run.evaluation.accuracy                                  # doctest: +SKIP
     """
-    found = choose_weights(model, weights)  # before pictures are decoded for nothing
-    size = size or native_size(model)
-    fabric = make_fabric(device)
-    with fabric.rank_zero_first():  # one process fills the cache, the others read it
-        splits = data if isinstance(data, Splits) else load(data, size=size, data_dir=data_dir)
-    spec, recipe, _, _ = prepare(
-        splits,
+    gathered = gather(
+        data,
         model=model,
+        fabric=make_fabric(device),
+        size=size,
+        weights=weights,
+        data_dir=data_dir,
+    )
+    return begin(
+        gathered,
         preset=preset,
         recipe=recipe,
-        shape=shape or {},
-        seed=seed,
+        shape=shape,
         changes=changes,
-        weights=found,
+        seed=seed,
+        out=out,
+        device=device,
+        listener=listener,
     )
-    # Refuses pictures that are too small, weights of another network, a layer that is not there.
-    check_freeze(first_network(spec, seed), recipe)
+
+
+def begin(
+    gathered: Gathered,
+    *,
+    preset: str = "default",
+    recipe: Recipe | None = None,
+    shape: dict[str, Any] | None = None,
+    changes: dict[str, Any] | None = None,
+    seed: int = 0,
+    out: Path | str = "runs",
+    device: str = "auto",
+    listener: Listener | None = None,
+) -> Run:
+    """Train on pictures that are gathered already; see `train`."""
+    spec, recipe = prepare(
+        gathered, preset=preset, recipe=recipe, shape=shape, changes=changes, seed=seed
+    )
     fabric = make_fabric(device, recipe.precision, freezes=bool(recipe.freeze))
+    splits = gathered.splits
     plan = Plan(
-        source=None if isinstance(data, Splits) else str(data),
-        size=size,
+        source=gathered.source,
+        size=gathered.size,
         seed=seed,
         spec=spec,
         recipe=recipe,
@@ -275,75 +291,12 @@ def write_run(
         },
         "findings": [finding.to_json() for finding in findings],
     }
-    write_weights(folder / "model.safetensors", fitted.best_weights)
+    write_tensors(folder / WEIGHTS, fitted.best_weights)
     write_history(folder / "history.jsonl", fitted.history)
     write_evaluation(folder, evaluation, splits.test)
     write_hits(folder / HITS, predicted(test_logits) == splits.test.labels)
     write_json(folder / "run.json", record)  # last: a folder with it is complete
     return Run(folder, spec, network, record, splits, evaluation)
-
-
-def prepare(
-    splits: Splits,
-    *,
-    model: str,
-    preset: str = "default",
-    recipe: Recipe | None,
-    shape: dict[str, Any],
-    seed: int,
-    changes: dict[str, Any],
-    weights: Weights | None = None,
-) -> tuple[ModelSpec, Recipe, ImageSet, ImageSet]:
-    """Settle every choice of a training before it begins.
-
-    Returns:
-        The network's description, the recipe, and the training pictures parted into those to learn
-        from and those to choose by.
-    """
-    pictures = splits.train
-    if recipe is not None and preset != "default":
-        raise RecipeError(f"preset {preset!r} and a recipe were given; give one of them")
-    chosen = make_preset(
-        preset,
-        pictures.name,
-        model,
-        channels=pictures.channels,
-        n_pictures=len(pictures),
-        pretrained=weights is not None and weights.source != NONE,
-    )
-    chosen = Preset(recipe) if recipe else chosen
-    recipe = chosen.recipe.with_changes(**changes)
-    training, validation = parted(pictures, recipe, seed)
-    mean, std = channel_statistics(training)
-    H, W = pictures.size
-    spec = make_spec(
-        model,
-        class_names=pictures.class_names,
-        channels=pictures.channels,
-        height=H,
-        width=W,
-        mean=mean,
-        std=std,
-    ).with_shape(**{**chosen.shape, **shape})
-    return replace(spec, weights=weights), recipe, training, validation
-
-
-def first_network(spec: ModelSpec, seed: int) -> nn.Module:
-    """The network that a training begins with: fresh, but for the weights that it was given."""
-    model = build(spec, make_generator(seed, "weights"))
-    load_weights(model, spec)
-    return model
-
-
-def parted(pictures: ImageSet, recipe: Recipe, seed: int) -> tuple[ImageSet, ImageSet]:
-    """The pictures to learn from, and those to choose by."""
-    rows, held_out = parted_rows(pictures, recipe, seed)
-    return pictures.subset(rows), pictures.subset(held_out, split="validation")
-
-
-def parted_rows(pictures: ImageSet, recipe: Recipe, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """The rows to learn from, and those to choose by."""
-    return stratified_rows(pictures, recipe.validation_frac, make_generator(seed, "validation"))
 
 
 def results(fitted: Fitted, evaluation: Evaluation) -> dict[str, Any]:

@@ -9,15 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-import torch
-
-from layerscope.models import to_probs
-from layerscope.training.evaluate import wilson_interval
-from layerscope.training.figures import EpochFigures
+from layerscope.training.figures import EpochFigures, Setback, Spike
 from layerscope.training.recipe import Recipe
 from layerscope.training.recorder import Vitals
 
@@ -48,34 +44,6 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Spike:
-    """A step whose gradient is `times` as large as the median of those before it."""
-
-    step: int
-    epoch: int
-    times: float
-
-
-@dataclass(frozen=True)
-class Setback:
-    """A loss that stopped being finite, and the lower rate that the training went on with.
-
-    `spike` is the largest one on the way there, whose frames are dropped with the epoch.
-    """
-
-    step: int
-    epoch: int
-    learning_rate: float
-    lowered_to: float
-    spike: Spike | None = None
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Setback:
-        """Read what `dataclasses.asdict` gave."""
-        return cls(**{**value, "spike": Spike(**value["spike"]) if value["spike"] else None})
-
-
-@dataclass(frozen=True)
 class Evidence:
     """What the detectors look at.
 
@@ -85,13 +53,15 @@ class Evidence:
         vitals: of the recorded steps.
         history: of the finished epochs.
         setbacks: losses that stopped being finite.
+        fixed_layout: whether the network is laid out by its library: no field changes its layers.
     """
 
     recipe: Recipe
     n_classes: int
     vitals: Sequence[Vitals]
     history: Sequence[EpochFigures]
-    setbacks: Sequence[Setback] = field(default_factory=tuple)
+    setbacks: Sequence[Setback] = ()
+    fixed_layout: bool = False
 
 
 def find_faults(evidence: Evidence) -> tuple[Finding, ...]:
@@ -198,14 +168,19 @@ def vanishing_gradients(evidence: Evidence) -> Finding | None:
     ratios = [a / b for a, b in pairs if a > 0 and b > 0]  # a frozen layer has none at all
     if not ratios or median(ratios) > 1e-3:
         return None
+    advice, fields = (
+        "take activation=relu, batch_norm=true, residual=true or fewer layers",
+        ("activation", "batch_norm", "residual", "widths"),
+    )
+    if evidence.fixed_layout:
+        advice, fields = "begin with published weights, or take another network", ("weights",)
     return Finding(
         "vanishing-gradients",
         f"gradients vanish on the way back: from the first recorded steps on, that of {first} has "
-        f"{median(ratios):.1e} times the size of that of {last}: take activation=relu, "
-        "batch_norm=true, residual=true or fewer layers",
+        f"{median(ratios):.1e} times the size of that of {last}: {advice}",
         median(ratios),
         frames[0].epoch,
-        ("activation", "batch_norm", "residual", "widths"),
+        fields,
     )
 
 
@@ -248,14 +223,18 @@ def dead_units(evidence: Evidence) -> Finding | None:
         worst = max(row.dead_frac, key=lambda path: row.dead_frac[path], default=None)
         if worst is not None and row.dead_frac[worst] >= 0.5:
             now = evidence.history[-1].dead_frac[worst]
+            advice, fields = "lower learning_rate", ("learning_rate",)
+            if not evidence.fixed_layout:
+                advice += ", take activation=gelu or batch_norm=true"
+                fields += ("activation", "batch_norm")
             return Finding(
                 "dead-units",
                 f"{100 * row.dead_frac[worst]:.0f} % of the units of {worst} were zero for every "
                 f"validation picture looked at in epoch {row.epoch} ({100 * now:.0f} % now); such "
-                "units learn no more: lower learning_rate, take activation=gelu or batch_norm=true",
+                f"units learn no more: {advice}",
                 row.dead_frac[worst],
                 row.epoch,
-                ("learning_rate", "activation", "batch_norm"),
+                fields,
             )
     return None
 
@@ -293,59 +272,16 @@ def under_fitting(evidence: Evidence) -> Finding | None:
     last, chance = history[-1], 1 / evidence.n_classes
     gap = last.train_accuracy - last.validation_accuracy
     if last.train_accuracy < (1 + chance) / 2 and gap < 0.05:
+        # A library's network is large enough; what may be too little is what of it may learn.
+        more = "unfreeze more of it" if evidence.fixed_layout else "give it more widths"
         return Finding(
             "under-fitting",
             f"the network under-fits: after {last.epoch} epochs it knows only "
             f"{100 * last.train_accuracy:.1f} % of the very pictures it learns from (guessing: "
-            f"{100 * chance:.0f} %): train for more epochs or with a higher learning_rate, give it "
-            "more widths, or augment less",
+            f"{100 * chance:.0f} %): train for more epochs or with a higher learning_rate, {more}, "
+            "or augment less",
             last.train_accuracy,
             1,
-            ("epochs", "learning_rate", "widths", "augment"),
+            ("epochs", "learning_rate", "freeze" if evidence.fixed_layout else "widths", "augment"),
         )
     return None
-
-
-def label_suspects(
-    logits: torch.Tensor, labels: torch.Tensor, class_names: Sequence[str], rows: torch.Tensor
-) -> Finding | None:
-    """Pictures that the network is surest of, and whose label says otherwise.
-
-    Args:
-        logits: float (N, K) or (N, 1) of pictures that the network did not learn from.
-        labels: int64 (N,).
-        class_names: K names.
-        rows: int64 (N,), where each picture stands in the training split.
-
-    Returns:
-        A finding where more than 5 % of the surest tenth carry another label, with 97.5 %
-        confidence. A network is right about nearly all that it is surest of, however hard the rest;
-        labels that are wrong at random are wrong there, too.
-
-    Source: the idea that confident disagreement on held-out pictures marks wrong labels is that of
-    Northcutt et al., "Confident Learning", 2021, section 3; the test on the surest tenth, which
-    needs no estimate of every class's noise, is ours.
-    """
-    probs = to_probs(logits.float())
-    confidence, guess = probs.max(1)
-    n = len(labels) // 10
-    if n < 20:
-        return None
-    surest = confidence.argsort(descending=True)[:n]
-    wrong = surest[guess[surest] != labels[surest]]
-    low, _ = wilson_interval(len(wrong), n)
-    if low <= 0.05:
-        return None
-    first = int(wrong[0])
-    return Finding(
-        "label-suspects",
-        f"labels look wrong: of the {n:,} validation pictures that the network is surest of, "
-        f"{len(wrong)} ({100 * len(wrong) / n:.0f} %) carry another label, such as picture "
-        f"{int(rows[first])} ({class_names[int(labels[first])]!r}, taken for "
-        f"{class_names[int(guess[first])]!r}): look at them with 'layerscope data show', and set "
-        "label_smoothing_frac meanwhile",
-        len(wrong) / n,
-        1,
-        ("label_smoothing_frac",),
-        tuple(int(rows[i]) for i in wrong[:20]),
-    )
