@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from layerscope.errors import ModelError
+from layerscope.errors import LayerNotFoundError, ModelError
 from layerscope.models import build, make_spec, model_names
-from layerscope.models.graph import read_graph, walk
+from layerscope.models.graph import read_graph, read_program, walk
 
 
 class Functional(nn.Module):
@@ -184,3 +184,21 @@ def test_splits_joins_and_changes_of_shape() -> None:
     assert layers[2].inputs == ("getitem#2", "getitem")
     assert layers[-2].options["kernel_size"] == [2, 3]
     assert layers[-1].shape == (4,)
+
+
+def test_one_layers_output_and_its_gradient_without_the_layers_behind_it() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(108, 2))
+    images = torch.randn(2, 1, 8, 8, requires_grad=True)
+    program = read_program(net, images.detach())
+    seen = program.output_of("0", images.detach())
+    assert torch.equal(seen, net[0](images.detach()))
+    assert not seen.requires_grad
+    net[3].weight = None  # would fail if it were reached
+    program.output_of("1", images, grad=True)[:, 1].sum().backward()
+    apart = images.detach().clone().requires_grad_()
+    torch.relu(net[0](apart))[:, 1].sum().backward()
+    assert images.grad is not None
+    assert torch.allclose(images.grad, apart.grad)
+    with pytest.raises(LayerNotFoundError, match="no layer '9'"):
+        program.output_of("9", images.detach())

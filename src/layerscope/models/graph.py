@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from layerscope.errors import ModelError
+from layerscope.errors import LayerNotFoundError, ModelError, nearest
 from layerscope.models.kinds import call_of, is_passing, operation_of
 
 INPUT = "input"
@@ -62,13 +62,20 @@ class Program:
     traced: fx.GraphModule = field(repr=False)
     names: dict[fx.Node, str] = field(repr=False)
 
-    def run(self, images: torch.Tensor, visit: Callable[[str, torch.Tensor], None]) -> torch.Tensor:
-        """Run the network in evaluation mode, without gradients.
+    def run(
+        self,
+        images: torch.Tensor,
+        visit: Callable[[str, torch.Tensor], None],
+        *,
+        grad: bool = False,
+    ) -> torch.Tensor:
+        """Run the network in evaluation mode.
 
         Args:
             images: float (B, C, H, W).
             visit: told (layer name, output) as soon as a layer is done. A later operation may work
                 in place on that very tensor: what is to be kept must be cloned.
+            grad: whether gradients can flow back to the images.
 
         Returns:
             The network's own output, float (B, K).
@@ -79,7 +86,39 @@ class Program:
                 visit(self.names[node], value)
 
         with evaluating(self.model):
-            return run_shown(self.traced, images, show)
+            return run_shown(self.traced, images, show, grad=grad)
+
+    def output_of(self, name: str, images: torch.Tensor, *, grad: bool = False) -> torch.Tensor:
+        """What one layer puts out; nothing behind it is run.
+
+        Args:
+            name: of one of `layers`.
+            images: float (B, C, H, W).
+            grad: whether gradients can flow back to the images.
+
+        Raises:
+            LayerNotFoundError: there is no such layer.
+        """
+        if name not in self.names.values():
+            known = list(self.names.values())
+            raise LayerNotFoundError(f"there is no layer {name!r}{nearest(name, known)}")
+
+        def stop(found: str, value: torch.Tensor) -> None:
+            if found == name:
+                raise ReachedError(value)
+
+        try:
+            self.run(images, stop, grad=grad)
+        except ReachedError as reached:
+            return reached.value
+        raise AssertionError("every layer is run")
+
+
+class ReachedError(Exception):
+    """The wanted layer is done. Never leaves `Program.output_of`."""
+
+    def __init__(self, value: torch.Tensor) -> None:
+        self.value = value
 
 
 @dataclass(frozen=True)
@@ -168,7 +207,11 @@ def trace_symbolically(model: nn.Module) -> fx.GraphModule:
 
 
 def run_shown(
-    traced: fx.GraphModule, images: torch.Tensor, show: Callable[[fx.Node, Any], None]
+    traced: fx.GraphModule,
+    images: torch.Tensor,
+    show: Callable[[fx.Node, Any], None],
+    *,
+    grad: bool = False,
 ) -> Any:
     """Run a traced network, telling every node's value as soon as it is there."""
 
@@ -179,7 +222,7 @@ def run_shown(
             return value
 
     try:
-        with torch.no_grad():
+        with torch.set_grad_enabled(grad):
             # Cloned, for a network may begin with an operation in place.
             return Shown(traced).run(images.clone())
     except (RuntimeError, ValueError) as error:
