@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
@@ -14,7 +15,6 @@ from layerscope.looking.selectivity import class_auroc, mean_ranks
 from layerscope.models.graph import read_program
 from layerscope.models.receptive import ReceptiveField, receptive_fields
 from layerscope.seed import make_generator
-from scipy.stats import rankdata
 
 
 def test_auroc_is_scikit_learns_with_ties() -> None:

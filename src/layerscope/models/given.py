@@ -11,7 +11,6 @@ import torch
 from torch import nn
 
 from layerscope.errors import ModelError, nearest
-from layerscope.models.backbone import find_backbone, refusal
 from layerscope.models.build import build, make_spec
 from layerscope.models.graph import evaluating
 from layerscope.models.spec import ModelSpec, NetShape, is_backbone
