@@ -1,4 +1,4 @@
-"""Class selectivity against scikit-learn, part overlap against a naive loop and a known detector."""
+"""Class selectivity against scikit-learn, part overlap against a naive loop and known detectors."""
 
 from __future__ import annotations
 

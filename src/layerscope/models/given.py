@@ -22,7 +22,7 @@ IMAGENET = 1000
 
 
 def is_given(name: str) -> bool:
-    """Whether a name means a network and no run folder: "torchvision:…", "timm:…", "module:make"."""
+    """Whether a name means a network, not a run folder: "torchvision:…", "timm:…", "module:make"."""
     return ":" in name and not Path(name).exists()
 
 
@@ -95,7 +95,7 @@ def given_network(
 def published_network(
     name: str, *, height: int, width: int, weights: Path | str | None
 ) -> tuple[nn.Module, ModelSpec]:
-    """A network of a library, with its published weights and the head that they were learned with."""
+    """A network of a library with its published weights, head included."""
     chosen = choose_weights(name, weights)
     given = {}
     if chosen is not None and chosen.source != NONE:
