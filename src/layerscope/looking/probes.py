@@ -60,7 +60,7 @@ def probe(
             not finite, there are no test pictures, or training pictures of one class only.
 
     Source: Alain and Bengio, "Understanding intermediate layers using linear classifier probes",
-    2017, section 3.
+    2017.
 
     Example:
         >>> x = torch.tensor([[0.0], [0.1], [1.0], [1.1]] * 10)
