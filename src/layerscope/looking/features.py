@@ -156,8 +156,8 @@ def pool(output: torch.Tensor, side: int) -> tuple[torch.Tensor, torch.Tensor, t
     if output.ndim == 2:
         return output, output, output
     if output.ndim == 4:
-        size = tuple(min(side, length) for length in output.shape[2:])
-        pooled = F.adaptive_avg_pool2d(output, size).flatten(1)
+        H, W = output.shape[2:]
+        pooled = F.adaptive_avg_pool2d(output, (min(side, H), min(side, W))).flatten(1)
         return pooled, output.amax((2, 3)), output.mean((2, 3))
     tokens = output.reshape(len(output), -1, output.shape[-1])
     means = tokens.mean(1)

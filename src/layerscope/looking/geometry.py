@@ -1,4 +1,4 @@
-"""The shape of a layer's features: how many dimensions, how separate the classes, what is double."""
+"""The shape of a layer's features: its dimensions, how far apart classes lie, what is double."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ def effective_dimension(features: torch.Tensor) -> float:
     Returns:
         (Σλ)² / Σλ² over the eigenvalues λ of the covariance; 0.0 where nothing varies.
 
-    Source: Gao et al., "A theory of multineuronal dimensionality, dynamics and measurement", 2017,
-    section 2.
+    Source: Gao et al., "A theory of multineuronal dimensionality, dynamics and measurement", 2017.
 
     Example:
         >>> effective_dimension(torch.tensor([[1.0, 0], [-1, 0], [0, 1], [0, -1]]))
@@ -47,7 +46,7 @@ def class_separation(features: torch.Tensor, labels: torch.Tensor) -> float:
         In [0, 1]; 0.0 where nothing varies.
 
     Source: the correlation ratio η², Fisher, "Statistical Methods for Research Workers", 1925,
-    section 45, summed over features.
+    chapter 8, summed over features.
     """
     between, total = variances(features, labels)
     whole = float(total.sum())
@@ -99,7 +98,7 @@ def sparsity(responses: torch.Tensor) -> float:
         answers to are left out; 0.0 where there are no others.
 
     Source: Vinje and Gallant, "Sparse Coding and Decorrelation in Primary Visual Cortex During
-    Natural Vision", 2000, note 13, over units instead of pictures.
+    Natural Vision", 2000, over units instead of pictures.
     """
     size = responses.double().abs()
     size = size[(size > 0).any(1)]

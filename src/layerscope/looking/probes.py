@@ -60,7 +60,7 @@ def probe(
             not finite, there are no test pictures, or training pictures of one class only.
 
     Source: Alain and Bengio, "Understanding intermediate layers using linear classifier probes",
-    2017, section 3.
+    2017.
 
     Example:
         >>> x = torch.tensor([[0.0], [0.1], [1.0], [1.1]] * 10)
@@ -96,20 +96,24 @@ def probe(
 def choose_strength(train: torch.Tensor, labels: torch.Tensor, *, n_classes: int) -> float:
     """The inverse strength with the smallest log loss on training pictures held back.
 
-    With fewer than five pictures of every class none are held back, and the penalty is the
-    strongest.
+    It is sought from the strongest penalty on, until the loss rises: the weakest take longest. With
+    fewer than five pictures of every class none are held back, and the penalty is the strongest.
     """
     held = held_back(labels)
     if not held.any():
         return STRENGTHS[0]
-    losses = []
+    best, lowest = STRENGTHS[0], torch.inf
     start = None
     for C in STRENGTHS:
-        start = fit_turned(train[~held], labels[~held], n_classes=n_classes, C=C, start=start)
+        start = fit_turned(
+            train[~held], labels[~held], n_classes=n_classes, C=C, start=start, tolerance=1e-5
+        )
         weight, bias = start
-        logits = train[held] @ weight.T + bias
-        losses.append(float(F.cross_entropy(logits, labels[held])))
-    return STRENGTHS[losses.index(min(losses))]
+        loss = float(F.cross_entropy(train[held] @ weight.T + bias, labels[held]))
+        if loss >= lowest:
+            break
+        best, lowest = C, loss
+    return best
 
 
 def held_back(labels: torch.Tensor) -> torch.Tensor:
@@ -151,6 +155,7 @@ def fit_turned(
     n_classes: int,
     C: float,
     start: tuple[torch.Tensor, torch.Tensor] | None = None,
+    tolerance: float = 1e-7,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """`fit_logistic` on features whose axes are nearly uncorrelated.
 
@@ -161,6 +166,7 @@ def fit_turned(
         X: float64 (N, D).
         labels, n_classes, C: those of `fit_logistic`.
         start: weight and bias to begin with.
+        tolerance: the largest slope of the mean loss that is as good as none.
     """
     penalty = 1 / (C * len(X))
     scale = (X.square().mean(0) / 2 + penalty).sqrt()
@@ -171,7 +177,7 @@ def fit_turned(
         [scaled, free],
         max_iter=300,
         history_size=20,
-        tolerance_grad=1e-7,
+        tolerance_grad=tolerance,
         tolerance_change=1e-12,
         line_search_fn="strong_wolfe",
     )

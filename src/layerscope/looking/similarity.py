@@ -34,7 +34,7 @@ def linear_cka(x: torch.Tensor, y: torch.Tensor, *, debiased: bool = True) -> fl
     Source: Kornblith et al., "Similarity of Neural Network Representations Revisited", 2019,
     section 3; the debiased form by Nguyen, Raghu and Kornblith, "Do Wide and Deep Networks Learn
     the Same Things?", 2021, equation 3, after Song et al., "Feature Selection via Dependence
-    Maximization", 2012, equation 5.
+    Maximization", 2012, section 2.
 
     Example:
         >>> x = torch.randn(50, 3, generator=torch.Generator().manual_seed(0))
@@ -46,7 +46,8 @@ def linear_cka(x: torch.Tensor, y: torch.Tensor, *, debiased: bool = True) -> fl
     products = torch.stack([(m.T @ n).square().sum() for m, n in ((a, a), (a, b), (b, b))])
     xx, xy, yy = products.tolist()
     lengths = torch.stack([a.square().sum(1), b.square().sum(1)])
-    found = alignment(torch.tensor([[xx, xy], [xy, yy]]).double(), lengths, debiased=debiased)
+    sums = torch.tensor([[xx, xy], [xy, yy]], dtype=torch.float64)
+    found = alignment(sums, lengths, debiased=debiased)
     return float(found[0, 1])
 
 

@@ -66,9 +66,7 @@ def redraw_untouched(fresh: nn.Module, model: nn.Module) -> None:
                 new.normal_(float(mean), float(std))
 
 
-def calibrate_batch_norms(
-    model: nn.Module, images: torch.Tensor, *, batch_size: int = 256
-) -> None:
+def calibrate_batch_norms(model: nn.Module, images: torch.Tensor, *, batch_size: int = 256) -> None:
     """Give batch norms the running statistics of some pictures, in place; no weight changes.
 
     A batch norm that has seen nothing takes mean 0 and variance 1 for granted, and a deep network

@@ -82,8 +82,6 @@ class Evaluation:
         return asdict(self)
 
 
-
-
 def predict_logits(
     model: nn.Module,
     spec: ModelSpec,
