@@ -122,10 +122,7 @@ def published_network(
 
 def imagenet_names() -> tuple[str, ...]:
     """The thousand classes that published networks tell apart, in their order."""
-    models = torchvision().models
-    names = models.get_model_weights("resnet18").DEFAULT.meta["categories"]
-    # Two of them are called alike twice ("crane", "maillot").
-    return tuple(n if names.index(n) == i else f"{n} ({i})" for i, n in enumerate(names))
+    return tuple(torchvision().models.get_model_weights("resnet18").DEFAULT.meta["categories"])
 
 
 def names_for(n_logits: int, class_names: Sequence[str]) -> tuple[str, ...]:
