@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from torch import nn
 from layerscope.errors import ModelError, nearest
 from layerscope.models.build import build, make_spec
 from layerscope.models.graph import evaluating
+from layerscope.models.keras_net import from_keras, is_keras, load_keras
 from layerscope.models.spec import ModelSpec, NetShape, is_backbone
 from layerscope.models.weights import NONE, choose_weights, read_weights
 from layerscope.seed import make_generator
@@ -22,8 +24,13 @@ IMAGENET = 1000
 
 
 def is_given(name: str) -> bool:
-    """Whether a name means a network, not a run folder: "torchvision:…", "timm:…", "module:make"."""
-    return ":" in name and not Path(name).exists()
+    """Whether a name means a network, not a run folder: "torchvision:…", "module:make", a file."""
+    return is_keras_file(name) or (":" in name and not Path(name).exists())
+
+
+def is_keras_file(name: str) -> bool:
+    """Whether a name is that of a file that Keras writes."""
+    return Path(name).suffix.lower() in (".keras", ".h5", ".hdf5")
 
 
 def given_network(
@@ -40,9 +47,9 @@ def given_network(
     """Find a network that was trained elsewhere, with the head that it was trained with.
 
     Args:
-        name: "torchvision:NAME" or "timm:NAME", whose classes are ImageNet's; or
-            "package.module:callable", which is called without arguments and returns a module whose
-            weights are its own affair.
+        name: "torchvision:NAME" or "timm:NAME", whose classes are ImageNet's; a Keras file; or
+            "package.module:callable", which is called without arguments and returns a network of
+            torch or Keras whose weights are its own affair.
         channels, height, width: of the pictures.
         mean, std: per channel, of `pixels / 255`, for a callable's network; a library's network
             keeps its own.
@@ -66,7 +73,7 @@ def given_network(
         return published_network(name, height=height, width=width, weights=weights)
     if weights is not None:
         raise ModelError(f"{name} brings its own weights; leave --weights out")
-    model = call(name)
+    model = load_keras(Path(name)) if is_keras_file(name) else call(name)
     images = torch.zeros(1, channels, height, width)
     try:
         with evaluating(model), torch.no_grad():
@@ -138,6 +145,7 @@ def call(name: str) -> nn.Module:
     home, _, attribute = name.partition(":")
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
+    os.environ.setdefault("KERAS_BACKEND", "torch")  # should the module import Keras
     try:
         module = importlib.import_module(home)
     except Exception as error:  # whatever a strange module meets while it is imported
@@ -155,6 +163,8 @@ def call(name: str) -> nn.Module:
         raise ModelError(
             f"{name}() failed ({type(error).__name__}: {error}); it is called without arguments"
         ) from error
+    if is_keras(model):
+        return from_keras(model)
     if not isinstance(model, nn.Module):
         raise ModelError(f"{name} gives a {type(model).__name__}; it must give a torch.nn.Module")
     return model
