@@ -10,7 +10,7 @@ from torch import nn
 
 from layerscope.data.imageset import ImageSet
 from layerscope.errors import DataError, LayerNotFoundError
-from layerscope.looking.features import gather_features, make_folding, pool
+from layerscope.looking.features import gather_features, make_folding, pool, values_at
 from layerscope.models.graph import Program, read_program
 
 
@@ -63,9 +63,32 @@ def test_features_against_numpy(program: Program, batch_size: int) -> None:
     assert found["conv"].peaks.numpy() == pytest.approx(maps.max((2, 3)), abs=1e-6)
     assert found["conv"].means.numpy() == pytest.approx(maps.mean((2, 3)), abs=1e-6)
     assert dense.min() < -0.01  # the ReLU behind it works in place, and comes too late
-    for values in (found["dense"].pooled, found["dense"].peaks, found["dense"].means):
+    assert found["dense"].placed.shape == (30, 1, 6)
+    for values in (found["dense"].pooled, found["dense"].means, found["dense"].placed[:, 0]):
         assert values.numpy() == pytest.approx(dense, abs=1e-6)
         assert values.dtype == torch.float32
+
+
+def test_places_are_those_of_one_map_for_all_units(program: Program) -> None:
+    def gathered(seed: int, batch_size: int) -> dict[str, torch.Tensor]:
+        found = gather_features(
+            program, ["conv", "pool"], pictures(), torch.arange(41), normalise,
+            batch_size=batch_size, seed=seed,
+        )  # fmt: skip
+        return {name: features.placed for name, features in found.items()}
+
+    placed = gathered(1, 41)
+    assert placed["conv"].shape == placed["pool"].shape == (41, 4, 5)
+    net: Net = program.model  # type: ignore[assignment]
+    with torch.no_grad():
+        maps = net.conv(normalise(pictures().pixels)).flatten(2).transpose(1, 2)  # (41, 100, 5)
+    gap = (placed["conv"][:, :, None] - maps[:, None]).abs().amax(-1)  # to each place of the map
+    where = gap.argmin(-1)
+    assert float(gap.amin(-1).max()) < 1e-5
+    assert where.min() < 10 and where.max() >= 90 and len(where.unique()) > 50
+    again, other = gathered(1, 16), gathered(2, 41)
+    assert torch.allclose(placed["conv"], again["conv"], atol=1e-5)
+    assert not torch.allclose(placed["conv"], other["conv"], atol=1e-2)
 
 
 def test_tokens_and_small_maps() -> None:
@@ -73,6 +96,10 @@ def test_tokens_and_small_maps() -> None:
     pooled, peaks, means = pool(tokens, 2)
     assert torch.equal(pooled, tokens.mean(1)) and torch.equal(means, tokens.mean(1))
     assert torch.equal(peaks, tokens.amax(1))
+    spots = torch.tensor([[0.0, 0.999], [0.5, 0.2], [1.0, 0.9]])
+    at = values_at(tokens, spots)
+    expected = [[tokens[i, j] for j in pair] for i, pair in enumerate(((0, 6), (3, 1), (6, 6)))]
+    assert torch.equal(at, torch.stack([torch.stack(pair) for pair in expected]))
     maps = torch.randn(3, 4, 1, 6)
     assert pool(maps, 2)[0].shape == (3, 8)  # one row of places: nothing is there twice
     assert pool(maps, 1)[0].numpy() == pytest.approx(maps.mean((2, 3)).numpy(), abs=1e-6)

@@ -106,6 +106,14 @@ def test_a_module_draws_from_its_own_distribution() -> None:
     assert torch.equal(fresh[1].bias, torch.zeros(64))
 
 
+def test_an_outer_module_has_the_last_word_over_its_parts() -> None:
+    fresh = untrained_copy(trained(nn.Sequential(nn.MultiheadAttention(8, 2))), generator())[0]
+    bound = (6 / (8 + 24)) ** 0.5  # Glorot's, for three matrices in one
+    assert bound / 2 < float(fresh.in_proj_weight.detach().abs().max()) <= bound
+    # A dense layer alone would draw this bias; attention begins without one.
+    assert torch.equal(fresh.out_proj.bias, torch.zeros(8))
+
+
 class Owner(nn.Module):
     """Owns parameters that no module initialises."""
 
@@ -155,6 +163,7 @@ def test_calibrated_norms_give_maps_of_mean_0_and_variance_1() -> None:
 def test_calibration_is_the_mean_over_even_batches_and_forgets_what_was_there() -> None:
     net = nn.Sequential(nn.BatchNorm2d(2), nn.Dropout(0.9), nn.BatchNorm2d(2))
     net[0].running_mean.fill_(99)
+    net[0].num_batches_tracked.fill_(50)
     images = torch.randn(9, 2, 3, 3, generator=generator()) * 4 + 1
     calibrate_batch_norms(net.eval(), images, batch_size=4)  # three of three: no rest of one
     parts = images.view(3, 3, 2, 3, 3)

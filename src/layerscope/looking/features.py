@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +13,8 @@ from layerscope.data.imageset import ImageSet
 from layerscope.errors import DataError, LayerNotFoundError, nearest
 from layerscope.models.graph import Program
 from layerscope.seed import make_generator
+
+PLACES = 4  # of each map that are kept as they are
 
 
 @dataclass(frozen=True)
@@ -22,11 +25,15 @@ class Features:
         pooled: float32 (N, D), what the layer says of a picture, roughly where it says it.
         peaks: float32 (N, U), each unit's largest value over its map or its tokens.
         means: float32 (N, U), each unit's mean over its map or its tokens.
+        placed: float32 (N, P, U), all units' values at P random places of each picture's map, the
+            same places in every layer of maps of one size; P is 1 for dense layers. Means over a
+            map follow brightness more than anything else: two unlike edge detectors agree in them.
     """
 
     pooled: torch.Tensor
     peaks: torch.Tensor
     means: torch.Tensor
+    placed: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -117,27 +124,32 @@ def gather_features(
     device = next(program.model.parameters()).device
     parts: dict[str, list[Features]] = {name: [] for name in layers}
     foldings: dict[str, Folding] = {}
+    spots = torch.rand(len(rows), PLACES, generator=make_generator(seed, "places"))
 
-    def keep(name: str, output: torch.Tensor) -> None:
+    def keep(name: str, output: torch.Tensor, spots: torch.Tensor) -> None:
         if name not in parts:
             return
-        pooled, peaks, means = pool(output.float(), side)
+        output = output.float()
+        pooled, peaks, means = pool(output, side)
         if pooled.shape[1] > most:
             if name not in foldings:
                 generator = make_generator(seed, f"projection of {name}")
                 foldings[name] = make_folding(pooled.shape[1], most, generator)
             pooled = foldings[name](pooled)
         # Cloned: a later operation may work in place on what a dense layer put out.
-        parts[name].append(Features(pooled.cpu().clone(), peaks.cpu().clone(), means.cpu().clone()))
+        kept = (pooled, peaks, means, values_at(output, spots))
+        parts[name].append(Features(*(values.cpu().clone() for values in kept)))
 
-    for batch in rows.split(imageset.batch_of(batch_size)):
+    size = imageset.batch_of(batch_size)
+    for batch, spot in zip(rows.split(size), spots.to(device).split(size), strict=True):
         images = normalise(imageset.take(batch).to(device))
-        program.run(images.contiguous(memory_format=torch.channels_last), keep)
+        program.run(images.contiguous(memory_format=torch.channels_last), partial(keep, spots=spot))
     return {
         name: Features(
             torch.cat([part.pooled for part in found]),
             torch.cat([part.peaks for part in found]),
             torch.cat([part.means for part in found]),
+            torch.cat([part.placed for part in found]),
         )
         for name, found in parts.items()
     }
@@ -162,3 +174,23 @@ def pool(output: torch.Tensor, side: int) -> tuple[torch.Tensor, torch.Tensor, t
     tokens = output.reshape(len(output), -1, output.shape[-1])
     means = tokens.mean(1)
     return means, tokens.amax(1), means
+
+
+def values_at(output: torch.Tensor, spots: torch.Tensor) -> torch.Tensor:
+    """What all units say at some places.
+
+    Args:
+        output: float (B, U, H, W) maps, (B, T, U) tokens or (B, U).
+        spots: float (B, P) in [0, 1): where, from the first place of a map to its last.
+
+    Returns:
+        float (B, P, U); P is 1 where there is one place only.
+    """
+    if output.ndim == 4:
+        output = output.permute(0, 2, 3, 1)
+    values = output.reshape(len(output), -1, output.shape[-1])  # (B, places, U)
+    n = values.shape[1]
+    if n == 1:
+        return values
+    places = (spots * n).long().clamp(max=n - 1)
+    return values[torch.arange(len(values), device=values.device)[:, None], places]
