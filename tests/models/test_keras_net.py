@@ -67,8 +67,8 @@ def test_logits_are_what_the_networks_own_probabilities_come_from(keras: Any, ou
     assert np.allclose(ours.numpy(), probabilities(model, images), atol=1e-5)
     kinds = [layer.kind for layer in read_graph(net, images)]
     assert kinds == [
-        "other", "add", "conv", "activation", "max_pool", "conv", "batch_norm", "activation", "avg_pool",
-        "flatten", "dense", "activation", "dense",
+        "other", "add", "conv", "activation", "max_pool", "conv", "batch_norm", "activation",
+        "avg_pool", "flatten", "dense", "activation", "dense",
     ]  # fmt: skip
 
 

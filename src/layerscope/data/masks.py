@@ -190,6 +190,6 @@ def fitted(image: Image.Image, size: tuple[int, int], *, least: int = 128) -> to
     """
     from PIL import Image, ImageOps
 
-    clear = image.point(lambda value: 255 if value >= least else 0)
+    clear = Image.fromarray((np.asarray(image) >= least).astype(np.uint8) * 255)
     small = ImageOps.fit(clear, (size[1], size[0]), Image.Resampling.BOX)
     return torch.from_numpy(np.array(small) >= 128)
