@@ -19,7 +19,7 @@ from layerscope.models.graph import Program
 from layerscope.models.spec import ModelSpec
 from layerscope.seed import make_generator
 
-RATE = 0.05
+RATE = 0.1
 # How much a variant gives up of its value, in shares of it, to be unlike the others.
 APART = 1.0
 # What one batch may take; more pictures at a time are no faster.

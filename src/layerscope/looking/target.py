@@ -1,4 +1,4 @@
-"""What is made larger for a layer's units: the values to read, and the pixels that they depend on."""
+"""What is made larger for a layer's units: which values, and the pixels they depend on."""
 
 from __future__ import annotations
 
@@ -119,10 +119,11 @@ def window_of(
     if 0 in field.stride_px:
         return None
     # The first unit of the part whose field does not reach over its border.
-    y, x = (math.ceil(-s / d) if s < 0 else 0 for s, d in zip(field.start_px, field.stride_px))
-    skipped = [
-        s + i * d for s, i, d in zip(field.start_px, (y, x), field.stride_px, strict=True)
-    ]
+    y, x = (
+        math.ceil(-s / d) if s < 0 else 0
+        for s, d in zip(field.start_px, field.stride_px, strict=True)
+    )
+    skipped = [s + i * d for s, i, d in zip(field.start_px, (y, x), field.stride_px, strict=True)]
     seen = [s + i * d for s, i, d in zip(field.start_px, place, field.stride_px, strict=True)]
     top, left = seen[0] - skipped[0], seen[1] - skipped[1]
     bottom, right = seen[0] + field.size_px[0], seen[1] + field.size_px[1]
