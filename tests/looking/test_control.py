@@ -19,6 +19,32 @@ def test_p_values_count_the_null_that_does_as_well() -> None:
     assert p.tolist() == [1.0, 4 / 5, 2 / 5, 1 / 5]
 
 
+def test_beyond_the_null_its_tail_goes_on_and_is_never_too_short() -> None:
+    generator = torch.Generator().manual_seed(1)
+    points = torch.linspace(2.5, 6, 15, dtype=torch.float64)
+    for draw in (
+        lambda n: torch.randn(n, generator=generator).double(),
+        lambda n: torch.rand(n, generator=generator).double() * 3,
+        lambda n: -torch.rand(n, generator=generator).double().log() / 2,
+    ):
+        null = draw(200)
+        truth = draw(400_000)
+        for value, p in zip(points.tolist(), p_values(points, null).tolist(), strict=True):
+            assert p > 0
+            assert p >= 0.5 * float((truth >= value).double().mean())
+    assert float(p_values(torch.tensor([9.0]), torch.randn(200, generator=generator))) < 1e-3
+
+
+def test_what_is_no_different_is_hardly_ever_believed() -> None:
+    """New draws of the same distribution: a family in a hundred may be wrong, not every one."""
+    generator = torch.Generator().manual_seed(2)
+    wrong = 0
+    for _ in range(200):
+        null, values = (torch.randn(n, generator=generator) for n in (160, 64))
+        wrong += bool(discoveries(p_values(values, null)).any())
+    assert wrong / 200 <= 0.08
+
+
 @given(st.lists(st.floats(0.0005, 1), min_size=1, max_size=60))
 def test_discoveries_are_scipys(values: list[float]) -> None:
     p = torch.tensor(values, dtype=torch.float64)
@@ -58,7 +84,7 @@ def test_only_what_beats_the_untrained_units_is_named_and_by_its_strongest_kind(
     assert kinds == ["edge"] * 10 + ["part"] * 20 + [None] * 34
     assert naming.units[3].name == "edge 3"
     assert naming.units[25].value == pytest.approx(0.3)
-    assert float(naming.p["edge"][0]) == 1 / 321
+    assert float(naming.p["edge"][0]) < 1e-6
     assert 0.38 < naming.null_95["edge"] < 0.4
 
 
@@ -66,7 +92,7 @@ def test_a_certain_but_slight_preference_is_no_name() -> None:
     edge = torch.full((64,), 0.32)  # above every untrained unit, below the floor
     null = [measured(torch.full((64,), 0.1), torch.zeros(64)) for _ in range(5)]
     naming = name_units(measured(edge, torch.zeros(64)), null)["conv"]
-    assert float(naming.p["edge"].max()) == 1 / 321
+    assert float(naming.p["edge"].max()) <= 1 / 321
     assert naming.count(None) == 64
 
 
