@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import false_discovery_control
+from scipy.stats import false_discovery_control, t, ttest_1samp
 
 from layerscope.looking.control import discoveries, p_values
 from layerscope.looking.ladder import ladder, untrained_names
@@ -16,7 +16,8 @@ from layerscope.looking.naming import Measured, name_units
 def test_p_values_count_the_null_that_does_as_well() -> None:
     null = torch.tensor([0.1, 0.2, 0.2, 0.3])
     p = p_values(torch.tensor([0.0, 0.2, 0.25, 0.9]), null)
-    assert p.tolist() == [1.0, 4 / 5, 2 / 5, 1 / 5]
+    assert p[:3].tolist() == [1.0, 4 / 5, 2 / 5]
+    assert 0 < float(p[3]) < 1 / 5  # beyond all of them
 
 
 def test_beyond_the_null_its_tail_goes_on_and_is_never_too_short() -> None:
@@ -33,6 +34,17 @@ def test_beyond_the_null_its_tail_goes_on_and_is_never_too_short() -> None:
             assert p > 0
             assert p >= 0.5 * float((truth >= value).double().mean())
     assert float(p_values(torch.tensor([9.0]), torch.randn(200, generator=generator))) < 1e-3
+
+
+def test_a_null_of_a_few_values_is_taken_for_normal() -> None:
+    null = torch.tensor([0.1, 0.3, 0.2, 0.25, 0.15, 0.2])
+    p = p_values(torch.tensor([0.2, 3.0]), null)
+    assert float(p[0]) == 5 / 7  # counted: four of six, and one
+    apart = ttest_1samp(null.numpy(), 0.2)
+    assert apart.pvalue == pytest.approx(1)  # its mean is 0.2
+    spread = float(null.std()) * (7 / 6) ** 0.5
+    assert float(p[1]) == pytest.approx(t.sf(2.8 / spread, 5))
+    assert p_values(torch.tensor([9.0]), torch.tensor([0.1, 0.2])).tolist() == [1 / 3]
 
 
 def test_what_is_no_different_is_hardly_ever_believed() -> None:
