@@ -62,6 +62,11 @@ class Program:
     traced: fx.GraphModule = field(repr=False)
     names: dict[fx.Node, str] = field(repr=False)
 
+    @property
+    def escaped(self) -> tuple[str, ...]:
+        """What the layers do not show: nothing, for every operation was traced."""
+        return ()
+
     def run(
         self,
         images: torch.Tensor,

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import fx, nn
+from torch.fx.node import map_aggregate
 
 from layerscope.errors import LayerNotFoundError, ModelError, nearest
 from layerscope.models.graph import Program, evaluating, run_shown
@@ -63,7 +64,7 @@ class Cached:
                 return value
             return value.repeat(times, *[1] * (value.ndim - 1))
 
-        frontier = {node: fx.node.map_aggregate(v, repeat) for node, v in self.frontier.items()}
+        frontier = {node: map_aggregate(v, repeat) for node, v in self.frontier.items()}
         return Cached(repeat(self.output), frontier)
 
 
@@ -259,7 +260,7 @@ def cut(program: Program, layer: str) -> Cut | WholeCut:
 
 def copied(value: Any) -> Any:
     """A copy of a tensor, or of all tensors in a tuple, list or dict."""
-    return fx.node.map_aggregate(
+    return map_aggregate(
         value, lambda part: part.clone() if isinstance(part, torch.Tensor) else part
     )
 
