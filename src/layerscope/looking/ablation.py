@@ -19,7 +19,7 @@ from layerscope.seed import make_generator
 
 WAYS: tuple[Way, ...] = ("mean", "resample", "zero")
 # Each control draw is run at so many amounts of removed energy and read off between them.
-LEVELS = 6
+LEVELS = 4
 
 
 @dataclass(frozen=True)
