@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import torch
 
+from layerscope.errors import ModelError
 from layerscope.models.graph import Program
 from layerscope.models.resume import Cached, Cut, WholeCut, cut
 
@@ -93,6 +94,7 @@ def replaced(
     parameter = next(program.model.parameters(), None)
     device = parameter.device if parameter is not None else torch.device("cpu")
     partner = partners(len(rows), generator) if way == "resample" else None
+    layout = fastest_layout(behind, images_of(rows[:1]).to(device))
     kept: dict[int, tuple[Cached, torch.Tensor | None]] = {}
     starts = range(0, len(rows), batch_size)
 
@@ -101,7 +103,7 @@ def replaced(
         for start in starts:
             at = torch.arange(start, min(len(rows), start + batch_size))
             if start not in kept:
-                cached = behind.cache(images_of(rows[at]).to(device))
+                cached = laid_out(behind.cache(images_of(rows[at]).to(device)), layout)
                 other = None
                 if partner is not None:
                     images = images_of(rows[partner[at]]).to(device)
@@ -135,6 +137,26 @@ def replaced(
             yield Batch(at, cached, stand_in)
 
     return measured(behind, batches, len(rows))
+
+
+def fastest_layout(behind: Cut | WholeCut, images: torch.Tensor) -> torch.memory_format:
+    """Channels last, which convolutions run on up to four times as fast, where the network can.
+
+    A network that calls `x.view(len(x), -1)` on maps cannot.
+    """
+    cached = laid_out(behind.cache(images), torch.channels_last)
+    try:
+        behind.resume(cached, cached.output)
+    except (RuntimeError, ModelError):
+        return torch.contiguous_format
+    return torch.channels_last
+
+
+def laid_out(cached: Cached, layout: torch.memory_format) -> Cached:
+    """The same with maps laid out in memory in one way; other outputs stay as they are."""
+    if cached.output.ndim != 4 or layout != torch.channels_last:
+        return cached
+    return Cached(cached.output.contiguous(memory_format=layout), cached.frontier)
 
 
 def measured(behind: Cut | WholeCut, batches: Callable[[], Iterator[Batch]], n: int) -> Replaced:

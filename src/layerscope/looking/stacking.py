@@ -80,7 +80,7 @@ def correct_after(
         at_once = at_once or stack_size(found, batch, logits, len(changes))
         for start in range(0, len(changes), at_once):
             some = changes[start : start + at_once]
-            stacked = output.repeat(len(some), *[1] * (output.ndim - 1))
+            stacked = torch.cat([output] * len(some))  # laid out in memory as the output is
             for change, part in zip(some, stacked.split(len(output)), strict=True):
                 change.apply(part, batch.stand_in, found.unit_axis)
             answers = found.behind.resume(batch.cached.repeated(len(some)), stacked)

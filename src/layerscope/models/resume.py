@@ -62,7 +62,7 @@ class Cached:
         def repeat(value: Any) -> Any:
             if not isinstance(value, torch.Tensor) or value.ndim == 0:
                 return value
-            return value.repeat(times, *[1] * (value.ndim - 1))
+            return torch.cat([value] * times)  # keeps the layout in memory
 
         frontier = {node: map_aggregate(v, repeat) for node, v in self.frontier.items()}
         return Cached(repeat(self.output), frontier)
