@@ -62,10 +62,15 @@ class Program:
     traced: fx.GraphModule = field(repr=False)
     names: dict[fx.Node, str] = field(repr=False)
 
+    @property
+    def escaped(self) -> tuple[str, ...]:
+        """What the layers do not show: nothing, for every operation was traced."""
+        return ()
+
     def run(
         self,
         images: torch.Tensor,
-        visit: Callable[[str, torch.Tensor], None],
+        visit: Callable[[str, torch.Tensor], torch.Tensor | None],
         *,
         grad: bool = False,
     ) -> torch.Tensor:
@@ -74,16 +79,16 @@ class Program:
         Args:
             images: float (B, C, H, W).
             visit: told (layer name, output) as soon as a layer is done. A later operation may work
-                in place on that very tensor: what is to be kept must be cloned.
+                in place on that very tensor: what is to be kept must be cloned. A tensor that it
+                returns is put in place of the output.
             grad: whether gradients can flow back to the images.
 
         Returns:
             The network's own output, float (B, K).
         """
 
-        def show(node: fx.Node, value: Any) -> None:
-            if node in self.names:
-                visit(self.names[node], value)
+        def show(node: fx.Node, value: Any) -> torch.Tensor | None:
+            return visit(self.names[node], value) if node in self.names else None
 
         with evaluating(self.model):
             return run_shown(self.traced, images, show, grad=grad)
@@ -194,12 +199,12 @@ def trace_symbolically(model: nn.Module) -> fx.GraphModule:
 def run_shown(
     traced: fx.GraphModule,
     images: torch.Tensor,
-    show: Callable[[fx.Node, Any], None],
+    show: Callable[[fx.Node, Any], torch.Tensor | None],
     *,
     grad: bool = False,
     until: fx.Node | None = None,
 ) -> Any:
-    """Run a traced network, telling every node's value as soon as it is there.
+    """Run a traced network, telling every node's value, which `show` may replace, at once.
 
     `until` is the node whose value is given back, with nothing run behind it; None runs it all.
     """
@@ -208,8 +213,8 @@ def run_shown(
     class Shown(fx.Interpreter):
         def run_node(self, n: fx.Node) -> Any:
             value = super().run_node(n)
-            show(n, value)
-            return value
+            other = show(n, value)
+            return value if other is None else other
 
     try:
         with torch.set_grad_enabled(grad):
