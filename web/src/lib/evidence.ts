@@ -14,11 +14,11 @@ export interface Measure {
   what: string | null;
 }
 export interface Tuning {
-  angle_deg: number;
+  angle_deg: number | null;
   orientation: number;
-  frequency_cycles_px: number;
+  frequency_cycles_px: number | null;
   reach_frac: number;
-  best: string;
+  best: string | null;
   curve: number[];
   gabor_r2: number | null;
 }
@@ -38,7 +38,7 @@ export interface Ablation {
 export interface Made {
   value: number;
   natural_max: number;
-  ratio: number;
+  ratio: number | null;
   path_similarity: number | null;
   natural_path: number | null;
   unnatural: boolean;

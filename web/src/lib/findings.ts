@@ -38,17 +38,27 @@ const CONTROL = {
   unknown: "",
 };
 
-function clause(run: { from: Rung; to: Rung; finding: Finding | null }): string {
+interface Run {
+  from: Rung;
+  to: Rung;
+  finding: Finding | null;
+  key: string;
+}
+
+function clause(run: Run, i: number, all: Run[]): string {
   const where = run.from === run.to ? `in ${run.from.title}` : `from ${run.from.title} to ${run.to.title}`;
   if (!run.finding) return `${where} no unit has a simple name`;
   const { kind, share, most } = run.finding;
-  const who = most ? "most named units respond to" : "the commonest of the named units respond to";
+  const again = all.slice(0, i).some((earlier) => earlier.finding);
+  const who = again ? (most ? "most to" : "the commonest to") : `${most ? "most" : "the commonest"} named units respond to`;
   return `${where} ${who} ${lookOf(kind).many}${CONTROL[against(share)]}`;
 }
 
+const MOST_CLAUSES = 6;
+
 /** One sentence on which kinds are found where; neighbours that say the same are one clause. */
 export function ladderSentence(evidence: Evidence): string {
-  const runs: { from: Rung; to: Rung; finding: Finding | null; key: string }[] = [];
+  const runs: Run[] = [];
   for (const rung of evidence.ladder) {
     const finding = commonest(rung, evidence.kinds);
     const key = finding ? `${finding.kind} ${finding.most} ${against(finding.share)}` : "";
@@ -57,9 +67,9 @@ export function ladderSentence(evidence: Evidence): string {
     else runs.push({ from: rung, to: rung, finding, key });
   }
   if (!runs.length) return "No layer was measured.";
-  const told = runs.length > 4 ? [runs[0], runs.at(-1)!] : runs;
+  const told = runs.length > MOST_CLAUSES ? [runs[0], runs.at(-1)!] : runs;
   const text = told.map(clause).join("; ");
-  const between = runs.length > 4 ? "; in between the commonest kind changes from layer to layer" : "";
+  const between = runs.length > MOST_CLAUSES ? "; in between the commonest kind changes from layer to layer" : "";
   return `${text[0].toUpperCase()}${text.slice(1)}${between}.`;
 }
 
@@ -73,15 +83,20 @@ export function ordered(units: Unit[], order: Order): Unit[] {
   return [...units].sort((a, b) => sign * (rank(a) - rank(b)) || a.index - b.index);
 }
 
+/** Whether anything was measured that could have given the unit a name. */
+export function isKnown(unit: Unit): boolean {
+  return !!unit.name || Object.keys(unit.measures ?? {}).length > 0;
+}
+
 /** Whether any unit of a layer was given the chance of a name. */
 export function isNamed(layer: Layer): boolean {
-  return layer.units.some((u) => u.name || u.measures);
+  return layer.units.some(isKnown);
 }
 
 /** The layer whose units a layer's weights read, or null where there is none to show. */
 export function readBy(atlas: Atlas, home: Layer): Layer | null {
   let layer = atlas.layers.find((l) => l.weight && (l.units_in === home.name || l === home));
-  for (let steps = atlas.layers.length; layer && steps > 0; steps--) {
+  while (layer && layer.inputs.length === 1) {
     layer = layerNamed(atlas, layer.inputs[0]);
     if (layer?.units.length || layer?.units_in) return unitsLayer(atlas, layer);
   }
