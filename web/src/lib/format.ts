@@ -21,9 +21,9 @@ export function shapeText(shape: number[]): string {
   return shape.join(" \u00d7 ");
 }
 
-/** A p-value after the letter: "= 0.012", or "< 0.0001" where no more can be said. */
+/** A p-value: "0.012", or "< 0.0001" where no more can be said. */
 export function pText(p: number): string {
-  return p < 0.0001 ? "< 0.0001" : `= ${Number(p.toPrecision(2))}`;
+  return p < 0.0001 ? "<\u00a00.0001" : `${Number(p.toPrecision(2))}`;
 }
 
 /** A change of a share in percentage points, with its sign. */
