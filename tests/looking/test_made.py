@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from layerscope.errors import LayerNotFoundError, ModelError
+from layerscope.looking.climb import likeness
 from layerscope.looking.made import make_images
 from layerscope.looking.target import find_target
 from layerscope.models.graph import Program, read_program
@@ -252,6 +253,38 @@ def test_variants_are_driven_apart() -> None:
         seeds = torch.stack([pixels[i] for pixels in alone])
         driven = 1 - alike(made.pixels[3 * i : 3 * i + 3], unit)
         assert driven > 2 * (1 - alike(seeds, unit))
+
+
+def test_variants_of_one_logit_differ_as_pictures() -> None:
+    spec = spec_of(1, 12, single_logit=True)
+    model = drawn(
+        lambda: nn.Sequential(
+            nn.Conv2d(1, 6, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 1)
+        )
+    )
+    program = program_of(model, spec)
+    made = make_images(program, "4", [1], spec, variants=2)
+    alone = [make_images(program, "4", [1], spec, seed=seed).pixels for seed in (1, 2)]
+
+    def alike(pixels: torch.Tensor) -> float:
+        images = spec.normalise(pixels).flatten(1)
+        return float(nn.functional.cosine_similarity(images[:1], images[1:]))
+
+    assert alike(made.pixels) < alike(torch.cat(alone)) - 0.2
+
+
+def test_likeness_is_the_cosine_of_grams() -> None:
+    generator = torch.Generator().manual_seed(0)
+    maps = torch.randn(6, 4, 3, 3, generator=generator)
+    flat = maps.flatten(2)
+    grams = (flat @ flat.transpose(1, 2)).flatten(1)
+    for unit in range(2):
+        own = grams[3 * unit : 3 * unit + 3]
+        pairs = [(0, 1), (0, 2), (1, 2)]
+        cosines = [nn.functional.cosine_similarity(own[i], own[j], dim=0) for i, j in pairs]
+        assert likeness(maps, 3)[unit] == pytest.approx(float(sum(cosines)) / 3, abs=1e-5)
+    same = maps[:1].expand(2, 4, 3, 3)
+    assert float(likeness(same, 2)) == pytest.approx(1, abs=1e-5)
 
 
 def padded() -> nn.Module:
