@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
 
 from layerscope.errors import ModelError
+from layerscope.looking.canvas import canvas_around, tiled
 from layerscope.looking.climb import Climb, read
 from layerscope.looking.jitter import Box, Jitter
 from layerscope.looking.paint import draw_waves, to_pixels, wave_sizes
@@ -119,21 +120,24 @@ def make_images(
     target = find_target(program, layer, spec.normalise(noise.to(device)))
     chosen, columns, signs = units_of(program, target, units, spec)
     box = (0, 0, H, W) if whole else target.window
+    canvas = canvas_around(box, height=H, width=W)
+    canvas_spec = replace(spec, height=canvas[2], width=canvas[3])
     climb = Climb(
         program=program,
         source=target.source.name,
         place=None if whole else target.window_place,
-        box=box,
-        spec=spec,
-        sizes=wave_sizes(H, W).to(device),
+        box=(box[0] - canvas[0], box[1] - canvas[1], box[2], box[3]),
+        spec=canvas_spec,
+        sizes=wave_sizes(*canvas[2:]).to(device),
         colours=None if colours is None else colours.to(device),
         jitter=jitter,
         rate=rate,
         steps=steps,
         seed=seed,
     )
-    start = draw_waves(variants, C, H, W, generator=generator)
-    at_once = max(1, BATCH_BYTES // (bytes_per_picture(program, target, box, spec) * variants))
+    start = draw_waves(variants, C, *canvas[2:], generator=generator)
+    one = bytes_per_picture(program, target, box, spec, canvas)
+    at_once = max(1, BATCH_BYTES // (one * variants))
     n_parts = math.ceil(len(chosen) / at_once)
     pixels, values = [], []
     with frozen(program.model):
@@ -144,7 +148,7 @@ def make_images(
                 progress(part * steps + step, n_parts * steps)
 
             painted = climb.run(start, columns[some], signs[some], tell)
-            pixels.append(to_pixels(painted))
+            pixels.append(tiled(to_pixels(painted), canvas, height=H, width=W))
             values.append(
                 measure(program, target, pixels[-1], columns[some], signs[some], spec, whole=whole)
             )
@@ -203,7 +207,9 @@ def measure(
     return signs[:, None] * values.view(-1, variants)
 
 
-def bytes_per_picture(program: Program, target: Target, box: Box, spec: ModelSpec) -> int:
+def bytes_per_picture(
+    program: Program, target: Target, box: Box, spec: ModelSpec, canvas: Box
+) -> int:
     """About how much memory one picture takes while it is optimised."""
     share = box[2] * box[3] / (spec.height * spec.width)
     names = [layer.name for layer in program.layers]
@@ -211,7 +217,7 @@ def bytes_per_picture(program: Program, target: Target, box: Box, spec: ModelSpe
     values = share * sum(math.prod(layer.shape) for layer in before)
     # Every output is kept for the way back, where it gets a gradient of the same size; the picture
     # passes through about a dozen forms between its waves and the network.
-    return int(4 * (2 * values + 12 * spec.channels * spec.height * spec.width)) + 1
+    return int(4 * (2 * values + 12 * spec.channels * canvas[2] * canvas[3])) + 1
 
 
 def device_of(model: nn.Module) -> torch.device:
