@@ -9,6 +9,9 @@ import torch
 from torch import nn
 
 from layerscope.errors import LayerNotFoundError, ModelError
+from layerscope.looking.canvas import canvas_around, tiled
+from layerscope.looking.climb import likeness
+from layerscope.looking.jitter import Box
 from layerscope.looking.made import make_images
 from layerscope.looking.target import find_target
 from layerscope.models.graph import Program, read_program
@@ -89,6 +92,22 @@ def test_a_batch_gives_what_one_by_one_gives() -> None:
             apart = (together.pixels[i].float() - alone.pixels[0].float()).abs()
             assert apart.mean() < 1
             assert torch.allclose(together.values[i], alone.values[0], rtol=0.01)
+
+
+def test_little_memory_means_several_batches_with_the_same_images(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spec = spec_of(1, 16)
+    program = program_of(small_network(), spec)
+    together = make_images(program, "3", None, spec, steps=16, variants=2)
+    monkeypatch.setattr("layerscope.looking.made.BATCH_BYTES", 1)
+    told: list[tuple[int, int]] = []
+    apart = make_images(
+        program, "3", None, spec, steps=16, variants=2, progress=lambda *done: told.append(done)
+    )
+    assert told == [(i, 8 * 16) for i in range(1, 8 * 16 + 1)]
+    assert (together.pixels.float() - apart.pixels.float()).abs().mean() < 1
+    assert torch.allclose(together.variant_values, apart.variant_values, rtol=0.01)
 
 
 @pytest.mark.parametrize("layer", ["0", "3", "4", "6"])
@@ -254,6 +273,38 @@ def test_variants_are_driven_apart() -> None:
         assert driven > 2 * (1 - alike(seeds, unit))
 
 
+def test_variants_of_one_logit_differ_as_pictures() -> None:
+    spec = spec_of(1, 12, single_logit=True)
+    model = drawn(
+        lambda: nn.Sequential(
+            nn.Conv2d(1, 6, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 1)
+        )
+    )
+    program = program_of(model, spec)
+    made = make_images(program, "4", [1], spec, variants=2)
+    alone = [make_images(program, "4", [1], spec, seed=seed).pixels for seed in (1, 2)]
+
+    def alike(pixels: torch.Tensor) -> float:
+        images = spec.normalise(pixels).flatten(1)
+        return float(nn.functional.cosine_similarity(images[:1], images[1:]))
+
+    assert alike(made.pixels) < alike(torch.cat(alone)) - 0.2
+
+
+def test_likeness_is_the_cosine_of_grams() -> None:
+    generator = torch.Generator().manual_seed(0)
+    maps = torch.randn(6, 4, 3, 3, generator=generator)
+    flat = maps.flatten(2)
+    grams = (flat @ flat.transpose(1, 2)).flatten(1)
+    for unit in range(2):
+        own = grams[3 * unit : 3 * unit + 3]
+        pairs = [(0, 1), (0, 2), (1, 2)]
+        cosines = [nn.functional.cosine_similarity(own[i], own[j], dim=0) for i, j in pairs]
+        assert likeness(maps, 3)[unit] == pytest.approx(float(sum(cosines)) / 3, abs=1e-5)
+    same = maps[:1].expand(2, 4, 3, 3)
+    assert float(likeness(same, 2)) == pytest.approx(1, abs=1e-5)
+
+
 def padded() -> nn.Module:
     return nn.Sequential(
         nn.Conv2d(1, 4, 5, stride=2, padding=2),
@@ -278,6 +329,43 @@ def test_a_window_is_enough_for_a_unit(make: Callable[[], nn.Module]) -> None:
     assert torch.allclose(
         part[:, :, y, x], whole[:, :, target.source_place[0], target.source_place[1]], atol=1e-5
     )
+
+
+def test_large_pictures_are_painted_around_the_unit_alone() -> None:
+    spec = spec_of(1, 96)
+    program = program_of(drawn(padded), spec)
+    made = make_images(program, "3", [0, 2], spec)
+    top, left, h, w = made.crop_px
+    canvas = canvas_around((top, left, h, w), height=96, width=96)
+    assert made.pixels.shape == (2, 1, 96, 96)
+    assert canvas[2:] == (2 * h, 2 * w)
+    for by in (canvas[2], -canvas[2]):  # the same again one canvas further
+        there = made.pixels[:, :, max(0, by) : 96 + min(0, by)]
+        assert torch.equal(there, made.pixels[:, :, max(0, -by) : 96 + min(0, -by)])
+    output = program.output_of("3", spec.normalise(made.pixels))
+    assert made.place
+    y, x = made.place
+    assert torch.allclose(made.values, torch.stack([output[0, 0, y, x], output[1, 2, y, x]]))
+    noise = torch.rand(500, 1, 96, 96, generator=torch.Generator().manual_seed(1))
+    natural = program.output_of("3", spec.normalise(255 * noise)).amax((0, 2, 3))
+    assert (made.values > natural[[0, 2]]).all()
+
+
+@pytest.mark.parametrize(
+    ("box", "canvas"),
+    [
+        ((110, 110, 5, 5), (97, 97, 32, 32)),
+        ((60, 0, 40, 50), (40, 0, 80, 100)),
+        ((190, 100, 30, 30), (164, 85, 60, 60)),  # pushed in at the border
+        ((20, 20, 180, 180), (0, 0, 224, 224)),
+    ],
+)
+def test_a_canvas_holds_its_box(box: Box, canvas: Box) -> None:
+    assert canvas_around(box, height=224, width=224) == canvas
+    painted = torch.arange(canvas[2] * canvas[3]).view(1, 1, canvas[2], canvas[3])
+    picture = tiled(painted, canvas, height=224, width=224)
+    top, left, h, w = canvas
+    assert torch.equal(picture[:, :, top : top + h, left : left + w], painted)
 
 
 def test_a_network_that_looks_everywhere_is_shown_everything() -> None:

@@ -5,23 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from layerscope.errors import ModelError
-from layerscope.looking.jitter import Box, Jitter, draw_move, seen_through
-from layerscope.looking.paint import draw_waves, paint, to_pixels, wave_sizes
+from layerscope.looking.canvas import canvas_around, tiled
+from layerscope.looking.climb import Climb, read
+from layerscope.looking.jitter import Box, Jitter
+from layerscope.looking.paint import draw_waves, to_pixels, wave_sizes
 from layerscope.looking.target import Place, Target, find_target
 from layerscope.models.graph import Program
 from layerscope.models.spec import ModelSpec
 from layerscope.seed import make_generator
 
 RATE = 0.1
-# How much a variant gives up of its value, in shares of it, to be unlike the others.
-APART = 1.0
 # What one batch may take; more pictures at a time are no faster.
 BATCH_BYTES = 512 * 2**20
 
@@ -121,21 +120,24 @@ def make_images(
     target = find_target(program, layer, spec.normalise(noise.to(device)))
     chosen, columns, signs = units_of(program, target, units, spec)
     box = (0, 0, H, W) if whole else target.window
+    canvas = canvas_around(box, height=H, width=W)
+    canvas_spec = replace(spec, height=canvas[2], width=canvas[3])
     climb = Climb(
         program=program,
         source=target.source.name,
         place=None if whole else target.window_place,
-        box=box,
-        spec=spec,
-        sizes=wave_sizes(H, W).to(device),
+        box=(box[0] - canvas[0], box[1] - canvas[1], box[2], box[3]),
+        spec=canvas_spec,
+        sizes=wave_sizes(*canvas[2:]).to(device),
         colours=None if colours is None else colours.to(device),
         jitter=jitter,
         rate=rate,
         steps=steps,
         seed=seed,
     )
-    start = draw_waves(variants, C, H, W, generator=generator)
-    at_once = max(1, BATCH_BYTES // (bytes_per_picture(program, target, box, spec) * variants))
+    start = draw_waves(variants, C, *canvas[2:], generator=generator)
+    one = bytes_per_picture(program, target, box, spec, canvas)
+    at_once = max(1, BATCH_BYTES // (one * variants))
     n_parts = math.ceil(len(chosen) / at_once)
     pixels, values = [], []
     with frozen(program.model):
@@ -146,7 +148,7 @@ def make_images(
                 progress(part * steps + step, n_parts * steps)
 
             painted = climb.run(start, columns[some], signs[some], tell)
-            pixels.append(to_pixels(painted))
+            pixels.append(tiled(to_pixels(painted), canvas, height=H, width=W))
             values.append(
                 measure(program, target, pixels[-1], columns[some], signs[some], spec, whole=whole)
             )
@@ -161,115 +163,6 @@ def make_images(
         place=None if whole else target.place,
         crop_px=box if whole else target.field,
     )
-
-
-@dataclass(frozen=True)
-class Climb:
-    """How pictures are changed step by step; see `make_images`.
-
-    Args:
-        source, place: whose values are made larger; None is the mean over the map.
-        box: what the network is shown of a picture.
-        sizes: of the waves.
-    """
-
-    program: Program
-    source: str
-    place: Place | None
-    box: Box
-    spec: ModelSpec
-    sizes: torch.Tensor
-    colours: torch.Tensor | None
-    jitter: Jitter | None
-    rate: float
-    steps: int
-    seed: int
-
-    def run(
-        self,
-        start: torch.Tensor,
-        columns: torch.Tensor,
-        signs: torch.Tensor,
-        tell: Callable[[int], None],
-    ) -> torch.Tensor:
-        """Paint the pictures of some units.
-
-        Args:
-            start: float (variants, C, H, W // 2 + 1, 2), where each unit's variants begin.
-            columns: int64 (U,), the units' places in the source's output.
-            signs: float (U,), -1 where the value is made small.
-            tell: told each step done.
-
-        Returns:
-            float (U * variants, C, H, W) in 0 to 1.
-        """
-        device = self.sizes.device
-        variants = len(start)
-        waves = start.to(device).repeat(len(columns), 1, 1, 1, 1).requires_grad_()
-        columns = columns.to(device).repeat_interleave(variants)
-        signs = signs.to(device).repeat_interleave(variants)
-        adam = torch.optim.Adam([waves], lr=self.rate)
-        moves = make_generator(self.seed, "moves")
-        kicks = make_generator(self.seed, "kicks")
-        for step in range(self.steps):
-            move = draw_move(self.jitter, self.box, moves) if self.jitter else None
-            kick = torch.randn(start.shape[1:], generator=kicks).to(device)
-            images = self.spec.normalise(255 * self.painted(waves))
-            output = self.program.output_of(
-                self.source, seen_through(images, self.box, move), grad=True
-            )
-            values = signs * read(output, columns, self.place)
-            loss = -values.sum()
-            if variants > 1:
-                # In shares of each value, so that strong units heed it as much as weak ones.
-                loss = -(values / values.detach().abs().clamp(min=1e-6)).sum()
-                loss = loss + APART * likeness(output, columns, variants).sum()
-            (gradient,) = torch.autograd.grad(loss, waves)
-            silent = gradient.flatten(1).abs().amax(1) == 0
-            waves.grad = gradient
-            adam.step()
-            if silent.any():  # nothing says which way is up: look somewhere else
-                with torch.no_grad():
-                    waves[silent] += 0.5 * kick
-            tell(step + 1)
-        return self.painted(waves)
-
-    def painted(self, waves: torch.Tensor) -> torch.Tensor:
-        """The pictures of some waves, float (B, C, H, W) in 0 to 1."""
-        return paint(waves, self.sizes, width=self.spec.width, colours=self.colours)
-
-
-def read(output: torch.Tensor, columns: torch.Tensor, place: Place | None) -> torch.Tensor:
-    """Each picture's own unit: float (B,), at a place of its map, or the mean over the map."""
-    if output.ndim == 4:
-        output = output.mean((2, 3)) if place is None else output[:, :, place[0], place[1]]
-    return output.gather(1, columns[:, None])[:, 0]
-
-
-def likeness(output: torch.Tensor, columns: torch.Tensor, variants: int) -> torch.Tensor:
-    """How alike a unit's variants are to the other units of the layer.
-
-    Args:
-        output: float (U * variants, C, H, W) or (U * variants, C).
-        columns: int64 (U * variants,), the pictures' own units, which are all meant to be strong
-            and are left out.
-        variants: of each unit.
-
-    Returns:
-        float (U,), the mean cosine between the Gram matrices of two variants' maps (between the
-        values themselves where there is one place).
-
-    Source: Olah, Mordvintsev and Schubert, "Feature Visualization", Distill 2017, section
-    "Diversity".
-    """
-    others = output.flatten(2) if output.ndim == 4 else output[:, :, None]  # (B, C, places)
-    mine = F.one_hot(columns, output.shape[1]).bool()[:, :, None]
-    others = others.masked_fill(mine, 0.0)
-    styles = others @ others.transpose(1, 2) if others.shape[2] > 1 else others
-    styles = F.normalize(styles.flatten(1), dim=1).unflatten(0, (-1, variants))
-    alike = styles @ styles.transpose(1, 2)  # (U, variants, variants)
-    pairs = variants * (variants - 1)
-    return (alike.sum((1, 2)) - alike.diagonal(dim1=1, dim2=2).sum(1)) / pairs
 
 
 def units_of(
@@ -314,7 +207,9 @@ def measure(
     return signs[:, None] * values.view(-1, variants)
 
 
-def bytes_per_picture(program: Program, target: Target, box: Box, spec: ModelSpec) -> int:
+def bytes_per_picture(
+    program: Program, target: Target, box: Box, spec: ModelSpec, canvas: Box
+) -> int:
     """About how much memory one picture takes while it is optimised."""
     share = box[2] * box[3] / (spec.height * spec.width)
     names = [layer.name for layer in program.layers]
@@ -322,7 +217,7 @@ def bytes_per_picture(program: Program, target: Target, box: Box, spec: ModelSpe
     values = share * sum(math.prod(layer.shape) for layer in before)
     # Every output is kept for the way back, where it gets a gradient of the same size; the picture
     # passes through about a dozen forms between its waves and the network.
-    return int(4 * (2 * values + 12 * spec.channels * spec.height * spec.width)) + 1
+    return int(4 * (2 * values + 12 * spec.channels * canvas[2] * canvas[3])) + 1
 
 
 def device_of(model: nn.Module) -> torch.device:
