@@ -81,6 +81,48 @@ def test_gabors_are_lines_at_their_own_angles(phase: float) -> None:
         assert float(tunings.frequency_cycles_px[u]) == pytest.approx(2 / 11)
 
 
+@pytest.mark.parametrize(("phase", "seen"), [(0.0, 0.0), (180.0, 180.0), (90.0, 90.0)])
+def test_the_phase_of_a_gabor_is_found_and_a_unit_for_all_phases_has_none(
+    phase: float, seen: float
+) -> None:
+    """A sum over opposite phases answers wherever the stripes lie, as complex cells do."""
+    found = tuned(gabor(30.0, phase=phase)[None, None]).prefers
+    assert float(found.phase_deg[0]) == pytest.approx(seen, abs=2)
+    assert float(found.phase_selectivity[0]) > 0.9
+    phases = torch.stack([gabor(30.0, phase=p) for p in (0.0, 90.0, 180.0, 270.0)])[:, None]
+    first, second = nn.Conv2d(1, 4, 11, bias=False), nn.Conv2d(4, 1, 1, bias=False)
+    with torch.no_grad():
+        first.weight.copy_(phases)
+        second.weight.fill_(1.0)
+    network = nn.Sequential(first, nn.ReLU(), second)
+    complex_cell = tunings_of(network, "2", 1)
+    assert float(complex_cell.prefers.phase_selectivity[0]) < 0.1
+    assert strongest(complex_cell, 0) == "edge"
+
+
+def test_sizes_curves_and_openings_are_told() -> None:
+    x, y = grid(21)
+    square = x.square() + y.square()
+    # Rings against a ground, so that a disc that fills just the middle is best.
+    discs = [
+        torch.where(square < r * r, 1.0, -0.4 * (square < (r + 2) ** 2).float())
+        for r in (0.14 * 21, 0.22 * 21)
+    ]
+    sizes = tuned(torch.stack(discs)[:, None]).prefers.size_px
+    assert sizes.tolist() == pytest.approx([2 * 0.14 * 21, 2 * 0.22 * 21], rel=1e-3)
+    corner = tunings_of(corner_network(), "3", 1)
+    assert float(corner.prefers.corner_deg[0]) == 90
+    radius = 21 / 5
+    away = ((x - radius).square() + y.square()).sqrt() - radius
+    bent = ((away.abs() < 1.3) & (x < radius)).float()
+    straight = ((x.abs() < 1.3) & (y.abs() < 8)).float()
+    kernels = torch.stack([bent - bent.mean(), straight - straight.mean()])[:, None]
+    curvature = tuned(kernels).prefers.curvature
+    assert float(curvature[0]) > 0.3
+    assert float(curvature[1]) == 0
+    assert tuned(torch.zeros(1, 1, 7, 7)).record(0)["size_px"] is None
+
+
 def test_an_angle_on_paper_is_an_angle_on_the_picture() -> None:
     """Rising to the right is 45 degrees: light above, dark below the rising diagonal."""
     x, y = grid(11)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from layerscope.atlas.ablation_evidence import ablation_evidence, can_ablate
-from layerscope.atlas.layer_evidence import compared, layer_figures
+from layerscope.atlas.layer_evidence import compared, gabor_fits, layer_figures
 from layerscope.atlas.made_evidence import made_evidence
 from layerscope.atlas.stages import Stages
 from layerscope.atlas.unit_evidence import named_units, nothing_known
@@ -137,7 +137,10 @@ def gather_evidence(
     nulls = [as_measured(record["units"]) for record in controls]
     names = name_units({n: found[n].units for n in measured}, nulls, fdr_frac=FDR_FRAC)
     rungs = ladder(names, untrained_names(nulls, fdr_frac=FDR_FRAC))
-    units = {name: named_units(found[name], names[name], imageset) for name in measured}
+    units = {
+        name: named_units(found[name], names[name], imageset, gabor_fits(program, name))
+        for name in measured
+    }
     for name in measured:
         _, inputs = strongest_inputs(model, layers, name, measured)
         for unit, strongest in zip(units[name], inputs, strict=False):
