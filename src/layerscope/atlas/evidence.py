@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from layerscope.atlas.ablation_evidence import ablation_evidence, can_ablate
-from layerscope.atlas.layer_evidence import compared, gabor_fits, layer_figures
+from layerscope.atlas.layer_evidence import compared, gabor_fits, layer_figures, spread
 from layerscope.atlas.made_evidence import made_evidence
 from layerscope.atlas.stages import Stages
 from layerscope.atlas.unit_evidence import named_units, nothing_known
@@ -135,8 +135,9 @@ def gather_evidence(
         controls.append(stages.run(f"untrained-{i}", lambda i=i: control(i)))
     progress("measuring untrained copies", total, total)
     nulls = [as_measured(record["units"]) for record in controls]
-    names = name_units({n: found[n].units for n in measured}, nulls, fdr_frac=FDR_FRAC)
-    rungs = ladder(names, untrained_names(nulls, fdr_frac=FDR_FRAC))
+    values = {name: found[name].units for name in measured}
+    names = name_units(values, nulls, fdr_frac=FDR_FRAC)
+    rungs = ladder(names, untrained_names(nulls, fdr_frac=FDR_FRAC), values, nulls)
     units = {
         name: named_units(found[name], names[name], imageset, gabor_fits(program, name))
         for name in measured
@@ -276,6 +277,14 @@ def rung_record(rung: Rung, layers: Sequence[Layer]) -> dict[str, Any]:
         "shares": {
             kind: {**asdict(share), "interval": list(share.interval)}
             for kind, share in rung.shares.items()
+        },
+        "selective": {
+            kind: {
+                "share": found.share,
+                "interval": list(found.interval),
+                "untrained": spread(found.untrained),
+            }
+            for kind, found in rung.selective.items()
         },
     }
 
