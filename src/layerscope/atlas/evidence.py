@@ -16,6 +16,7 @@ from layerscope.atlas.made_evidence import made_evidence
 from layerscope.atlas.stages import Stages
 from layerscope.atlas.unit_evidence import named_units, nothing_known
 from layerscope.data.imageset import ImageSet
+from layerscope.errors import AtlasError
 from layerscope.looking.ladder import Rung, ladder, untrained_names
 from layerscope.looking.naming import KINDS, Measured, Naming, name_units
 from layerscope.looking.observe import Observed, observe
@@ -37,7 +38,7 @@ class Effort:
 
     Args:
         pictures: for probes, classes and parts.
-        untrained: copies that serve as the control.
+        untrained: copies that serve as the control, at least 2.
         ablation_pictures: 0 leaves ablation out.
         made_steps: of the images made for units; 0 leaves them out.
     """
@@ -46,6 +47,14 @@ class Effort:
     untrained: int = 5
     ablation_pictures: int = 500
     made_steps: int = 128
+
+    def __post_init__(self) -> None:
+        # Each copy is judged against the others, as the network is against all of them.
+        if self.untrained < 2:
+            copies = "copy" if self.untrained == 1 else "copies"
+            raise AtlasError(f"{self.untrained} untrained {copies} is no control; give at least 2")
+        if self.pictures < 1:
+            raise AtlasError(f"pictures is {self.pictures}; measure on at least 1")
 
 
 FULL = Effort()
