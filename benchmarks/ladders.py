@@ -6,9 +6,9 @@
 Four sets, each network trained by its own default recipe with n = 3 seeds and then looked through
 with 1,000 pictures of the test split (all, where there are fewer) beside five untrained copies:
 `creatures` (drawn animals with exact part masks, `compact`), `fashion-mnist` (`fashion-cnn`),
-`cats-vs-dogs` of CIFAR-10 (`catdog-cnn`) and photographs of cats and dogs (`compact`). Kept of each:
-the test accuracy, the ladder (units named and units above each kind's floor) and each layer's probe,
-separation and dimension, all with their untrained controls. Hardware: named in the result.
+`cats-vs-dogs` of CIFAR-10 (`catdog-cnn`) and photographs of cats and dogs (`compact`). Kept of
+each: the test accuracy, the ladder (units named and units above each kind's floor) and each layer's
+probe, separation and dimension, all with their untrained controls. Hardware: named in the result.
 """
 
 from __future__ import annotations
@@ -86,7 +86,8 @@ def tables(figures: dict[str, Any]) -> Iterator[str]:
         runs = list(rows.values())
         kinds = [k for k in runs[0]["ladder"][0]["shares"] if k != "unnamed"]
         yield f"### {task}\n"
-        yield f"Test accuracy {spread([100 * r['accuracy'] for r in runs])} %, n = {len(runs)} seeds.\n"
+        accuracy = spread([100 * run["accuracy"] for run in runs])
+        yield f"Test accuracy {accuracy} %, n = {len(runs)} seeds.\n"
         yield "Units named (in brackets: untrained), in per cent:\n"
         yield "| layer | units | " + " | ".join(kinds) + " | no simple name |"
         yield "|---|---|" + "---|" * (len(kinds) + 1)
