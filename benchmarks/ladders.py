@@ -22,7 +22,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from layerscope.atlas.evidence import Effort
+from layerscope.atlas.effort import Effort
 from layerscope.atlas.look import look
 from layerscope.training.session import train
 from measured import RESULTS, write_result

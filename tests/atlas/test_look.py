@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 
 import layerscope.atlas
 from layerscope.atlas import look as looking
-from layerscope.atlas.evidence import Effort
+from layerscope.atlas.effort import Effort
 from layerscope.atlas.look import look
 from layerscope.atlas.read import Atlas, load_atlas
 from layerscope.data.imageset import Splits

@@ -11,12 +11,13 @@ import torch
 from torch import nn
 
 from layerscope.atlas.ablation_evidence import ablation_evidence, can_ablate
+from layerscope.atlas.budget import Budget, budget_for
+from layerscope.atlas.effort import Effort
 from layerscope.atlas.layer_evidence import compared, gabor_fits, layer_figures, spread
 from layerscope.atlas.made_evidence import made_evidence
 from layerscope.atlas.stages import Stages
 from layerscope.atlas.unit_evidence import named_units, nothing_known
 from layerscope.data.imageset import ImageSet
-from layerscope.errors import AtlasError
 from layerscope.looking.ladder import Rung, ladder, untrained_names
 from layerscope.looking.naming import KINDS, Measured, Naming, name_units
 from layerscope.looking.observe import Observed, observe
@@ -31,34 +32,6 @@ from layerscope.seed import make_generator
 FDR_FRAC = 0.05
 CALIBRATION_PICTURES = 256
 
-
-@dataclass(frozen=True)
-class Effort:
-    """How much is measured.
-
-    Args:
-        pictures: for probes, classes and parts.
-        untrained: copies that serve as the control, at least 2.
-        ablation_pictures: 0 leaves ablation out.
-        made_steps: of the images made for units; 0 leaves them out.
-    """
-
-    pictures: int = 1000
-    untrained: int = 5
-    ablation_pictures: int = 500
-    made_steps: int = 128
-
-    def __post_init__(self) -> None:
-        # Each copy is judged against the others, as the network is against all of them.
-        if self.untrained < 2:
-            copies = "copy" if self.untrained == 1 else "copies"
-            raise AtlasError(f"{self.untrained} untrained {copies} is no control; give at least 2")
-        if self.pictures < 1:
-            raise AtlasError(f"pictures is {self.pictures}; measure on at least 1")
-
-
-FULL = Effort()
-QUICK = Effort(pictures=400, untrained=3, ablation_pictures=0, made_steps=0)
 
 HOW = {
     "colour": "how much more its best hue drives the unit than grey of the same brightness does",
@@ -120,6 +93,8 @@ def gather_evidence(
         stages: where finished parts are kept.
         progress: told (what, done, total).
     """
+    budget = budget_for(effort, model, spec, layers)
+    effort = budget.effort
     order = torch.randperm(len(imageset), generator=make_generator(seed, "evidence pictures"))
     rows = order[: effort.pictures].sort().values
     device = next(model.parameters()).device
@@ -161,8 +136,7 @@ def gather_evidence(
 
             def take_out(name: str = name) -> list[dict[str, Any] | None]:
                 return ablation_evidence(
-                    program, spec, name, imageset, rows,
-                    pictures=effort.ablation_pictures, seed=seed,
+                    program, spec, name, imageset, rows, budget, seed=seed,
                     progress=lambda done, total: progress(f"taking out {name}", done, total),
                 )  # fmt: skip
 
@@ -172,8 +146,8 @@ def gather_evidence(
     made = {}
     if effort.made_steps:
         made = add_made_images(
-            units, program, spec, imageset, rows, found, folder,
-            steps=effort.made_steps, seed=seed, stages=stages, progress=progress,
+            units, program, spec, imageset, rows, found, folder, budget,
+            seed=seed, stages=stages, progress=progress,
         )  # fmt: skip
     return EvidenceRecord(
         top={
@@ -203,8 +177,8 @@ def add_made_images(
     rows: torch.Tensor,
     found: Mapping[str, Observed],
     folder: Path,
+    budget: Budget,
     *,
-    steps: int,
     seed: int,
     stages: Stages,
     progress: Callable[[str, int, int], None],
@@ -215,7 +189,7 @@ def add_made_images(
 
         def make(name: str = name, seen: Observed = seen) -> dict[str, Any]:
             return made_evidence(
-                program, spec, name, imageset, rows, seen, folder, steps=steps, seed=seed,
+                program, spec, name, imageset, rows, seen, folder, budget, seed=seed,
                 progress=lambda done, total: progress(f"making images for {name}", done, total),
             )  # fmt: skip
 
