@@ -44,11 +44,13 @@ class Budget:
     def ablation(self, layer: str, units: int, runs_of_control: int) -> tuple[int, int]:
         """How many units of a layer are taken out, and on how many pictures; (0, 0) for none."""
         behind = max(self.total - self.to[layer], 1.0)
-        for pictures in (self.effort.ablation_pictures, FEWEST_PICTURES):
-            runs = math.floor(MOST_ABLATION / (behind * max(1, pictures)))
-            fewest = min(units, FEWEST_UNITS)
-            if pictures > 0 and runs - runs_of_control >= fewest:
-                return min(units, runs - runs_of_control), pictures
+        asked = self.effort.ablation_pictures
+        for pictures in (asked, min(asked, FEWEST_PICTURES)):
+            if not pictures:
+                break
+            runs = math.floor(MOST_ABLATION / (behind * pictures)) - runs_of_control
+            if runs >= min(units, FEWEST_UNITS):
+                return min(units, runs), pictures
         return 0, 0
 
     def made(self, layer: str, units: int) -> int:
