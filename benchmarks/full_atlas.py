@@ -7,7 +7,7 @@ tuning, concepts and probes on 1,000, beside 5 untrained copies; ablation on 500
 units a layer), as a user calls it, all cores:
 
     fashion-cnn   the network that comes with the package on 10,000 pictures of fashion-mnist (the
-                  copy at hand has 6,000, so some are taken twice); n = ROUNDS, 3 unless told; median
+                  copy at hand has 6,000: some are taken twice); n = ROUNDS, 3 unless told; median
     resnet18      torchvision's, its weights drawn (they change no time), at 224 px on 1,000 of the
                   photographs in cats-dogs-photos.zip (some more than once); n = 1; of networks this
                   large the budget of `atlas/budget.py` leaves out what would take hours
