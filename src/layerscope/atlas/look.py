@@ -28,6 +28,7 @@ from layerscope.models.cost import costs
 from layerscope.models.graph import Layer, read_graph
 from layerscope.models.spec import ModelSpec
 from layerscope.seed import make_generator
+from layerscope.training.machine import keep_freed_memory
 
 MEASURED_KINDS = ("conv", "dense", "activation")
 MOST_PICTURES = 10_000
@@ -78,6 +79,8 @@ def look(
     model, spec, imageset, folder = settle(run, data, spec, out)
     chosen = measured_rows(imageset, seed)
     device = next(model.parameters()).device
+    if device.type == "cpu":
+        keep_freed_memory()
     layers = read_graph(model, spec.normalise(imageset.take(chosen[:1])).to(device))
     scanned = scanned_layers(layers, only)
     scans = scan(
