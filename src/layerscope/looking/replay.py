@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from layerscope.models.graph import Program
+from layerscope.models.graph import Program, TracedProgram
 from layerscope.models.resume import cut
 from layerscope.models.trace import trace
 
@@ -79,10 +79,11 @@ def check_replay(program: Program, images: torch.Tensor) -> Replay:
         )
     missing = [layer.name for layer in program.layers if layer.name not in traced]
     escaped += [f"layer {name!r} is not reached on these pictures" for name in missing]
+    traceable = isinstance(program, TracedProgram)
     differences = {}
     for layer in program.layers:
-        if layer.name in missing:
-            continue
+        if layer.name in missing or not (traceable or layer.module is not None):
+            continue  # what lies between the modules of an untraced network cannot be put back
         behind = cut(program, layer.name)
         cached = behind.cache(images)
         found = difference(behind.resume(cached, cached.output), logits)

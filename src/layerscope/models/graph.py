@@ -48,24 +48,17 @@ class Layer:
 
 @dataclass(frozen=True)
 class Program:
-    """A network traced once: its layers, and a way to run it that shows what each one puts out.
+    """A network read once: its layers, and a way to run it that shows what each one puts out.
 
     Args:
         model: the network itself.
         layers: in the order of the forward pass.
-        traced: the same operations as a list, over the network's own modules.
-        names: which of those operations are layers.
+        escaped: what the layers do not show, one sentence each; empty for a traced network.
     """
 
     model: nn.Module
     layers: tuple[Layer, ...]
-    traced: fx.GraphModule = field(repr=False)
-    names: dict[fx.Node, str] = field(repr=False)
-
-    @property
-    def escaped(self) -> tuple[str, ...]:
-        """What the layers do not show: nothing, for every operation was traced."""
-        return ()
+    escaped: tuple[str, ...] = ()
 
     def run(
         self,
@@ -86,12 +79,7 @@ class Program:
         Returns:
             The network's own output, float (B, K).
         """
-
-        def show(node: fx.Node, value: Any) -> torch.Tensor | None:
-            return visit(self.names[node], value) if node in self.names else None
-
-        with evaluating(self.model):
-            return run_shown(self.traced, images, show, grad=grad)
+        raise NotImplementedError
 
     def output_of(self, name: str, images: torch.Tensor, *, grad: bool = False) -> torch.Tensor:
         """What one layer puts out; nothing behind it is run.
@@ -103,9 +91,10 @@ class Program:
 
         Raises:
             LayerNotFoundError: there is no such layer.
+            ModelError: these pictures take a way through the network on which it does not lie.
         """
-        if name not in self.names.values():
-            known = list(self.names.values())
+        known = [layer.name for layer in self.layers]
+        if name not in known:
             raise LayerNotFoundError(f"there is no layer {name!r}{nearest(name, known)}")
 
         def stop(found: str, value: torch.Tensor) -> None:
@@ -116,7 +105,38 @@ class Program:
             self.run(images, stop, grad=grad)
         except ReachedError as reached:
             return reached.value
-        raise AssertionError("every layer is run")
+        raise ModelError(
+            f"layer {name!r} was not reached on these pictures: the forward pass takes another way "
+            "than on the picture it was read with; choose another layer"
+        )
+
+
+@dataclass(frozen=True)
+class TracedProgram(Program):
+    """A network of which every operation is known.
+
+    Args:
+        traced: the operations as a list, over the network's own modules.
+        names: which of those operations are layers.
+    """
+
+    traced: fx.GraphModule = field(repr=False, kw_only=True)
+    names: dict[fx.Node, str] = field(repr=False, kw_only=True)
+
+    def run(
+        self,
+        images: torch.Tensor,
+        visit: Callable[[str, torch.Tensor], torch.Tensor | None],
+        *,
+        grad: bool = False,
+    ) -> torch.Tensor:
+        """Run the network in evaluation mode; see `Program.run`."""
+
+        def show(node: fx.Node, value: Any) -> torch.Tensor | None:
+            return visit(self.names[node], value) if node in self.names else None
+
+        with evaluating(self.model):
+            return run_shown(self.traced, images, show, grad=grad)
 
 
 class ReachedError(Exception):
@@ -172,21 +192,29 @@ def read_program(model: nn.Module, images: torch.Tensor) -> Program:
     It is traced symbolically, so that operations which are no modules are found too, and run once
     on one image for the shapes. It is left as it was: mode, weights, running statistics.
 
+    A network that cannot be traced, for its forward pass depends on the values of its input, is
+    read by its modules instead; `escaped` says so, and what is seen less well then.
+
     Args:
-        model: any network whose forward pass does not depend on the values of its input.
+        model: any network.
         images: float (B, C, H, W), B at least 1.
 
     Returns:
         A program with a `Layer` for each operation that computes something on the picture.
 
     Raises:
-        ModelError: the forward pass cannot be traced, does not run on such images, or gives
-            something other than one tensor.
+        ModelError: the forward pass cannot be traced and calls no modules, does not run on such
+            images, or gives something other than one tensor.
     """
     values: dict[fx.Node, Any] = {}
     # Traced in evaluation mode too: `F.dropout(x, training=self.training)` reads the mode then.
     with evaluating(model):
-        traced = trace_symbolically(model)
+        try:
+            traced = trace_symbolically(model)
+        except ModelError as error:
+            from layerscope.models.hooked import read_hooked  # built on this module
+
+            return read_hooked(model, images, str(error))
         logits = run_shown(traced, images[:1], values.__setitem__)
     if not isinstance(logits, torch.Tensor):
         raise ModelError(
@@ -194,7 +222,7 @@ def read_program(model: nn.Module, images: torch.Tensor) -> Program:
             "tensor of logits: wrap it in a module that returns that alone"
         )
     layers, names = layers_of(model, traced, values)
-    return Program(model, layers, traced, names)
+    return TracedProgram(model, layers, traced=traced, names=names)
 
 
 def trace_symbolically(model: nn.Module) -> fx.GraphModule:

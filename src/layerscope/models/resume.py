@@ -11,7 +11,7 @@ from torch import fx, nn
 from torch.fx.node import map_aggregate
 
 from layerscope.errors import LayerNotFoundError, ModelError, nearest
-from layerscope.models.graph import Program, evaluating, run_shown
+from layerscope.models.graph import Program, TracedProgram, evaluating, run_shown
 from layerscope.models.kinds import call_of
 
 # What is asked of a tensor for its size alone: such values follow the batch that is resumed.
@@ -82,7 +82,7 @@ class Cut:
         spoiled: those of them, and perhaps the layer, on whose output `rest` works in place.
     """
 
-    program: Program
+    program: TracedProgram
     layer: str
     node: fx.Node
     rest: tuple[fx.Node, ...] = field(repr=False)
@@ -157,8 +157,8 @@ class Cut:
 class WholeCut:
     """The same for a network that can only be run from the pixels: all of it runs each time.
 
-    Such is one that works in place on what others read under another name too: there is no saying
-    from its graph alone what depends on the layer.
+    Such is one that cannot be traced, and one that works in place on what others read under another
+    name too: there is no saying from its graph alone what depends on the layer.
 
     Args:
         program: the network.
@@ -166,7 +166,7 @@ class WholeCut:
         in_place: whether the layer overwrites its input, which others may read.
     """
 
-    program: Any
+    program: Program
     layer: str
     in_place: bool
 
@@ -210,6 +210,7 @@ def cut(program: Program, layer: str) -> Cut | WholeCut:
 
     Raises:
         LayerNotFoundError: there is no such layer.
+        ModelError: it lies between the modules of a network that cannot be traced.
 
     Example:
         >>> net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
@@ -223,6 +224,8 @@ def cut(program: Program, layer: str) -> Cut | WholeCut:
     known = [found.name for found in program.layers]
     if layer not in known:
         raise LayerNotFoundError(f"there is no layer {layer!r}{nearest(layer, known)}")
+    if not isinstance(program, TracedProgram):
+        return cut_untraced(program, layer)
     node = next(node for node, name in program.names.items() if name == layer)
     traced = program.traced
     writers = [node for node in traced.graph.nodes if works_in_place(traced, node)]
@@ -256,6 +259,18 @@ def cut(program: Program, layer: str) -> Cut | WholeCut:
         tuple(other for other in traced.graph.nodes if other in frontier),
         frozenset(spoiled & (frontier | {node})),
     )
+
+
+def cut_untraced(program: Program, layer: str) -> WholeCut:
+    """Cut a network that is known by its modules alone."""
+    path = next(found.module for found in program.layers if found.name == layer)
+    if path is None:
+        raise ModelError(
+            f"layer {layer!r} is no module of a network that cannot be traced: its output can be "
+            "seen, not replaced; choose a module"
+        )
+    module = program.model.get_submodule(path)
+    return WholeCut(program, layer, bool(getattr(module, "inplace", False)))
 
 
 def copied(value: Any) -> Any:
