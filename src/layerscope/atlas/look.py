@@ -13,22 +13,20 @@ from typing import Any
 import torch
 from torch import nn
 
-from layerscope.atlas.arrays import write_weights
+from layerscope.atlas.evidence import FULL, QUICK, Effort, EvidenceRecord, gather_evidence
+from layerscope.atlas.layers import layer_records, units_elsewhere
 from layerscope.atlas.read import SCHEMA, Atlas, load_atlas
 from layerscope.atlas.samples import write_samples
-from layerscope.atlas.units import layer_statistics, patched_units, unit_records, write_patches
+from layerscope.atlas.stages import Stages, digest
 from layerscope.data.imageset import ImageSet, Splits
-from layerscope.errors import AtlasError
+from layerscope.errors import AtlasError, LayerNotFoundError, nearest
 from layerscope.files import write_json
-from layerscope.looking.filters import acting_on_pixels, filter_pictures
-from layerscope.looking.scan import LayerScan, scan
+from layerscope.looking.scan import scan
 from layerscope.looking.steps import eight_steps
 from layerscope.models.cost import costs
-from layerscope.models.graph import INPUT, Layer, read_graph
-from layerscope.models.receptive import receptive_fields
+from layerscope.models.graph import Layer, read_graph
 from layerscope.models.spec import ModelSpec
 from layerscope.seed import make_generator
-from layerscope.sprites import write_sprite
 
 MEASURED_KINDS = ("conv", "dense", "activation")
 MOST_PICTURES = 10_000
@@ -40,10 +38,15 @@ def look(
     *,
     spec: ModelSpec | None = None,
     out: Path | None = None,
+    effort: Effort | None = FULL,
+    only: Sequence[str] | None = None,
     seed: int = 0,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
 ) -> Atlas:
     """Measure every layer of a network and write its atlas.
+
+    What is finished is kept until the atlas is whole: the same call goes on where an interrupted
+    one stopped.
 
     Args:
         run: a run; or a network, with `spec` and `out` saying what it takes and where to write.
@@ -51,34 +54,54 @@ def look(
             seeded choice is measured.
         spec: of a bare network.
         out: the atlas folder; None is `atlas` inside the run.
+        effort: how much is measured beside statistics and patches: `evidence.FULL`, `QUICK`, or
+            None for nothing.
+        only: names of layers; the others are listed without their units.
         seed: of what is drawn: which pictures are walked through, which are measured.
-        progress: told (pictures done, pictures in all).
+        progress: told (what, done, total).
 
     Returns:
         The atlas, read back from its folder.
 
     Raises:
         AtlasError: data, spec or out are missing.
+        LayerNotFoundError: `only` names a layer that is not there, or that has no units.
         ModelError: the network cannot be read or does not take the pictures.
 
     Example:
         >>> atlas = look(run)                                       # doctest: +SKIP
-        >>> atlas["features.1"].unit(3)["zero_frac"]                # doctest: +SKIP
-        0.71
+        >>> atlas["features.1"].unit(3)["name"]                     # doctest: +SKIP
+        'edge at 45°'
     """
     started = time.perf_counter()
     model, spec, imageset, folder = settle(run, data, spec, out)
     chosen = measured_rows(imageset, seed)
     device = next(model.parameters()).device
     layers = read_graph(model, spec.normalise(imageset.take(chosen[:1])).to(device))
+    scanned = scanned_layers(layers, only)
     scans = scan(
         model,
         imageset,
         normalise=spec.normalise,
-        layers=[layer.name for layer in layers if layer.kind in MEASURED_KINDS],
+        layers=scanned,
         rows=chosen,
-        progress=progress,
+        progress=lambda done, total: progress("looking at pictures", done, total),
     )
+    stages = Stages(folder, digest(model, imageset.fingerprint(), asdict(effort or QUICK), seed))
+    evidence = EvidenceRecord()
+    if effort is not None:
+        evidence = gather_evidence(
+            model,
+            spec,
+            imageset,
+            layers,
+            [name for name in scanned if units_elsewhere(name, layers) is None],
+            folder,
+            effort=effort,
+            seed=seed,
+            stages=stages,
+            progress=progress,
+        )
     # An atlas that a reader can open is whole: the old one goes first, its index is written last.
     (folder / "atlas.json").unlink(missing_ok=True)
     samples = write_samples(folder, model, spec, imageset, seed=seed)
@@ -97,19 +120,40 @@ def look(
             "name": imageset.name,
             "split": imageset.split,
             "n": len(chosen),
+            "class_names": list(imageset.class_names),
             "class_counts": torch.bincount(
                 imageset.labels[chosen], minlength=imageset.n_classes
             ).tolist(),
             "fingerprint": imageset.fingerprint(),
         },
         "steps": [step_record(step) for step in eight_steps(layers)],
-        "layers": layer_records(folder, model, spec, layers, scans, imageset),
+        "layers": layer_records(folder, model, spec, layers, scans, imageset, evidence),
+        "evidence": evidence.top,
         "samples": [],
     }
     record["made"]["seconds_s"] = time.perf_counter() - started
     # The samples' logits are compared with the arithmetic on the page, digit by digit.
     write_json(folder / "atlas.json", {**rounded(record), "samples": samples})
+    stages.clear()
     return load_atlas(folder)
+
+
+def scanned_layers(layers: Sequence[Layer], only: Sequence[str] | None) -> list[str]:
+    """The layers whose units are measured: all that have any, or those that are asked for.
+
+    A convolution that is asked for brings the activation along that its units are seen through.
+
+    Raises:
+        LayerNotFoundError: there is no such layer, or it has no units.
+    """
+    known = [layer.name for layer in layers if layer.kind in MEASURED_KINDS]
+    if only is None:
+        return known
+    for name in only:
+        if name not in known:
+            raise LayerNotFoundError(f"no layer {name!r} has units{nearest(name, known)}")
+    wanted = {*only, *(units_elsewhere(name, layers) for name in only)}
+    return [name for name in known if name in wanted]
 
 
 def rounded(value: Any) -> Any:
@@ -184,102 +228,3 @@ def model_record(model: nn.Module, spec: ModelSpec, layers: Sequence[Layer]) -> 
 def step_record(step: Any) -> dict[str, Any]:
     """One of the eight steps."""
     return {**asdict(step), "layers": list(step.layers)}
-
-
-def layer_records(
-    folder: Path,
-    model: nn.Module,
-    spec: ModelSpec,
-    layers: Sequence[Layer],
-    scans: dict[str, LayerScan],
-    imageset: ImageSet,
-) -> list[dict[str, Any]]:
-    """Everything about every layer, its sprites written on the way."""
-    cost = costs(model, layers, channels=spec.channels, height=spec.height, width=spec.width)
-    fields = receptive_fields(layers, height=spec.height, width=spec.width)
-    weights = write_weights(folder, model, layers)
-    patched = patched_units(
-        [
-            len(found.statistics.total)
-            for layer in layers
-            if (found := scans.get(layer.name)) and units_elsewhere(layer, layers) is None
-        ]
-    )
-    records = []
-    unchanged = {INPUT}  # what still is the picture itself
-    for layer in layers:
-        field, found = fields[layer.name], scans.get(layer.name)
-        units_in = units_elsewhere(layer, layers)
-        units: list[dict[str, Any]] = []
-        sprite = None
-        if found is not None:
-            units = unit_records(
-                found, imageset, field, patched=0 if units_in is not None else patched
-            )
-            if units_in is None:
-                path = folder / "sprites" / f"{layer.name.replace('/', '-')}.patches.webp"
-                sprite = write_patches(path, units, imageset, field)
-        unchanged |= {layer.name} if layer.kind == "flatten" and reads(layer, unchanged) else set()
-        filters, scales = write_filters(
-            folder, model, spec, layer, reads_picture=reads(layer, unchanged)
-        )
-        records.append(
-            {
-                "name": layer.name,
-                "kind": layer.kind,
-                "title": layer.title,
-                "function": layer.function,
-                "inputs": list(layer.inputs),
-                "shape": list(layer.shape),
-                "parameters": cost[layer.name].parameters,
-                "multiply_adds": cost[layer.name].multiply_adds,
-                "receptive_field": asdict(field) if field else None,
-                "options": layer.options,
-                **weights.get(layer.name, {"weight": None, "bias": None}),
-                "filters": filters,
-                "filter_scales": scales,
-                "statistics": layer_statistics(found) if found else None,
-                "units": units,
-                "units_in": units_in,
-                "patch_sprite": sprite,
-            }
-        )
-    return records
-
-
-def reads(layer: Layer, names: set[str]) -> bool:
-    """Whether all that a layer reads is among some names."""
-    return set(layer.inputs) <= names
-
-
-def units_elsewhere(layer: Layer, layers: Sequence[Layer]) -> str | None:
-    """The activation (or its batch norm's) that a layer's units fire through, if there is one."""
-    if layer.kind not in ("conv", "dense"):
-        return None
-    name = layer.name
-    for other in layers:
-        if name in other.inputs:
-            if other.kind == "activation":
-                return other.name
-            if other.kind in ("batch_norm", "add"):
-                name = other.name
-    return None
-
-
-def write_filters(
-    folder: Path, model: nn.Module, spec: ModelSpec, layer: Layer, *, reads_picture: bool
-) -> tuple[dict[str, Any] | None, list[float]]:
-    """The pictures of a layer's weights, where it reads the picture itself."""
-    module = dict(model.named_modules()).get(layer.module or "")
-    weight = getattr(module, "weight", None)
-    if layer.kind not in ("conv", "dense") or weight is None:
-        return None, []
-    pictures = acting_on_pixels(
-        weight, channels=spec.channels, height=spec.height, width=spec.width
-    )
-    if pictures is None or not reads_picture:
-        return None, []
-    tiles, scales = filter_pictures(pictures.cpu())
-    path = folder / "sprites" / f"{layer.name.replace('/', '-')}.filters.webp"
-    sprite = write_sprite(path, tiles, columns=8)
-    return {"file": f"sprites/{path.name}", **sprite}, scales

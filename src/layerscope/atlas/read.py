@@ -9,7 +9,7 @@ from typing import Any
 
 from layerscope.errors import AtlasError, LayerNotFoundError, nearest
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)

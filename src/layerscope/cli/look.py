@@ -7,24 +7,71 @@ from typing import Annotated
 
 import typer
 
+from layerscope.cli.train import StartWeights
+
 
 def look(
-    run: Annotated[Path, typer.Argument(help="A run folder, or a folder of runs: its latest.")],
+    network: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|NETWORK",
+            help="A run folder, or a folder of runs: its latest. Or a network that was trained "
+            "elsewhere: torchvision:NAME, timm:NAME, package.module:callable.",
+        ),
+    ],
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help="Pictures to measure on: a set's name, or a folder or zip of class folders; "
+            "else those that the run was tested on."
+        ),
+    ] = None,
     layer: Annotated[
         list[str] | None,
         typer.Option(help="Print this layer's units instead of writing; may be given again."),
     ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Measure the units of this layer alone; may be given again."),
+    ] = None,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            help="Fewer pictures and untrained copies, no ablation, no images made for units."
+        ),
+    ] = False,
+    masks: Annotated[
+        Path | None,
+        typer.Option(
+            help="Masks of the pictures' parts: a folder with a folder of PNGs for each part, or a "
+            "COCO .json file."
+        ),
+    ] = None,
+    weights: StartWeights = None,
+    size: Annotated[
+        int | None, typer.Option(help="Side of the pictures in pixels, for a network.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Where a network's atlas and report go.")] = None,
     data_dir: Annotated[
         Path | None, typer.Option(help="Where the data sets lie; else LAYERSCOPE_DATA.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of what is drawn.")] = 0,
 ) -> None:
     """Measure every layer of a trained network; write its atlas and report.html."""
-    from layerscope.cli import show
-    from layerscope.training.run import find_run, open_run, with_data
+    from layerscope.atlas.evidence import FULL, QUICK
+    from layerscope.atlas.subject import find_subject
+    from layerscope.cli import show_look
 
-    opened = with_data(open_run(find_run(run)), data_dir=data_dir)
+    subject = find_subject(
+        network,
+        data=data,
+        weights=weights,
+        size=size,
+        masks=masks,
+        out=out,
+        data_dir=data_dir,
+    )
     if layer:
-        show.units(opened, layer)
+        show_look.units(subject, layer)
     else:
-        show.look(opened, seed=seed)
+        show_look.look(subject, effort=QUICK if quick else FULL, only=only, seed=seed)

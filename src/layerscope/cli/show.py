@@ -6,7 +6,6 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -223,19 +222,6 @@ def counted(what: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def look(run: Run, *, seed: int) -> Path:
-    """Look through every layer of a run's network, write its report, and say where."""
-    from layerscope.atlas.look import look as look_through
-    from layerscope.view.report import write_report
-
-    with counted("looking through every layer") as progress:
-        atlas = look_through(run, seed=seed, progress=progress)
-    report = write_report(run.path / "report.html", atlas_dir=atlas.path, run_dir=run.path)
-    size = report.stat().st_size / 1e6
-    console.print(f"[bold]report[/bold] {report.resolve()} ({size:.1f} MB); open it in a browser")
-    return report
-
-
 def predictions(rows: list[Prediction], *, top: int, as_json: bool) -> None:
     """Print labels and probabilities, as a table or as JSON."""
     if as_json:
@@ -296,37 +282,3 @@ def findings(splits: Splits, found: list[Finding]) -> None:
         say(f"{mark} {finding.count:,} {finding.what}")
         for example in finding.examples:
             say(f"     {example}")
-
-
-def units(run: Run, layers: list[str]) -> None:
-    """Measure some layers and print a line for each of their units."""
-    from layerscope.looking.scan import scan
-    from layerscope.models.trace import check_layers
-
-    check_layers(run.model, layers)
-    assert run.data is not None, "the command loads the pictures"
-    with counted("looking") as progress:
-        found = scan(
-            run.model,
-            run.data.test,
-            normalise=run.spec.normalise,
-            layers=layers,
-            progress=progress,
-        )
-    for layer, result in found.items():
-        table = Table(
-            box=None, pad_edge=False, header_style="dim", title=layer, title_justify="left"
-        )
-        for name in ("unit", "mean", "std", "largest", "zeros", "strongest in"):
-            table.add_column(name, justify="left" if name == "strongest in" else "right")
-        figures, top = result.statistics, result.top
-        for u in range(len(figures.total)):
-            table.add_row(
-                str(u),
-                f"{float(figures.mean[u]):.3f}",
-                f"{float(figures.std[u]):.3f}",
-                f"{float(figures.high[u]):.3f}",
-                percent(float(figures.zero_frac[u])),
-                "dead" if figures.dead[u] else run.data.test.picture_id(int(top.rows[u, 0])),
-            )
-        console.print(table)

@@ -32,13 +32,15 @@ StartWeights = Annotated[
 def demo(out: Out = Path("runs"), seed: Seed = 0) -> None:
     """Train on drawn cats and dogs, look through every layer, write the report. Offline."""
     started = time.perf_counter()
-    from layerscope.cli import show
+    from layerscope.atlas.evidence import QUICK
+    from layerscope.atlas.subject import subject_of
+    from layerscope.cli import show, show_look
     from layerscope.training.session import train as train_run
 
     with show.training() as listener:
         run = train_run("creatures", model="catdog-cnn", out=out, seed=seed, listener=listener)
     show.evaluation(run)
-    show.look(run, seed=seed)
+    show_look.look(subject_of(run), effort=QUICK, seed=seed)
     show.say(f"All of it took {time.perf_counter() - started:.0f} s.")
 
 
@@ -86,7 +88,9 @@ def train(
     ] = True,
 ) -> None:
     """Train a classifier, score it once on the test split, and write its report."""
-    from layerscope.cli import show
+    from layerscope.atlas.evidence import QUICK
+    from layerscope.atlas.subject import subject_of
+    from layerscope.cli import show, show_look
     from layerscope.cli.settings import parse_settings
     from layerscope.errors import RecipeError
     from layerscope.training import session
@@ -126,4 +130,4 @@ def train(
         return
     show.evaluation(run)
     if report:
-        show.look(run, seed=seed)
+        show_look.look(subject_of(run), effort=QUICK, seed=seed)

@@ -138,6 +138,14 @@ class TracedProgram(Program):
         with evaluating(self.model):
             return run_shown(self.traced, images, show, grad=grad)
 
+    def output_of(self, name: str, images: torch.Tensor, *, grad: bool = False) -> torch.Tensor:
+        """What one layer puts out; nothing behind it is run. See `Program.output_of`."""
+        nodes = {found: node for node, found in self.names.items()}
+        if name not in nodes:
+            raise LayerNotFoundError(f"there is no layer {name!r}{nearest(name, nodes)}")
+        with evaluating(self.model):
+            return run_shown(self.traced, images, lambda *_: None, grad=grad, until=nodes[name])
+
 
 class ReachedError(Exception):
     """The wanted layer is done. Never leaves `Program.output_of`."""
@@ -245,8 +253,13 @@ def run_shown(
     show: Callable[[fx.Node, Any], torch.Tensor | None],
     *,
     grad: bool = False,
+    until: fx.Node | None = None,
 ) -> Any:
-    """Run a traced network, telling every node's value, which `show` may replace, at once."""
+    """Run a traced network, telling every node's value, which `show` may replace, at once.
+
+    `until` is the node whose value is given back, with nothing run behind it; None runs it all.
+    """
+    graph = traced.graph if until is None else graph_until(traced.graph, until)
 
     class Shown(fx.Interpreter):
         def run_node(self, n: fx.Node) -> Any:
@@ -257,13 +270,25 @@ def run_shown(
     try:
         with torch.set_grad_enabled(grad):
             # Cloned, for a network may begin with an operation in place.
-            return Shown(traced).run(images.clone())
+            return Shown(traced, graph=graph).run(images.clone())
     except (RuntimeError, ValueError) as error:
         first_line = str(error).splitlines()[0]
         raise ModelError(
             f"the network does not run on pictures of {tuple(images.shape[1:])} "
             f"(channels, height, width): {first_line}; give it the size it was made for"
         ) from error
+
+
+def graph_until(graph: fx.Graph, last: fx.Node) -> fx.Graph:
+    """The operations up to one, whose value is put out."""
+    shorter = fx.Graph()
+    copies: dict[fx.Node, fx.Node] = {}
+    for node in graph.nodes:
+        copies[node] = shorter.node_copy(node, copies.__getitem__)
+        if node is last:
+            break
+    shorter.output(copies[last])
+    return shorter
 
 
 @contextmanager

@@ -180,7 +180,10 @@ class ModelSpec:
     def options(self) -> dict[str, Any]:
         """The fields of `shape` that this network has, as plain values."""
         shape = asdict(self.shape)
-        return {n: shape[n] for n in BACKBONE_FIELDS} if is_backbone(self.name) else shape
+        if is_backbone(self.name):
+            return {n: shape[n] for n in BACKBONE_FIELDS}
+        # "package.module:callable" is laid out by code of its own.
+        return {} if ":" in self.name else shape
 
     def with_shape(self, **changes: Any) -> ModelSpec:
         """The same network with some of its shape changed.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,6 +10,7 @@ import torch
 from torch import nn
 
 from layerscope.data.imageset import ImageSet
+from layerscope.intervals import wilson_interval
 from layerscope.models import ModelSpec, predicted, to_probs
 from layerscope.training.batches import in_order, make_feed
 
@@ -80,28 +80,6 @@ class Evaluation:
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return asdict(self)
-
-
-def wilson_interval(correct: int, n: int, *, z: float = 1.959964) -> tuple[float, float]:
-    """The interval in which a share lies with 95 % confidence, given a sample of it.
-
-    Unlike the textbook's normal interval it stays inside 0 to 1 and is right near the ends.
-
-    Args:
-        correct: successes.
-        n: trials, at least 1.
-        z: quantile of the normal distribution.
-
-    Source: Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", 1927.
-
-    Example:
-        >>> wilson_interval(10, 10)
-        (0.722..., 1.0)
-    """
-    share = correct / n
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    reach = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return max(0.0, middle - reach), min(1.0, middle + reach)
 
 
 def predict_logits(

@@ -34,6 +34,8 @@ from layerscope.training.figures import EpochFigures
 SCHEMA = 1
 HITS = "hits.safetensors"
 WEIGHTS = "model.safetensors"
+# Runs that come with the package; `scripts/pretrain.py` made them.
+PACKAGED = Path(__file__).parent / "packaged"
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,8 @@ def open_run(path: Path) -> Run:
 
 
 def find_run(path: Path) -> Path:
-    """The run folder that a user means: the folder itself, or the newest run inside it.
+    """The run folder that a user means: the folder itself, the newest run inside it, or a network
+    that comes with the package ("fashion-cnn").
 
     Raises:
         RunError: there is no run there.
@@ -151,11 +154,21 @@ def find_run(path: Path) -> Path:
     if (path / "run.json").is_file():
         return path
     if not path.exists():
-        raise RunError(f"there is no {path}; name a run folder, or train one first")
+        if str(path) in packaged_names():
+            return PACKAGED / path
+        raise RunError(
+            f"there is no {path}; name a run folder, or a network that comes trained "
+            f"({', '.join(packaged_names())}), or train one first"
+        )
     runs = sorted(path.glob("*/run.json"), key=lambda file: (file.stat().st_mtime, file))
     if not runs:
         raise RunError(f"{path} is not a run folder and holds none; train one first")
     return runs[-1].parent
+
+
+def packaged_names() -> list[str]:
+    """The networks that come trained with the package."""
+    return sorted(record.parent.name for record in PACKAGED.glob("*/run.json"))
 
 
 def with_data(run: Run, *, data_dir: Path | None = None) -> Run:

@@ -1,5 +1,7 @@
 // The atlas and the run as docs/atlas.md describes them. Nothing here knows any network by name.
 
+import type { Evidence, LayerEvidence, UnitEvidence } from "./evidence";
+
 export interface ArrayRef {
   file: string;
   name: string;
@@ -18,7 +20,7 @@ export interface Patch {
   position: [number, number] | null;
   box_px: [number, number, number, number];
 }
-export interface Unit {
+export interface Unit extends UnitEvidence {
   index: number;
   mean: number;
   std: number;
@@ -67,6 +69,8 @@ export interface Layer {
   units: Unit[];
   units_in: string | null;
   patch_sprite: Sprite | null;
+  evidence?: LayerEvidence | null;
+  made_sprite?: Sprite | null;
 }
 export interface Step {
   number: number;
@@ -102,6 +106,7 @@ export interface Atlas {
   steps: Step[];
   layers: Layer[];
   samples: Sample[];
+  evidence?: Evidence | null;
 }
 export interface HistoryRow {
   epoch: number;
@@ -145,7 +150,8 @@ export interface Run {
   evaluation: Evaluation;
 }
 
-export const SCHEMA = 1;
+/** The schemas that this page reads; 1 has no evidence. */
+export const SCHEMAS = [1, 2];
 
 export function layerNamed(atlas: Atlas, name: string): Layer | undefined {
   return atlas.layers.find((layer) => layer.name === name);

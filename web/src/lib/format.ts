@@ -20,3 +20,14 @@ export function short(count: number): string {
 export function shapeText(shape: number[]): string {
   return shape.join(" \u00d7 ");
 }
+
+/** A p-value: "0.012", or "< 0.0001" where no more can be said. */
+export function pText(p: number): string {
+  return p < 0.0001 ? "<\u00a00.0001" : `${Number(p.toPrecision(2))}`;
+}
+
+/** A change of a share in percentage points, with its sign. */
+export function points(change: number, decimals = 1): string {
+  const text = fixed(100 * change, decimals);
+  return Number(text.replace("\u2212", "-")) > 0 ? `+${text}` : text;
+}

@@ -1,5 +1,8 @@
 // What the reader is looking at. It lives in the address, so that every unit has a link.
 
+/** The unit that a layer shows first, whichever that is. */
+export const FIRST = -1;
+
 export interface View {
   step: number;
   sample: number;
@@ -7,7 +10,19 @@ export interface View {
   unit: number;
 }
 
+/** The parts of an address such as `#/evidence` or `#/layers/features.1/3`; none of the older form. */
+function placeInHash(): string[] {
+  if (!location.hash.startsWith("#/")) return [];
+  try {
+    return location.hash.slice(2).split("/").map(decodeURIComponent);
+  } catch {
+    return []; // not an address that this page wrote
+  }
+}
+
 function fromHash(): Partial<View> {
+  const [section, layer, unit] = placeInHash();
+  if (section) return section === "layers" && layer ? { layer, unit: /^\d+$/.test(unit ?? "") ? Number(unit) : FIRST } : {};
   const given = new URLSearchParams(location.hash.slice(1));
   const view: Partial<View> = {};
   for (const key of ["step", "sample", "unit"] as const) {
@@ -18,22 +33,45 @@ function fromHash(): Partial<View> {
   return view;
 }
 
-export const view = $state<View>({ step: 1, sample: 0, layer: "", unit: 0, ...fromHash() });
+export const view = $state<View>({ step: 1, sample: 0, layer: "", unit: FIRST, ...fromHash() });
 
 export function followHash(): void {
-  window.addEventListener("hashchange", () => Object.assign(view, fromHash()));
+  window.addEventListener("hashchange", () => {
+    Object.assign(view, fromHash());
+    showPlace();
+  });
 }
 
+/** Bring the section that the address names into sight. */
+export function showPlace(): void {
+  const [section] = placeInHash();
+  if (section) document.getElementById(section)?.scrollIntoView({ block: "start" });
+}
+
+/** The address of one unit, as a link. */
+export function unitHash(layer: string, unit = FIRST): string {
+  return `#/layers/${encodeURIComponent(layer)}${unit === FIRST ? "" : `/${unit}`}`;
+}
+
+let written = "";
+
+/** Write what is looked at into the address. A section named there stays until the view changes. */
 export function writeHash(): void {
   const hash = new URLSearchParams({ step: `${view.step}`, sample: `${view.sample}` });
   if (view.layer) {
     hash.set("layer", view.layer);
-    hash.set("unit", `${view.unit}`);
+    if (view.unit !== FIRST) hash.set("unit", `${view.unit}`);
   }
-  history.replaceState(null, "", `#${hash}`);
+  const text = `#${hash}`;
+  if (text === written || (!written && placeInHash().length)) {
+    written = text;
+    return;
+  }
+  written = text;
+  history.replaceState(null, "", text);
 }
 
-export function openUnit(layer: string, unit: number): void {
+export function openUnit(layer: string, unit = FIRST): void {
   view.layer = layer;
   view.unit = unit;
   document.getElementById("layers")?.scrollIntoView({ behavior: motion(), block: "start" });

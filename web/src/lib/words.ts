@@ -1,6 +1,6 @@
 // The vocabulary: each term as it is explained where it is used first, and once more at the end.
 
-export const WORDS: Record<string, string> = {
+const GENERAL: Record<string, string> = {
   pixel: "One dot of the picture: a number from 0 (dark) to 255 (bright), three of them in colour.",
   channel: "One grid of numbers. A colour picture has three: red, green and blue.",
   convolution:
@@ -29,3 +29,25 @@ export const WORDS: Record<string, string> = {
   "validation split":
     "Training pictures set apart: not learned from, only used to choose. The test split is looked at once, at the end.",
 };
+
+// Explained only where the page shows evidence.
+const EVIDENCE: Record<string, string> = {
+  "linear probe":
+    "A linear classifier trained on one layer's numbers alone: its accuracy says how plainly the classes can be read there.",
+  CKA: "Centred kernel alignment: how alike two layers arrange the same pictures, 1 for the same up to turning and scaling, 0 for nothing in common.",
+  "effective dimension":
+    "In how many directions a layer's numbers really spread (participation ratio): 1 where all units say the same, as many as units where each says something of its own.",
+  "class separation": "The share of the variance of a layer's numbers that lies between the classes: 0 where they are mixed, 1 where each class is one point.",
+  "effective field": "The part of what a unit can see that in fact moves it; usually much smaller than the receptive field.",
+  ablation: "Taking one unit out, by holding it at its mean or at zero, and counting how much the network's accuracy changes.",
+  "made image": "A picture made from noise, step by step, so that it drives one unit as far as it will go.",
+  "false-discovery rate": "The largest share of the names given that is to be expected to be wrong: at 5 %, at most one name in twenty.",
+  "untrained control": "The same network with its random starting weights, measured in the same way: what it shows too was not learned.",
+  IoU: "Intersection over union: the area where a unit responds and a thing is, over the area where either is; 1 is a perfect fit, 0 none.",
+  AUROC: "How often a unit responds more to a picture of a class than to one of another class: 0.5 is chance, 1 is always.",
+  "gabor fit": "How well a wave under a bell, the classic model of an edge detector, describes what the unit looks for: 1 is exactly (R²).",
+  "natural maximum": "The strongest that any real picture of the data drove the unit.",
+};
+
+export const WORDS: Record<string, string> = { ...GENERAL, ...EVIDENCE };
+export const EVIDENCE_WORDS = new Set(Object.keys(EVIDENCE));

@@ -1,0 +1,283 @@
+"""The evidence of an atlas: names, ladder, probes, each beside untrained copies of the network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from layerscope.atlas.ablation_evidence import ablation_evidence, can_ablate
+from layerscope.atlas.layer_evidence import compared, layer_figures
+from layerscope.atlas.made_evidence import made_evidence
+from layerscope.atlas.stages import Stages
+from layerscope.atlas.unit_evidence import named_units, nothing_known
+from layerscope.data.imageset import ImageSet
+from layerscope.looking.ladder import Rung, ladder, untrained_names
+from layerscope.looking.naming import KINDS, Measured, Naming, name_units
+from layerscope.looking.observe import Observed, observe
+from layerscope.looking.similarity import cka_matrix, linear_cka
+from layerscope.looking.untrained import calibrate_batch_norms, untrained_copy
+from layerscope.looking.wiring import strongest_inputs
+from layerscope.models import build, model_names
+from layerscope.models.graph import Layer, Program, read_program
+from layerscope.models.spec import ModelSpec
+from layerscope.seed import make_generator
+
+FDR_FRAC = 0.05
+CALIBRATION_PICTURES = 256
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is measured.
+
+    Args:
+        pictures: for probes, classes and parts.
+        untrained: copies that serve as the control.
+        ablation_pictures: 0 leaves ablation out.
+        made_steps: of the images made for units; 0 leaves them out.
+    """
+
+    pictures: int = 1000
+    untrained: int = 5
+    ablation_pictures: int = 500
+    made_steps: int = 128
+
+
+FULL = Effort()
+QUICK = Effort(pictures=400, untrained=3, ablation_pictures=0, made_steps=0)
+
+HOW = {
+    "colour": "how much more its best hue drives the unit than grey of the same brightness does",
+    "edge": "how strongly the answer to gratings depends on their angle (0 not at all, 1 only one)",
+    "corner": "how much more its best corner or arc drives the unit than any straight line does",
+    "texture": "how much more its best texture drives the unit than any single line or edge does",
+    "part": "how well the places where the unit is on (its strongest 0.5 %) cover a part of the "
+    "animal: intersection over union with the part's mask",
+    "object": "how well the unit's largest activation tells one class from the others: 2 AUROC - 1",
+}
+
+
+@dataclass(frozen=True)
+class EvidenceRecord:
+    """What the atlas keeps, as plain values.
+
+    Args:
+        top: the atlas's `evidence`.
+        layers: layer -> its `evidence`.
+        units: layer -> the units' new fields.
+        made: layer -> the sprite of its made images.
+    """
+
+    top: dict[str, Any] | None = None
+    layers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    units: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    made: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def unit(self, layer: str, index: int) -> dict[str, Any]:
+        """A unit's fields, empty where nothing was measured."""
+        known = self.units.get(layer)
+        return known[index] if known else nothing_known()
+
+
+def gather_evidence(
+    model: nn.Module,
+    spec: ModelSpec,
+    imageset: ImageSet,
+    layers: Sequence[Layer],
+    measured: Sequence[str],
+    folder: Path,
+    *,
+    effort: Effort,
+    seed: int,
+    stages: Stages,
+    progress: Callable[[str, int, int], None],
+) -> EvidenceRecord:
+    """Measure what the layers of a network have learned, beside untrained copies of it.
+
+    Args:
+        model: the network.
+        spec: what it takes.
+        imageset: pictures it did not learn from.
+        layers: all of its layers.
+        measured: those whose units are measured.
+        folder: of the atlas: made images are written there.
+        effort: how much.
+        seed: of what is drawn: pictures, untrained weights, stimuli.
+        stages: where finished parts are kept.
+        progress: told (what, done, total).
+    """
+    order = torch.randperm(len(imageset), generator=make_generator(seed, "evidence pictures"))
+    rows = order[: effort.pictures].sort().values
+    device = next(model.parameters()).device
+    some = spec.normalise(imageset.take(rows[:CALIBRATION_PICTURES])).to(device)
+    program = read_program(model, some[:1])
+    total = 1 + effort.untrained
+    progress("measuring units", 0, total)
+    found = observe(program, measured, imageset, rows, spec, seed=seed)
+    labels = imageset.labels[rows]
+    own = layer_figures(program, found, labels, imageset.n_classes, some)
+
+    def control(i: int) -> dict[str, Any]:
+        copy = untrained(model, spec, make_generator(seed, f"untrained {i}"))
+        calibrate_batch_norms(copy, some)
+        return control_record(
+            read_program(copy, some[:1]), found, imageset, rows, spec, seed=seed, with_cka=i == 0
+        )
+
+    controls = []
+    for i in range(effort.untrained):
+        progress("measuring untrained copies", 1 + i, total)
+        controls.append(stages.run(f"untrained-{i}", lambda i=i: control(i)))
+    progress("measuring untrained copies", total, total)
+    nulls = [as_measured(record["units"]) for record in controls]
+    names = name_units({n: found[n].units for n in measured}, nulls, fdr_frac=FDR_FRAC)
+    rungs = ladder(names, untrained_names(nulls, fdr_frac=FDR_FRAC))
+    units = {name: named_units(found[name], names[name], imageset) for name in measured}
+    for name in measured:
+        _, inputs = strongest_inputs(model, layers, name, measured)
+        for unit, strongest in zip(units[name], inputs, strict=False):
+            unit["strongest_inputs"] = [list(pair) for pair in strongest]
+    if effort.ablation_pictures and can_ablate(spec, imageset):
+        # The last layer's units are the answers themselves.
+        for i, name in enumerate(n for n in measured if n != layers[-1].name):
+
+            def take_out(name: str = name) -> list[dict[str, Any] | None]:
+                return ablation_evidence(
+                    program, spec, name, imageset, rows,
+                    pictures=effort.ablation_pictures, seed=seed,
+                    progress=lambda done, total: progress(f"taking out {name}", done, total),
+                )  # fmt: skip
+
+            result = stages.run(f"ablation-{i}", take_out)
+            for unit, record in zip(units[name], result, strict=True):
+                unit["ablation"] = record
+    made = {}
+    if effort.made_steps:
+        made = add_made_images(
+            units, program, spec, imageset, rows, found, folder,
+            steps=effort.made_steps, seed=seed, stages=stages, progress=progress,
+        )  # fmt: skip
+    return EvidenceRecord(
+        top={
+            "n": len(rows),
+            "split": imageset.split,
+            "untrained_seeds": effort.untrained,
+            "fdr_frac": FDR_FRAC,
+            "kinds": kinds_of(names),
+            "measures": {kind: HOW[kind] for kind in kinds_of(names)},
+            "ladder": [rung_record(rung, layers) for rung in rungs],
+            "cka": cka_record(found, controls[0]["cka"]) if controls else None,
+        },
+        layers={
+            name: compared(own[name], [record["layers"][name] for record in controls])
+            for name in measured
+        },
+        units=units,
+        made=made,
+    )
+
+
+def add_made_images(
+    units: Mapping[str, list[dict[str, Any]]],
+    program: Program,
+    spec: ModelSpec,
+    imageset: ImageSet,
+    rows: torch.Tensor,
+    found: Mapping[str, Observed],
+    folder: Path,
+    *,
+    steps: int,
+    seed: int,
+    stages: Stages,
+    progress: Callable[[str, int, int], None],
+) -> dict[str, dict[str, Any]]:
+    """Make an image for each unit, into its record; returns the sprites by layer."""
+    sprites = {}
+    for i, (name, seen) in enumerate(found.items()):
+
+        def make(name: str = name, seen: Observed = seen) -> dict[str, Any]:
+            return made_evidence(
+                program, spec, name, imageset, rows, seen, folder, steps=steps, seed=seed,
+                progress=lambda done, total: progress(f"making images for {name}", done, total),
+            )  # fmt: skip
+
+        result = stages.run(f"made-{i}", make)
+        sprites[name] = result["sprite"]
+        for unit, record in zip(units[name], result["units"], strict=True):
+            unit["made"] = record
+    return sprites
+
+
+def untrained(model: nn.Module, spec: ModelSpec, generator: torch.Generator) -> nn.Module:
+    """The network as a training begins with it: our own drawn as ours, others by their modules."""
+    if spec.name in model_names():
+        return build(spec, generator).to(next(model.parameters()).device)
+    return untrained_copy(model, generator)
+
+
+def control_record(
+    program: Program,
+    trained: Mapping[str, Observed],
+    imageset: ImageSet,
+    rows: torch.Tensor,
+    spec: ModelSpec,
+    *,
+    seed: int,
+    with_cka: bool,
+) -> dict[str, Any]:
+    """What is kept of an untrained copy: values of units and layers, as plain values."""
+    found = observe(program, list(trained), imageset, rows, spec, seed=seed)
+    figures = layer_figures(program, found, imageset.labels[rows], imageset.n_classes, None)
+    return {
+        "units": {
+            name: {kind: values.tolist() for kind, values in seen.units.values.items()}
+            for name, seen in found.items()
+        },
+        "layers": figures,
+        "cka": [
+            float(linear_cka(trained[name].features.pooled, found[name].features.pooled))
+            for name in trained
+        ]
+        if with_cka
+        else [],
+    }
+
+
+def as_measured(units: Mapping[str, Mapping[str, list[float]]]) -> dict[str, Measured]:
+    """An untrained copy's values, as the naming takes them."""
+    return {
+        name: Measured(
+            {kind: torch.tensor(values) for kind, values in kinds.items()},
+            {kind: [""] * len(values) for kind, values in kinds.items()},
+        )
+        for name, kinds in units.items()
+    }
+
+
+def kinds_of(names: Mapping[str, Naming]) -> list[str]:
+    """The kinds that were measured anywhere, in the ladder's order."""
+    return [kind for kind in KINDS if any(kind in naming.p for naming in names.values())]
+
+
+def rung_record(rung: Rung, layers: Sequence[Layer]) -> dict[str, Any]:
+    """A rung of the ladder as plain values."""
+    return {
+        "layer": rung.layer,
+        "title": next(layer.title for layer in layers if layer.name == rung.layer),
+        "n_units": rung.n_units,
+        "shares": {
+            kind: {**asdict(share), "interval": list(share.interval)}
+            for kind, share in rung.shares.items()
+        },
+    }
+
+
+def cka_record(found: Mapping[str, Observed], with_untrained: list[float]) -> dict[str, Any]:
+    """How alike the layers are."""
+    layers, matrix = cka_matrix({name: seen.features.pooled for name, seen in found.items()})
+    return {"layers": list(layers), "trained": matrix.tolist(), "with_untrained": with_untrained}

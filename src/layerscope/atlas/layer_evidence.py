@@ -1,0 +1,107 @@
+"""What is measured of a whole layer, as plain values, and beside its untrained copies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+import torch
+
+from layerscope.looking.effective import effective_field
+from layerscope.looking.geometry import class_separation, duplicate_units, effective_dimension
+from layerscope.looking.observe import Observed
+from layerscope.looking.probes import probe
+from layerscope.models.graph import Program
+
+# More pairs than this say no more than their number.
+MOST_DUPLICATES = 50
+FIELD_PICTURES = 16
+
+
+def layer_figures(
+    program: Program,
+    found: Mapping[str, Observed],
+    labels: torch.Tensor,
+    n_classes: int,
+    images: torch.Tensor | None,
+) -> dict[str, dict[str, Any]]:
+    """Measure whole layers.
+
+    Args:
+        program: the network.
+        found: layer -> what was observed.
+        labels: int64 (N,), of the observed pictures.
+        n_classes: K.
+        images: float (B, C, H, W), for the effective receptive field; None leaves it and the
+            duplicates out, which untrained copies are not asked for.
+
+    Returns:
+        layer -> its figures. The probe learns from one half of each class's pictures and is scored
+        on the other.
+    """
+    learned, scored = halves(labels)
+    figures = {}
+    for name, seen in found.items():
+        pooled, placed = seen.features.pooled, seen.features.placed.flatten(0, 1)
+        result = None
+        if len(labels[learned].unique()) > 1:
+            result = probe(
+                pooled[learned], labels[learned], pooled[scored], labels[scored],
+                n_classes=n_classes,
+            )  # fmt: skip
+        figures[name] = {
+            "probe": {
+                "accuracy": result.accuracy,
+                "interval": list(result.interval),
+                "n": result.n,
+                "chance": result.chance,
+            }
+            if result
+            else None,
+            "separation": class_separation(pooled, labels),
+            "dimension": effective_dimension(placed),
+            "of": placed.shape[1],
+        }
+        if images is not None:
+            field = effective_field(program, name, images[:FIELD_PICTURES])
+            pairs = duplicate_units(placed)
+            figures[name] |= {
+                "effective_field_px": list(field.size_px) if field else None,
+                "duplicates": [list(pair) for pair in pairs[:MOST_DUPLICATES]],
+            }
+    return figures
+
+
+def halves(labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Part pictures into two halves, every second one of each class: int64 rows of each."""
+    second = torch.zeros(len(labels), dtype=torch.bool)
+    for k in labels.unique():
+        second[(labels == k).nonzero()[1::2, 0]] = True
+    return (~second).nonzero()[:, 0], second.nonzero()[:, 0]
+
+
+def compared(own: dict[str, Any], untrained: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """A layer's figures beside those of its untrained copies, as docs/atlas.md has them."""
+    probes = [copy["probe"]["accuracy"] for copy in untrained if copy["probe"]]
+    return {
+        "probe": {**own["probe"], "untrained": spread(probes)} if own["probe"] else None,
+        "separation": {
+            "value": own["separation"],
+            "untrained": spread([copy["separation"] for copy in untrained]),
+        },
+        "dimension": {
+            "value": own["dimension"],
+            "of": own["of"],
+            "untrained": spread([copy["dimension"] for copy in untrained]),
+        },
+        "effective_field_px": own["effective_field_px"],
+        "duplicates": own["duplicates"],
+    }
+
+
+def spread(values: Sequence[float]) -> dict[str, float] | None:
+    """Mean and range of a control; None without one."""
+    if not values:
+        return None
+    return {"mean": fmean(values), "low": min(values), "high": max(values)}

@@ -1,0 +1,112 @@
+"""One network observed: every measure of its layers and units that a control is needed for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from layerscope.data.imageset import ImageSet
+from layerscope.looking.features import Features, gather_features
+from layerscope.looking.naming import Measured
+from layerscope.looking.overlap import part_overlap
+from layerscope.looking.responses import battery_for, centre_responses
+from layerscope.looking.selectivity import class_auroc
+from layerscope.looking.tuning import Tunings, measures, tune
+from layerscope.models.graph import Program
+from layerscope.models.receptive import receptive_fields
+from layerscope.models.spec import ModelSpec
+from layerscope.seed import make_generator
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What was measured of one layer.
+
+    Args:
+        features: of every picture.
+        units: every unit's selectivity, by kind.
+        tunings: the answers to drawn stimuli.
+        auroc: float (U, K), how well each unit tells each class of the pictures.
+        iou: float (U, P) against each part; None without masks, or where units have no place.
+    """
+
+    features: Features
+    units: Measured
+    tunings: Tunings
+    auroc: torch.Tensor
+    iou: torch.Tensor | None
+
+
+def observe(
+    program: Program,
+    layers: Sequence[str],
+    imageset: ImageSet,
+    rows: torch.Tensor,
+    spec: ModelSpec,
+    *,
+    seed: int,
+) -> dict[str, Observed]:
+    """Measure every unit of some layers: tuning, classes, parts.
+
+    The same pictures, stimuli and random choices serve for every network, so that a network and
+    its untrained copies differ in their weights alone.
+
+    Args:
+        program: the network.
+        layers: names of layers with units.
+        imageset: pictures; with part masks, parts are measured too.
+        rows: int64 (N,), which pictures.
+        spec: what the network takes.
+        seed: of the stimuli and of what is drawn.
+
+    Returns:
+        layer -> what was measured.
+    """
+    labels = imageset.labels[rows]
+    fields = receptive_fields(program.layers, height=spec.height, width=spec.width)
+    shapes = {layer.name: layer.shape for layer in program.layers}
+    features = gather_features(program, layers, imageset, rows, spec.normalise, seed=seed)
+    overlaps = {}
+    if imageset.part_names:
+        overlaps = part_overlap(
+            program, layers, fields, imageset, rows, normalise=spec.normalise,
+            generator=make_generator(seed, "places"),
+        )  # fmt: skip
+    found = {}
+    for name in layers:
+        peaks = features[name].peaks
+        battery = battery_for(
+            fields[name], shapes[name], height=spec.height, width=spec.width,
+            channels=spec.channels, seed=seed,
+        )  # fmt: skip
+        responses = centre_responses(program, name, battery.pixels, spec.normalise)
+        tunings = tune(responses, battery, natural_max=natural_maximum(peaks))
+        auroc = class_auroc(peaks, labels, imageset.n_classes)
+        iou = overlaps[name].iou if name in overlaps else None
+        found[name] = Observed(
+            features[name], measured(tunings, auroc, iou, imageset), tunings, auroc, iou
+        )
+    return found
+
+
+def natural_maximum(peaks: torch.Tensor) -> torch.Tensor:
+    """How strongly pictures drive each unit: float (N, U) -> (U,), the nine strongest's mean."""
+    return peaks.topk(min(9, len(peaks)), dim=0).values.mean(0)
+
+
+def measured(
+    tunings: Tunings, auroc: torch.Tensor, iou: torch.Tensor | None, imageset: ImageSet
+) -> Measured:
+    """Every kind's selectivity of a layer's units, and the name that each would give."""
+    values = dict(measures(tunings))
+    words = {kind: list(tunings.words[kind]) for kind in values}
+    best = auroc.max(1)
+    values["object"] = (2 * best.values - 1).float()
+    words["object"] = [imageset.class_names[k] for k in best.indices.tolist()]
+    if iou is not None:
+        most = iou.max(1)
+        values["part"] = most.values
+        words["part"] = [imageset.part_names[p] for p in most.indices.tolist()]
+    return Measured(values, words)

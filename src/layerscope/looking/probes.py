@@ -1,0 +1,232 @@
+"""Linear probes: how well the classes can be told apart from one layer's features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from layerscope.errors import DataError
+from layerscope.intervals import wilson_interval
+
+# Inverse strengths of the penalty that are tried, the strongest first.
+STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0)
+HELD_EVERY = 5  # one in five training pictures of each class helps to choose among them
+
+
+@dataclass(frozen=True)
+class Probe:
+    """How well a linear classifier on frozen features does on pictures it has not seen.
+
+    Args:
+        accuracy: on the test features.
+        interval: its 95 % Wilson interval.
+        n: test pictures.
+        chance: accuracy of always naming the class that is the commonest in training.
+        C: inverse strength of the penalty that was chosen.
+    """
+
+    accuracy: float
+    interval: tuple[float, float]
+    n: int
+    chance: float
+    C: float
+
+
+def probe(
+    train_features: torch.Tensor,
+    train_labels: torch.Tensor,
+    test_features: torch.Tensor,
+    test_labels: torch.Tensor,
+    *,
+    n_classes: int,
+) -> Probe:
+    """Train a linear classifier on one layer's features and test it.
+
+    It is a multinomial logistic regression with an L2 penalty on standardised features. How strong
+    the penalty is, one training picture in five of each class decides (by its log loss); then all
+    training pictures are fitted with it. Nothing is random.
+
+    Args:
+        train_features: float (N, D).
+        train_labels: int64 (N,).
+        test_features: float (M, D).
+        test_labels: int64 (M,).
+        n_classes: K. A class without training pictures is never named.
+
+    Raises:
+        DataError: the numbers of rows or columns do not fit, labels are out of range, features are
+            not finite, there are no test pictures, or training pictures of one class only.
+
+    Source: Alain and Bengio, "Understanding intermediate layers using linear classifier probes",
+    2017.
+
+    Example:
+        >>> x = torch.tensor([[0.0], [0.1], [1.0], [1.1]] * 10)
+        >>> y = torch.tensor([0, 0, 1, 1] * 10)
+        >>> probe(x, y, x, y, n_classes=2).accuracy
+        1.0
+    """
+    check(train_features, train_labels, test_features, test_labels, n_classes)
+    present, labels = train_labels.unique(return_inverse=True)
+    centre, width = train_features.double().mean(0), train_features.double().std(0, correction=0)
+    # A feature that never changes says nothing; rounding must not be blown up to something.
+    width = torch.where(width > 1e-7 * centre.abs(), width, torch.inf)
+    train, test = ((x.double() - centre) / width for x in (train_features, test_features))
+    # Turning the axes changes neither the penalty nor the fit, and makes it quick to find.
+    spread, axes = torch.linalg.eigh(train.T @ train / len(train))
+    axes = axes[:, spread > 1e-10 * spread.max().clamp(min=1e-10)]
+    train, test = train @ axes, test @ axes
+
+    C = choose_strength(train, labels, n_classes=len(present))
+    weight, bias = fit_turned(train, labels, n_classes=len(present), C=C)
+    said = present[(test @ weight.T + bias).argmax(1)]
+    n, correct = len(test_labels), int((said == test_labels).sum())
+    commonest = present[torch.bincount(labels).argmax()]
+    return Probe(
+        accuracy=correct / n,
+        interval=wilson_interval(correct, n),
+        n=n,
+        chance=float((test_labels == commonest).double().mean()),
+        C=C,
+    )
+
+
+def choose_strength(train: torch.Tensor, labels: torch.Tensor, *, n_classes: int) -> float:
+    """The inverse strength with the smallest log loss on training pictures held back.
+
+    It is sought from the strongest penalty on, until the loss rises: the weakest take longest. With
+    fewer than five pictures of every class none are held back, and the penalty is the strongest.
+    """
+    held = held_back(labels)
+    if not held.any():
+        return STRENGTHS[0]
+    best, lowest = STRENGTHS[0], torch.inf
+    start = None
+    for C in STRENGTHS:
+        start = fit_turned(
+            train[~held], labels[~held], n_classes=n_classes, C=C, start=start, tolerance=1e-5
+        )
+        weight, bias = start
+        loss = float(F.cross_entropy(train[held] @ weight.T + bias, labels[held]))
+        if loss >= lowest:
+            break
+        best, lowest = C, loss
+    return best
+
+
+def held_back(labels: torch.Tensor) -> torch.Tensor:
+    """Mark every fifth picture of each class, bool (N,)."""
+    held = torch.zeros(len(labels), dtype=torch.bool)
+    for label in labels.unique():
+        rows = (labels == label).nonzero()[:, 0]
+        held[rows[HELD_EVERY - 1 :: HELD_EVERY]] = True
+    return held
+
+
+def fit_logistic(
+    features: torch.Tensor, labels: torch.Tensor, *, n_classes: int, C: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Fit a multinomial logistic regression: minimise C times the summed log loss + |weight|² / 2.
+
+    Args:
+        features: float (N, D).
+        labels: int64 (N,) in [0, n_classes); every class occurs.
+        n_classes: K.
+        C: inverse strength of the penalty, which leaves the biases free.
+
+    Returns:
+        Weight float64 (K, D) and bias float64 (K,), whose sum over classes is zero.
+    """
+    X = features.double()
+    centre = X.mean(0)
+    spread, axes = torch.linalg.eigh((X - centre).T @ (X - centre) / len(X))
+    axes = axes[:, spread > 1e-12 * spread.max().clamp(min=1e-12)]
+    weight, bias = fit_turned((X - centre) @ axes, labels, n_classes=n_classes, C=C)
+    weight = weight @ axes.T
+    return weight, bias - weight @ centre
+
+
+def fit_turned(
+    X: torch.Tensor,
+    labels: torch.Tensor,
+    *,
+    n_classes: int,
+    C: float,
+    start: tuple[torch.Tensor, torch.Tensor] | None = None,
+    tolerance: float = 1e-7,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """`fit_logistic` on features whose axes are nearly uncorrelated.
+
+    L-BFGS works on weights that are scaled by a bound of the loss's curvature along each axis
+    (Böhning, "Multinomial logistic regression algorithm", 1992): some twenty steps are enough.
+
+    Args:
+        X: float64 (N, D).
+        labels, n_classes, C: those of `fit_logistic`.
+        start: weight and bias to begin with.
+        tolerance: the largest slope of the mean loss that is as good as none.
+    """
+    penalty = 1 / (C * len(X))
+    scale = (X.square().mean(0) / 2 + penalty).sqrt()
+    weight, bias = start or (X.new_zeros(n_classes, X.shape[1]), X.new_zeros(n_classes))
+    scaled = (weight * scale).requires_grad_()
+    free = bias.clone().requires_grad_()
+    optimiser = torch.optim.LBFGS(
+        [scaled, free],
+        max_iter=300,
+        history_size=20,
+        tolerance_grad=tolerance,
+        tolerance_change=1e-12,
+        line_search_fn="strong_wolfe",
+    )
+
+    def loss() -> torch.Tensor:
+        optimiser.zero_grad()
+        with torch.enable_grad():
+            w = scaled / scale
+            value = F.cross_entropy(X @ w.T + free, labels) + penalty / 2 * w.square().sum()
+            value.backward()
+        return value
+
+    optimiser.step(loss)  # type: ignore[arg-type]  # torch wants a float, and itself makes one
+    bias = free.detach()
+    return (scaled / scale).detach(), bias - bias.mean()
+
+
+def check(
+    train_features: torch.Tensor,
+    train_labels: torch.Tensor,
+    test_features: torch.Tensor,
+    test_labels: torch.Tensor,
+    n_classes: int,
+) -> None:
+    """Refuse what no probe can be made of.
+
+    Raises:
+        DataError: see `probe`.
+    """
+    for part, features, labels in (
+        ("training", train_features, train_labels),
+        ("test", test_features, test_labels),
+    ):
+        if features.ndim != 2 or len(features) != len(labels) or not len(labels):
+            raise DataError(
+                f"a probe got {part} features {tuple(features.shape)} and {len(labels)} labels; "
+                "give (N, D) and N, at least one"
+            )
+        if not 0 <= int(labels.min()) <= int(labels.max()) < n_classes:
+            raise DataError(
+                f"the {part} labels run from {int(labels.min())} to {int(labels.max())}; "
+                f"they must lie in 0 to {n_classes - 1}"
+            )
+        if not features.isfinite().all():
+            raise DataError(f"the {part} features hold values that are not finite; leave them out")
+    if train_features.shape[1] != test_features.shape[1]:
+        raise DataError(
+            f"a probe got {train_features.shape[1]} training features and "
+            f"{test_features.shape[1]} test features; they must be the same ones"
+        )
+    if len(train_labels.unique()) < 2:
+        raise DataError("a probe got training pictures of one class; give at least two classes")

@@ -1,0 +1,193 @@
+"""Oracles: units made to be known detectors get exactly those names and angles."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from layerscope.looking.battery import make_battery
+from layerscope.looking.responses import battery_for, centre_responses
+from layerscope.looking.stimuli import LUMA, hues
+from layerscope.looking.tuning import Tunings, measures, tune
+from layerscope.models.graph import read_program
+from layerscope.models.receptive import receptive_fields
+
+PX = 32
+
+
+def grid(side: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """(right, up) of each pixel from the middle."""
+    place = torch.arange(side) - (side - 1) / 2
+    up, right = torch.meshgrid(-place, place, indexing="ij")
+    return right, up
+
+
+def gabor(angle_deg: float, side: int = 11, *, phase: float = 90.0, cycles: float = 1.6):
+    """A line detector at an angle: even at a phase of 0, an edge at 90."""
+    x, y = grid(side)
+    a = math.radians(angle_deg)
+    across = y * math.cos(a) - x * math.sin(a)
+    bell = torch.exp(-(x.square() + y.square()) / (2 * (side / 5) ** 2))
+    wave = torch.cos(2 * math.pi * cycles / side * across + math.radians(phase))
+    kernel = bell * wave
+    return kernel - bell * kernel.sum() / bell.sum()
+
+
+def tuned(kernels: torch.Tensor, bias: torch.Tensor | None = None) -> Tunings:
+    """The tunings of a convolution with such filters (U, C, k, k), seen through a ReLU."""
+    U, C, k, _ = kernels.shape
+    conv = nn.Conv2d(C, U, k)
+    with torch.no_grad():
+        conv.weight.copy_(kernels)
+        conv.bias.copy_(torch.zeros(U) if bias is None else bias)
+    return tunings_of(nn.Sequential(conv, nn.ReLU()), "1", C)
+
+
+def tunings_of(network: nn.Module, layer: str, channels: int) -> Tunings:
+    def normalise(pixels: torch.Tensor) -> torch.Tensor:
+        return pixels.float() / 255 - 0.5
+
+    program = read_program(network, torch.zeros(1, channels, PX, PX))
+    field = receptive_fields(program.layers, height=PX, width=PX)[layer]
+    shape = next(found.shape for found in program.layers if found.name == layer)
+    battery = battery_for(field, shape, height=PX, width=PX, channels=channels, seed=0)
+    responses = centre_responses(program, layer, battery.pixels, normalise)
+    return tune(responses, battery, natural_max=responses.amax(0))
+
+
+def strongest(tunings: Tunings, u: int) -> str:
+    found = measures(tunings)
+    return max(found, key=lambda kind: float(found[kind][u]))
+
+
+ANGLES = (0.0, 30.0, 45.0, 90.0, 120.0, 165.0)
+
+
+@pytest.mark.parametrize("phase", [0.0, 90.0])
+def test_gabors_are_lines_at_their_own_angles(phase: float) -> None:
+    kernels = torch.stack([gabor(angle, phase=phase) for angle in ANGLES])[:, None]
+    tunings = tuned(kernels)
+    for u, angle in enumerate(ANGLES):
+        off = (float(tunings.angle_deg[u]) - angle + 90) % 180 - 90
+        assert abs(off) < 4
+        assert strongest(tunings, u) == "edge"
+        assert float(tunings.values["edge"][u]) > 0.4
+        assert tunings.words["edge"][u].split(" at ")[0] in ("edge", "stripes", "line")
+        rounded = float(tunings.words["edge"][u].split(" at ")[1][:-1])
+        assert abs((rounded - angle + 90) % 180 - 90) <= 5
+        assert float(tunings.frequency_cycles_px[u]) == pytest.approx(2 / 11)
+
+
+def test_an_angle_on_paper_is_an_angle_on_the_picture() -> None:
+    """Rising to the right is 45 degrees: light above, dark below the rising diagonal."""
+    x, y = grid(11)
+    tunings = tuned(torch.where(y > x, 1.0, -1.0)[None, None])
+    assert tunings.words["edge"][0] == "edge at 45°"
+
+
+def test_blobs_are_forms_and_no_lines() -> None:
+    x, y = grid(11)
+    square = x.square() + y.square()
+    blob = torch.exp(-square / 5) - 0.35 * torch.exp(-square / 14)
+    blob = blob - blob.mean()
+    tunings = tuned(torch.stack([blob, -blob])[:, None])
+    assert tunings.words["corner"] == ("light blob", "dark blob")
+    assert [strongest(tunings, u) for u in range(2)] == ["corner"] * 2
+    assert float(tunings.values["edge"].max()) < 0.1
+
+
+def corner_network() -> nn.Module:
+    """Fires where light lies above an edge on the right and right of an edge above, not for one."""
+    first, second = nn.Conv2d(1, 2, 5), nn.Conv2d(2, 1, 7)
+    x, y = grid(5)
+    with torch.no_grad():
+        first.weight.copy_(torch.stack([y.sign(), x.sign()])[:, None])
+        first.bias.zero_()
+        second.weight.zero_()
+        second.weight[0, 0, 3, 5:] = 1.0  # the lying edge, on the right
+        second.weight[0, 1, :2, 3] = 1.0  # the standing one, above
+        second.bias.fill_(-18.0)
+    return nn.Sequential(first, nn.ReLU(), second, nn.ReLU())
+
+
+def test_a_corner_detector_is_found_with_its_opening_and_no_line() -> None:
+    tunings = tunings_of(corner_network(), "3", 1)
+    assert strongest(tunings, 0) == "corner"
+    assert tunings.words["corner"][0] == "corner of 90°"
+    assert float(tunings.values["corner"][0]) > 0.4
+
+
+def test_colours_are_told_from_brightness() -> None:
+    """Uniform and opponent units in equal brightness, beside one that only wants light."""
+    red_green = torch.tensor([1.0, -1.0, 0.0])
+    blue_yellow = torch.tensor([-0.5, -0.5, 1.0])
+    light = torch.ones(3)
+    spread = torch.ones(3, 5, 5)
+    kernels = torch.stack([c[:, None, None] * spread for c in (red_green, blue_yellow, light)])
+    tunings = tuned(kernels)
+    assert strongest(tunings, 0) == "colour"
+    assert tunings.words["colour"][0] in ("red", "magenta", "orange")
+    assert strongest(tunings, 1) == "colour"
+    assert tunings.words["colour"][1] in ("blue", "violet")
+    assert float(tunings.values["colour"][2]) < 0.1
+    assert "colour" not in tuned(torch.ones(1, 1, 5, 5)).values  # grey pictures have none
+
+
+def test_a_checkerboard_is_a_texture() -> None:
+    x, y = grid(8)
+    board = 1.0 - 2.0 * ((torch.floor(x / 2) + torch.floor(y / 2)) % 2)
+    tunings = tuned(board[None, None])
+    assert strongest(tunings, 0) == "texture"
+    assert tunings.words["texture"][0] == "checkerboard"
+
+
+def test_a_unit_that_wants_light_or_nothing_has_no_selectivity() -> None:
+    tunings = tuned(torch.stack([torch.ones(1, 7, 7), torch.zeros(1, 7, 7)]))
+    for values in measures(tunings).values():
+        assert float(values[0]) < 0.35
+        assert float(values[1]) == 0
+    assert tunings.best[1] == ""
+    assert tunings.record(1)["angle_deg"] is None
+
+
+def test_what_natural_pictures_drive_further_counts_for_less() -> None:
+    kernel = gabor(45.0)[None, None]
+    conv = nn.Conv2d(1, 1, 11, bias=False)
+    with torch.no_grad():
+        conv.weight.copy_(kernel)
+    program = read_program(nn.Sequential(conv, nn.ReLU()), torch.zeros(1, 1, PX, PX))
+    field = receptive_fields(program.layers, height=PX, width=PX)["1"]
+    battery = battery_for(field, (1, 22, 22), height=PX, width=PX, channels=1, seed=0)
+    responses = centre_responses(program, "1", battery.pixels, lambda p: p.float() / 255 - 0.5)
+    whole = tune(responses, battery, natural_max=responses.amax(0))
+    half = tune(responses, battery, natural_max=2 * responses.amax(0))
+    assert float(half.values["edge"][0]) == pytest.approx(
+        float(whole.values["edge"][0]) / 2, rel=0.05
+    )
+    assert float(half.reach_frac[0]) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("window", [1.0, 3.0, 5.0, 10.0, 28.0, 63.0, 224.0])
+def test_every_window_has_stimuli_inside_it_and_the_same_ones_each_time(window: float) -> None:
+    settings = {"height": 64, "width": 64, "channels": 3, "centre_px": (20.0, 30.0)}
+    battery = make_battery(**settings, window_px=window, seed=4)
+    assert torch.equal(battery.pixels, make_battery(**settings, window_px=window, seed=4).pixels)
+    assert len(battery.pixels) == len(battery.stimuli) > 10
+    ground = battery.pixels[0]
+    assert ground.unique().tolist() == [128]
+    changed = (battery.pixels != 128).any(0).any(0)
+    rows, columns = changed.nonzero(as_tuple=True)
+    assert rows.min() >= 20 - window / 2 - 1
+    assert rows.max() <= 20 + window / 2 + 1
+    assert columns.min() >= 30 - window / 2 - 1
+    # Every stimulus but the blank shows something.
+    assert bool((battery.pixels[1:] != 128).flatten(1).any(1).all())
+
+
+def test_hues_are_as_bright_as_the_ground() -> None:
+    for hue in hues(8):
+        assert sum(h * w for h, w in zip(hue, LUMA, strict=True)) == pytest.approx(0, abs=1e-9)
+        assert math.hypot(*hue) == pytest.approx(1)

@@ -1,0 +1,104 @@
+// What the evidence says in words, worked out from its numbers.
+
+import type { Atlas, Layer, Unit } from "./atlas";
+import { layerNamed, unitsLayer } from "./atlas";
+import type { Evidence, Rung, Share } from "./evidence";
+import { lookOf } from "./kinds";
+
+export const UNNAMED = "unnamed";
+
+/** How a kind's share stands against the untrained network's: by its 95 % interval. */
+export function against(share: Share): "more" | "no more" | "fewer" | "unknown" {
+  if (share.untrained === null || share.untrained === undefined) return "unknown";
+  if (share.interval[0] > share.untrained) return "more";
+  return share.interval[1] < share.untrained ? "fewer" : "no more";
+}
+
+export interface Finding {
+  rung: Rung;
+  kind: string;
+  share: Share;
+  /** Whether more than half of the named units are of this kind. */
+  most: boolean;
+}
+
+/** The commonest named kind of a layer, or null where no unit has a name. */
+export function commonest(rung: Rung, kinds: string[]): Finding | null {
+  const named = kinds.filter((kind) => kind !== UNNAMED && rung.shares[kind]?.count > 0);
+  if (!named.length) return null;
+  const kind = named.reduce((best, k) => (rung.shares[k].count > rung.shares[best].count ? k : best));
+  const total = named.reduce((sum, k) => sum + rung.shares[k].count, 0);
+  return { rung, kind, share: rung.shares[kind], most: 2 * rung.shares[kind].count > total };
+}
+
+const CONTROL = {
+  more: "",
+  "no more": ", no more than in an untrained network",
+  fewer: ", fewer than in an untrained network",
+  unknown: "",
+};
+
+interface Run {
+  from: Rung;
+  to: Rung;
+  finding: Finding | null;
+  key: string;
+}
+
+function clause(run: Run, i: number, all: Run[]): string {
+  const where = run.from === run.to ? `in ${run.from.title}` : `from ${run.from.title} to ${run.to.title}`;
+  if (!run.finding) return `${where} no unit has a simple name`;
+  const { kind, share, most } = run.finding;
+  const again = all.slice(0, i).some((earlier) => earlier.finding);
+  const who = again ? (most ? "most to" : "the commonest to") : `${most ? "most" : "the commonest"} named units respond to`;
+  return `${where} ${who} ${lookOf(kind).many}${CONTROL[against(share)]}`;
+}
+
+const MOST_CLAUSES = 6;
+
+/** One sentence on which kinds are found where; neighbours that say the same are one clause. */
+export function ladderSentence(evidence: Evidence): string {
+  const runs: Run[] = [];
+  for (const rung of evidence.ladder) {
+    const finding = commonest(rung, evidence.kinds);
+    const key = finding ? `${finding.kind} ${finding.most} ${against(finding.share)}` : "";
+    const last = runs.at(-1);
+    if (last?.key === key) last.to = rung;
+    else runs.push({ from: rung, to: rung, finding, key });
+  }
+  if (!runs.length) return "No layer was measured.";
+  const told = runs.length > MOST_CLAUSES ? [runs[0], runs.at(-1)!] : runs;
+  const text = told.map(clause).join("; ");
+  const between = runs.length > MOST_CLAUSES ? "; in between the commonest kind changes from layer to layer" : "";
+  return `${text[0].toUpperCase()}${text.slice(1)}${between}.`;
+}
+
+export type Order = "best" | "least" | "index";
+
+/** Units in an order; named ones first by falling score, or the other way round. */
+export function ordered(units: Unit[], order: Order): Unit[] {
+  if (order === "index") return units;
+  const rank = (u: Unit): number => (u.name ? 2 + (u.score ?? 0) : (u.score ?? 0));
+  const sign = order === "best" ? -1 : 1;
+  return [...units].sort((a, b) => sign * (rank(a) - rank(b)) || a.index - b.index);
+}
+
+/** Whether anything was measured that could have given the unit a name. */
+export function isKnown(unit: Unit): boolean {
+  return !!unit.name || Object.keys(unit.measures ?? {}).length > 0;
+}
+
+/** Whether any unit of a layer was given the chance of a name. */
+export function isNamed(layer: Layer): boolean {
+  return layer.units.some(isKnown);
+}
+
+/** The layer whose units a layer's weights read, or null where there is none to show. */
+export function readBy(atlas: Atlas, home: Layer): Layer | null {
+  let layer = atlas.layers.find((l) => l.weight && (l.units_in === home.name || l === home));
+  while (layer && layer.inputs.length === 1) {
+    layer = layerNamed(atlas, layer.inputs[0]);
+    if (layer?.units.length || layer?.units_in) return unitsLayer(atlas, layer);
+  }
+  return null;
+}
