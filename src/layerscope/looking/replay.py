@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
-from layerscope.models.graph import Program, TracedProgram
+from layerscope.models.graph import Program
+from layerscope.models.hooked import HookedProgram
 from layerscope.models.resume import cut
 from layerscope.models.trace import trace
 
@@ -79,11 +80,13 @@ def check_replay(program: Program, images: torch.Tensor) -> Replay:
         )
     missing = [layer.name for layer in program.layers if layer.name not in traced]
     escaped += [f"layer {name!r} is not reached on these pictures" for name in missing]
-    traceable = isinstance(program, TracedProgram)
+    if isinstance(program, HookedProgram):
+        escaped += program.other_ways(images)
+    unseen = program.unseen if isinstance(program, HookedProgram) else frozenset()
     differences = {}
     for layer in program.layers:
-        if layer.name in missing or not (traceable or layer.module is not None):
-            continue  # what lies between the modules of an untraced network cannot be put back
+        if layer.name in missing or layer.name in unseen:
+            continue  # what nothing tells of cannot be put back either
         behind = cut(program, layer.name)
         cached = behind.cache(images)
         found = difference(behind.resume(cached, cached.output), logits)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,10 +10,14 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from layerscope.errors import LayerNotFoundError, ModelError, nearest
+from layerscope.errors import LayerNotFoundError, ModelError, UnreachedError, nearest
 from layerscope.models.kinds import call_of, is_passing, operation_of
+from layerscope.models.symbolic import run_shown, trace_symbolically
+from layerscope.models.unchanged import unchanged
 
 INPUT = "input"
+# Of the largest logit: computing in another order moves a float32 by less.
+ALIKE_FRAC = 1e-3
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ class Program:
 
         Raises:
             LayerNotFoundError: there is no such layer.
-            ModelError: these pictures take a way through the network on which it does not lie.
+            UnreachedError: these pictures take a way on which it does not lie.
         """
         known = [layer.name for layer in self.layers]
         if name not in known:
@@ -105,10 +108,7 @@ class Program:
             self.run(images, stop, grad=grad)
         except ReachedError as reached:
             return reached.value
-        raise ModelError(
-            f"layer {name!r} was not reached on these pictures: the forward pass takes another way "
-            "than on the picture it was read with; choose another layer"
-        )
+        raise UnreachedError(not_reached(name))
 
 
 @dataclass(frozen=True)
@@ -145,6 +145,14 @@ class TracedProgram(Program):
             raise LayerNotFoundError(f"there is no layer {name!r}{nearest(name, nodes)}")
         with evaluating(self.model):
             return run_shown(self.traced, images, lambda *_: None, grad=grad, until=nodes[name])
+
+
+def not_reached(name: str) -> str:
+    """What is said of a layer on which the way of some pictures does not lie."""
+    return (
+        f"layer {name!r} was not reached on these pictures: the forward pass takes another way "
+        "than on the picture it was read with; choose another layer"
+    )
 
 
 class ReachedError(Exception):
@@ -216,15 +224,20 @@ def read_program(model: nn.Module, images: torch.Tensor) -> Program:
     """
     values: dict[fx.Node, Any] = {}
     # Traced in evaluation mode too: `F.dropout(x, training=self.training)` reads the mode then.
-    with evaluating(model):
+    with unchanged(model), evaluating(model), same_numbers(images):
         try:
             traced = trace_symbolically(model)
+            logits = run_shown(traced, images[:1], values.__setitem__)
+            why = "" if isinstance(logits, torch.Tensor) else None
         except ModelError as error:
-            from layerscope.models.hooked import read_hooked  # built on this module
+            why = str(error).partition("; its forward pass")[0]
+    if why == "" and is_otherwise(model, images[:1], logits):
+        why = f"{type(model).__name__} gives other logits than its traced operations do"
+    if why:
+        from layerscope.models.hooked import read_hooked  # built on this module
 
-            return read_hooked(model, images, str(error))
-        logits = run_shown(traced, images[:1], values.__setitem__)
-    if not isinstance(logits, torch.Tensor):
+        return read_hooked(model, images, why)
+    if why is None:
         raise ModelError(
             f"{type(model).__name__} gives a {type(logits).__name__}; a network must give one "
             "tensor of logits: wrap it in a module that returns that alone"
@@ -233,62 +246,24 @@ def read_program(model: nn.Module, images: torch.Tensor) -> Program:
     return TracedProgram(model, layers, traced=traced, names=names)
 
 
-def trace_symbolically(model: nn.Module) -> fx.GraphModule:
-    """Write down what a network does, without running it."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return fx.symbolic_trace(model)
-    except Exception as error:  # whatever tracing meets is one thing to the caller
-        first_line = (str(error) or type(error).__name__).splitlines()[0]
-        raise ModelError(
-            f"{type(model).__name__} cannot be traced ({first_line}); its forward pass must not "
-            "depend on the values of its input"
-        ) from error
+@contextmanager
+def same_numbers(images: torch.Tensor) -> Iterator[None]:
+    """Leave torch's random numbers as they are: the next block draws the same ones."""
+    with torch.random.fork_rng(devices=[images.device] if images.is_cuda else []):
+        yield
 
 
-def run_shown(
-    traced: fx.GraphModule,
-    images: torch.Tensor,
-    show: Callable[[fx.Node, Any], torch.Tensor | None],
-    *,
-    grad: bool = False,
-    until: fx.Node | None = None,
-) -> Any:
-    """Run a traced network, telling every node's value, which `show` may replace, at once.
-
-    `until` is the node whose value is given back, with nothing run behind it; None runs it all.
-    """
-    graph = traced.graph if until is None else graph_until(traced.graph, until)
-
-    class Shown(fx.Interpreter):
-        def run_node(self, n: fx.Node) -> Any:
-            value = super().run_node(n)
-            other = show(n, value)
-            return value if other is None else other
-
-    try:
-        with torch.set_grad_enabled(grad):
-            # Cloned, for a network may begin with an operation in place.
-            return Shown(traced, graph=graph).run(images.clone())
-    except (RuntimeError, ValueError) as error:
-        first_line = str(error).splitlines()[0]
-        raise ModelError(
-            f"the network does not run on pictures of {tuple(images.shape[1:])} "
-            f"(channels, height, width): {first_line}; give it the size it was made for"
-        ) from error
-
-
-def graph_until(graph: fx.Graph, last: fx.Node) -> fx.Graph:
-    """The operations up to one, whose value is put out."""
-    shorter = fx.Graph()
-    copies: dict[fx.Node, fx.Node] = {}
-    for node in graph.nodes:
-        copies[node] = shorter.node_copy(node, copies.__getitem__)
-        if node is last:
-            break
-    shorter.output(copies[last])
-    return shorter
+def is_otherwise(model: nn.Module, images: torch.Tensor, logits: torch.Tensor) -> bool:
+    """Whether a network itself does not give what its traced operations gave."""
+    with unchanged(model), evaluating(model), same_numbers(images), torch.no_grad():
+        try:
+            own = model(images.clone())
+        except Exception:  # whatever the network meets, it is no trace of it
+            return True
+    if not isinstance(own, torch.Tensor) or own.shape != logits.shape:
+        return True
+    own, logits = own.double().nan_to_num(), logits.double().nan_to_num()
+    return bool((own - logits).abs().max() > ALIKE_FRAC * own.abs().max())
 
 
 @contextmanager

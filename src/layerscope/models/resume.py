@@ -10,9 +10,11 @@ import torch
 from torch import fx, nn
 from torch.fx.node import map_aggregate
 
-from layerscope.errors import LayerNotFoundError, ModelError, nearest
-from layerscope.models.graph import Program, TracedProgram, evaluating, run_shown
+from layerscope.errors import LayerNotFoundError, ModelError, UnreachedError, nearest
+from layerscope.models.graph import Program, TracedProgram, evaluating, not_reached
+from layerscope.models.hooked import HookedProgram, cannot_replace
 from layerscope.models.kinds import call_of
+from layerscope.models.symbolic import run_shown
 
 # What is asked of a tensor for its size alone: such values follow the batch that is resumed.
 SIZE_METHODS = frozenset({"size", "dim", "numel", "ndimension", "stride", "is_contiguous"})
@@ -180,10 +182,7 @@ class WholeCut:
 
         self.program.run(images, keep)
         if not kept:
-            raise ModelError(
-                f"layer {self.layer!r} was not reached on these pictures: the forward pass takes "
-                "another way than on the picture it was read with; choose another layer"
-            )
+            raise UnreachedError(not_reached(self.layer))
         return Cached(kept[0], {"images": images})
 
     def resume(self, cached: Cached, output: torch.Tensor, *, grad: bool = False) -> torch.Tensor:
@@ -210,7 +209,7 @@ def cut(program: Program, layer: str) -> Cut | WholeCut:
 
     Raises:
         LayerNotFoundError: there is no such layer.
-        ModelError: it lies between the modules of a network that cannot be traced.
+        ModelError: it was made by nothing that torch tells of.
 
     Example:
         >>> net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
@@ -225,7 +224,9 @@ def cut(program: Program, layer: str) -> Cut | WholeCut:
     if layer not in known:
         raise LayerNotFoundError(f"there is no layer {layer!r}{nearest(layer, known)}")
     if not isinstance(program, TracedProgram):
-        return cut_untraced(program, layer)
+        if isinstance(program, HookedProgram) and layer in program.unseen:
+            raise ModelError(cannot_replace(layer))
+        return WholeCut(program, layer, False)  # what is in place is seen while it runs
     node = next(node for node, name in program.names.items() if name == layer)
     traced = program.traced
     writers = [node for node in traced.graph.nodes if works_in_place(traced, node)]
@@ -259,18 +260,6 @@ def cut(program: Program, layer: str) -> Cut | WholeCut:
         tuple(other for other in traced.graph.nodes if other in frontier),
         frozenset(spoiled & (frontier | {node})),
     )
-
-
-def cut_untraced(program: Program, layer: str) -> WholeCut:
-    """Cut a network that is known by its modules alone."""
-    path = next(found.module for found in program.layers if found.name == layer)
-    if path is None:
-        raise ModelError(
-            f"layer {layer!r} is no module of a network that cannot be traced: its output can be "
-            "seen, not replaced; choose a module"
-        )
-    module = program.model.get_submodule(path)
-    return WholeCut(program, layer, bool(getattr(module, "inplace", False)))
 
 
 def copied(value: Any) -> Any:
