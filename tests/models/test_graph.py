@@ -81,7 +81,7 @@ class InNumpy(nn.Module):
 
 
 def test_what_cannot_be_read_is_refused_with_the_reason() -> None:
-    with pytest.raises(ModelError, match="cannot be traced .*, or use operations of torch"):
+    with pytest.raises(ModelError, match=r"cannot be traced .*, or use operations of torch"):
         read_graph(InNumpy(), torch.zeros(1, 1, 4, 4))
     with pytest.raises(ModelError, match=r"does not run on pictures of \(1, 12, 12\)"):
         read_graph(Functional(), torch.zeros(1, 1, 12, 12))

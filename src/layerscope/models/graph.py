@@ -223,21 +223,21 @@ def read_program(model: nn.Module, images: torch.Tensor) -> Program:
             images, or gives something other than one tensor.
     """
     values: dict[fx.Node, Any] = {}
-    # Traced in evaluation mode too: `F.dropout(x, training=self.training)` reads the mode then.
-    with unchanged(model), evaluating(model), same_numbers(images):
-        try:
+    try:
+        # Traced in evaluation mode too: `F.dropout(x, training=self.training)` reads it then.
+        with unchanged(model), evaluating(model), same_numbers(images):
             traced = trace_symbolically(model)
             logits = run_shown(traced, images[:1], values.__setitem__)
-            why = "" if isinstance(logits, torch.Tensor) else None
-        except ModelError as error:
-            why = str(error).partition("; its forward pass")[0]
-    if why == "" and is_otherwise(model, images[:1], logits):
-        why = f"{type(model).__name__} gives other logits than its traced operations do"
-    if why:
+        why = ""
+        if isinstance(logits, torch.Tensor) and is_otherwise(model, images[:1], logits):
+            why = f"{type(model).__name__} gives other logits than its traced operations do"
+    except ModelError as error:
+        traced, logits, why = None, None, str(error).partition("; its forward pass")[0]
+    if traced is None or why:
         from layerscope.models.hooked import read_hooked  # built on this module
 
         return read_hooked(model, images, why)
-    if why is None:
+    if not isinstance(logits, torch.Tensor):
         raise ModelError(
             f"{type(model).__name__} gives a {type(logits).__name__}; a network must give one "
             "tensor of logits: wrap it in a module that returns that alone"
