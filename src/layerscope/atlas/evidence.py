@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from layerscope.atlas.made_evidence import made_evidence
 from layerscope.atlas.stages import Stages
 from layerscope.atlas.unit_evidence import named_units, nothing_known
 from layerscope.data.imageset import ImageSet
+from layerscope.errors import ModelError, UnreachedError
 from layerscope.looking.ladder import Rung, ladder, untrained_names
 from layerscope.looking.naming import KINDS, Measured, Naming, name_units
 from layerscope.looking.observe import Observed, observe
@@ -24,6 +25,7 @@ from layerscope.looking.untrained import calibrate_batch_norms, untrained_copy
 from layerscope.looking.wiring import strongest_inputs
 from layerscope.models import build, model_names
 from layerscope.models.graph import Layer, Program, read_program
+from layerscope.models.hooked import HookedProgram
 from layerscope.models.spec import ModelSpec
 from layerscope.seed import make_generator
 
@@ -71,12 +73,14 @@ class EvidenceRecord:
         layers: layer -> its `evidence`.
         units: layer -> the units' new fields.
         made: layer -> the sprite of its made images.
+        skipped: what could not be measured of a layer, one sentence each.
     """
 
     top: dict[str, Any] | None = None
     layers: dict[str, dict[str, Any]] = field(default_factory=dict)
     units: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     made: dict[str, dict[str, Any]] = field(default_factory=dict)
+    skipped: list[str] = field(default_factory=list)
 
     def unit(self, layer: str, index: int) -> dict[str, Any]:
         """A unit's fields, empty where nothing was measured."""
@@ -88,7 +92,7 @@ def gather_evidence(
     model: nn.Module,
     spec: ModelSpec,
     imageset: ImageSet,
-    layers: Sequence[Layer],
+    program: Program,
     measured: Sequence[str],
     folder: Path,
     *,
@@ -103,7 +107,7 @@ def gather_evidence(
         model: the network.
         spec: what it takes.
         imageset: pictures it did not learn from.
-        layers: all of its layers.
+        program: the network, read.
         measured: those whose units are measured.
         folder: of the atlas: made images are written there.
         effort: how much.
@@ -115,10 +119,15 @@ def gather_evidence(
     rows = order[: effort.pictures].sort().values
     device = next(model.parameters()).device
     some = spec.normalise(imageset.take(rows[:CALIBRATION_PICTURES])).to(device)
-    program = read_program(model, some[:1])
+    layers = program.layers
     total = 1 + effort.untrained
     progress("measuring units", 0, total)
     found = observe(program, measured, imageset, rows, spec, seed=seed)
+    skipped = [
+        f"layer {name!r} has no evidence: not all pictures and drawn stimuli come by it"
+        for name in measured
+        if name not in found
+    ]
     labels = imageset.labels[rows]
     own = layer_figures(program, found, labels, imageset.n_classes, some)
 
@@ -126,7 +135,13 @@ def gather_evidence(
         copy = untrained(model, spec, make_generator(seed, f"untrained {i}"))
         calibrate_batch_norms(copy, some)
         return control_record(
-            read_program(copy, some[:1]), found, imageset, rows, spec, seed=seed, with_cka=i == 0
+            read_copy(program, copy, some[:1]),
+            found,
+            imageset,
+            rows,
+            spec,
+            seed=seed,
+            with_cka=i == 0,
         )
 
     controls = []
@@ -134,6 +149,12 @@ def gather_evidence(
         progress("measuring untrained copies", 1 + i, total)
         controls.append(stages.run(f"untrained-{i}", lambda i=i: control(i)))
     progress("measuring untrained copies", total, total)
+    # A copy may decide otherwise than the network; then a layer has no control.
+    measured = [name for name in found if all(name in record["units"] for record in controls)]
+    for name in list(found):
+        if name not in measured:
+            skipped.append(f"layer {name!r} has no evidence: an untrained copy does not come by it")
+            del found[name]
     nulls = [as_measured(record["units"]) for record in controls]
     names = name_units({n: found[n].units for n in measured}, nulls, fdr_frac=FDR_FRAC)
     rungs = ladder(names, untrained_names(nulls, fdr_frac=FDR_FRAC))
@@ -153,14 +174,18 @@ def gather_evidence(
                     progress=lambda done, total: progress(f"taking out {name}", done, total),
                 )  # fmt: skip
 
-            result = stages.run(f"ablation-{i}", take_out)
+            try:
+                result = stages.run(f"ablation-{i}", take_out)
+            except ModelError as error:
+                skipped.append(f"no unit of {name!r} was taken out: {error}")
+                continue
             for unit, record in zip(units[name], result, strict=True):
                 unit["ablation"] = record
     made = {}
     if effort.made_steps:
         made = add_made_images(
             units, program, spec, imageset, rows, found, folder,
-            steps=effort.made_steps, seed=seed, stages=stages, progress=progress,
+            steps=effort.made_steps, seed=seed, stages=stages, progress=progress, skipped=skipped,
         )  # fmt: skip
     return EvidenceRecord(
         top={
@@ -171,7 +196,7 @@ def gather_evidence(
             "kinds": kinds_of(names),
             "measures": {kind: HOW[kind] for kind in kinds_of(names)},
             "ladder": [rung_record(rung, layers) for rung in rungs],
-            "cka": cka_record(found, controls[0]["cka"]) if controls else None,
+            "cka": cka_record(found, controls[0]["cka"]) if controls and found else None,
         },
         layers={
             name: compared(own[name], [record["layers"][name] for record in controls])
@@ -179,6 +204,7 @@ def gather_evidence(
         },
         units=units,
         made=made,
+        skipped=skipped,
     )
 
 
@@ -195,8 +221,12 @@ def add_made_images(
     seed: int,
     stages: Stages,
     progress: Callable[[str, int, int], None],
+    skipped: list[str],
 ) -> dict[str, dict[str, Any]]:
-    """Make an image for each unit, into its record; returns the sprites by layer."""
+    """Make an image for each unit, into its record; returns the sprites by layer.
+
+    A layer that it cannot be done for is told in `skipped`.
+    """
     sprites = {}
     for i, (name, seen) in enumerate(found.items()):
 
@@ -206,11 +236,22 @@ def add_made_images(
                 progress=lambda done, total: progress(f"making images for {name}", done, total),
             )  # fmt: skip
 
-        result = stages.run(f"made-{i}", make)
+        try:
+            result = stages.run(f"made-{i}", make)
+        except UnreachedError as error:
+            skipped.append(f"no images were made for {name!r}: {error}")
+            continue
         sprites[name] = result["sprite"]
         for unit, record in zip(units[name], result["units"], strict=True):
             unit["made"] = record
     return sprites
+
+
+def read_copy(program: Program, copy: nn.Module, images: torch.Tensor) -> Program:
+    """A copy of a network, read; where the network decides by values, for the same layers."""
+    if isinstance(program, HookedProgram):
+        return replace(program, model=copy)
+    return read_program(copy, images)
 
 
 def untrained(model: nn.Module, spec: ModelSpec, generator: torch.Generator) -> nn.Module:
@@ -239,12 +280,12 @@ def control_record(
             for name, seen in found.items()
         },
         "layers": figures,
-        "cka": [
-            float(linear_cka(trained[name].features.pooled, found[name].features.pooled))
-            for name in trained
-        ]
+        "cka": {
+            name: float(linear_cka(trained[name].features.pooled, found[name].features.pooled))
+            for name in found
+        }
         if with_cka
-        else [],
+        else {},
     }
 
 
@@ -277,7 +318,11 @@ def rung_record(rung: Rung, layers: Sequence[Layer]) -> dict[str, Any]:
     }
 
 
-def cka_record(found: Mapping[str, Observed], with_untrained: list[float]) -> dict[str, Any]:
+def cka_record(found: Mapping[str, Observed], with_untrained: dict[str, float]) -> dict[str, Any]:
     """How alike the layers are."""
     layers, matrix = cka_matrix({name: seen.features.pooled for name, seen in found.items()})
-    return {"layers": list(layers), "trained": matrix.tolist(), "with_untrained": with_untrained}
+    return {
+        "layers": list(layers),
+        "trained": matrix.tolist(),
+        "with_untrained": [with_untrained[n] for n in layers],
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -21,15 +22,18 @@ from layerscope.atlas.stages import Stages, digest
 from layerscope.data.imageset import ImageSet, Splits
 from layerscope.errors import AtlasError, LayerNotFoundError, nearest
 from layerscope.files import write_json
-from layerscope.looking.scan import scan
+from layerscope.looking.replay import Replay, check_replay
+from layerscope.looking.scan import LayerScan, scan
 from layerscope.looking.steps import eight_steps
 from layerscope.models.cost import costs
-from layerscope.models.graph import Layer, read_graph
+from layerscope.models.graph import Layer, read_program
 from layerscope.models.spec import ModelSpec
 from layerscope.seed import make_generator
 
 MEASURED_KINDS = ("conv", "dense", "activation")
 MOST_PICTURES = 10_000
+# What the network is compared with its own layers on: each layer costs about one forward pass.
+REPLAYED_PICTURES, REPLAYED_LAYERS = 4, 16
 
 
 def look(
@@ -77,7 +81,12 @@ def look(
     model, spec, imageset, folder = settle(run, data, spec, out)
     chosen = measured_rows(imageset, seed)
     device = next(model.parameters()).device
-    layers = read_graph(model, spec.normalise(imageset.take(chosen[:1])).to(device))
+    program = read_program(model, spec.normalise(imageset.take(chosen[:1])).to(device))
+    layers = program.layers
+    some = chosen[:: max(1, len(chosen) // REPLAYED_PICTURES)][:REPLAYED_PICTURES]
+    replay = check_replay(
+        program, spec.normalise(imageset.take(some)).to(device), most_layers=REPLAYED_LAYERS
+    )
     scanned = scanned_layers(layers, only)
     scans = scan(
         model,
@@ -94,8 +103,8 @@ def look(
             model,
             spec,
             imageset,
-            layers,
-            [name for name in scanned if units_elsewhere(name, layers) is None],
+            program,
+            [name for name in scanned if units_elsewhere(name, layers) is None and name in scans],
             folder,
             effort=effort,
             seed=seed,
@@ -104,11 +113,19 @@ def look(
         )
     # An atlas that a reader can open is whole: the old one goes first, its index is written last.
     (folder / "atlas.json").unlink(missing_ok=True)
-    samples = write_samples(folder, model, spec, imageset, seed=seed)
+    samples = write_samples(folder, program, spec, imageset, seed=seed)
     record = {
         "schema": SCHEMA,
         "made": made(seed, device),
-        "model": model_record(model, spec, layers),
+        "model": {
+            **model_record(model, spec, layers),
+            "escaped": [
+                *replay.escaped,
+                *partly_reached(scanned, scans, len(chosen)),
+                *evidence.skipped,
+            ],
+            "replay": replay_record(replay, len(some)),
+        },
         "input": {
             "channels": spec.channels,
             "height": spec.height,
@@ -223,6 +240,34 @@ def model_record(model: nn.Module, spec: ModelSpec, layers: Sequence[Layer]) -> 
         "output": "sigmoid" if spec.n_logits == 1 else "softmax",
         "options": spec.options,
     }
+
+
+def replay_record(replay: Replay, n: int) -> dict[str, Any]:
+    """How far the network's layers give its own answers."""
+    differences = replay.differences
+    worst = max(differences, key=lambda name: differences[name], default=None)
+    return {
+        "n": n,
+        "layers": len(differences),
+        "program_difference": finite(replay.program_difference),
+        "difference": finite(differences[worst]) if worst is not None else None,
+        "worst": worst,
+    }
+
+
+def finite(value: float) -> float | None:
+    """A number, or None where it is none."""
+    return value if math.isfinite(value) else None
+
+
+def partly_reached(scanned: Sequence[str], scans: dict[str, LayerScan], n: int) -> list[str]:
+    """The layers that not all pictures come by, where the network decides by values."""
+    reached = {name: scans[name].statistics.n if name in scans else 0 for name in scanned}
+    return [
+        f"layer {name!r} was reached by {count} of {n} pictures: its statistics are of those"
+        for name, count in reached.items()
+        if count < n
+    ]
 
 
 def step_record(step: Any) -> dict[str, Any]:

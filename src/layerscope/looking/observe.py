@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from layerscope.data.imageset import ImageSet
+from layerscope.errors import UnreachedError
 from layerscope.looking.features import Features, gather_features
 from layerscope.looking.naming import Measured
 from layerscope.looking.overlap import part_overlap
@@ -62,7 +63,8 @@ def observe(
         seed: of the stimuli and of what is drawn.
 
     Returns:
-        layer -> what was measured.
+        layer -> what was measured. A layer is left out that not all pictures and drawn stimuli
+        come by, where the forward pass decides by values.
     """
     labels = imageset.labels[rows]
     fields = receptive_fields(program.layers, height=spec.height, width=spec.width)
@@ -75,13 +77,16 @@ def observe(
             generator=make_generator(seed, "places"),
         )  # fmt: skip
     found = {}
-    for name in layers:
+    for name in features:
         peaks = features[name].peaks
         battery = battery_for(
             fields[name], shapes[name], height=spec.height, width=spec.width,
             channels=spec.channels, seed=seed,
         )  # fmt: skip
-        responses = centre_responses(program, name, battery.pixels, spec.normalise)
+        try:
+            responses = centre_responses(program, name, battery.pixels, spec.normalise)
+        except UnreachedError:
+            continue
         tunings = tune(responses, battery, natural_max=natural_maximum(peaks))
         auroc = class_auroc(peaks, labels, imageset.n_classes)
         iou = overlaps[name].iou if name in overlaps else None

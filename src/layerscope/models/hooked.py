@@ -31,10 +31,13 @@ class HookedProgram(Program):
     Args:
         why: it cannot be traced, for a person.
         unseen: layers whose output can be seen but not replaced.
+        decides: whether Python is given values on the way, and may decide by them; those of a
+            whole batch then decide for all its pictures.
     """
 
     why: str = ""
     unseen: frozenset[str] = field(repr=False, default_factory=frozenset)
+    decides: bool = False
 
     def run(
         self,
@@ -49,10 +52,10 @@ class HookedProgram(Program):
             ModelError: `visit` replaces a tensor that no watched operation made; or the pictures
                 do not fit.
         """
-        known = {layer.name for layer in self.layers}
+        known = {layer.name: layer for layer in self.layers}
 
         def tell(done: Done) -> torch.Tensor | None:
-            if done.name not in known:
+            if done.name not in known or not is_same(known[done.name], done):
                 return None
             other = visit(done.name, done.value)
             if other is not None and done.name in self.unseen:
@@ -99,6 +102,20 @@ class HookedProgram(Program):
 def noting(way: list[tuple[str, tuple[str, ...]]]) -> Callable[[Done], None]:
     """Note each operation and what it reads."""
     return lambda done: way.append((done.name, done.sources))
+
+
+def is_same(layer: Layer, done: Done) -> bool:
+    """Whether an operation is the layer of its name, not another on another way.
+
+    A module is the same whatever it reads. Maps may have another size than they were read with.
+    """
+    if len(layer.shape) != done.value.ndim - 1 or not layer.shape:
+        return False
+    axis = 0 if len(layer.shape) == 3 else -1
+    units = done.value.shape[1:][axis]
+    return units == layer.shape[axis] and (
+        layer.module == done.module and (done.module is not None or done.sources == layer.inputs)
+    )
 
 
 def cannot_replace(name: str) -> str:
@@ -161,7 +178,12 @@ def read_hooked(model: nn.Module, images: torch.Tensor, why: str) -> HookedProgr
         raise ModelError(f"{why}, or use operations of torch, which can be watched; it uses none")
     unseen = frozenset(reading.unseen)
     return HookedProgram(
-        model, tuple(reading.layers), escaped(model, watch, logits, unseen, why), why, unseen
+        model,
+        tuple(reading.layers),
+        escaped(model, watch, logits, unseen, why),
+        why=why,
+        unseen=unseen,
+        decides=bool(watch.read),
     )
 
 
@@ -214,8 +236,8 @@ def escaped(
         reads = [f"{word!r} of {named(sources)}" for word, sources in watch.read]
         found.append(
             f"{why}. Python is given values on the way ({named(reads, quote=False)}): what it does "
-            "with them is not followed, and the layers are those of the way that the first picture "
-            "takes; other pictures may take another"
+            "with them is not followed. The layers are those of the way that the first picture "
+            "takes; others may take another, all of a batch together"
         )
     found += [
         f"{name!r} was made by nothing that torch tells of (numpy, or compiled code): it is taken "

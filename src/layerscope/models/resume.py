@@ -188,12 +188,23 @@ class WholeCut:
     def resume(self, cached: Cached, output: torch.Tensor, *, grad: bool = False) -> torch.Tensor:
         """The logits, had the layer put this out; see `Cut.resume`."""
 
+        reached: list[str] = []
+
         def put(name: str, value: torch.Tensor) -> torch.Tensor | None:
             if name != self.layer:
                 return None
+            reached.append(name)
             return value.copy_(output) if self.in_place else output.clone()
 
-        return self.program.run(cached.frontier["images"], put, grad=grad)
+        logits = self.program.run(cached.frontier["images"], put, grad=grad)
+        if not reached:
+            raise UnreachedError(not_reached(self.layer))
+        return logits
+
+    @property
+    def alone(self) -> bool:
+        """Whether a batch must not be run beside others: what one holds may decide for all."""
+        return isinstance(self.program, HookedProgram) and self.program.decides
 
 
 class AllKeptError(Exception):

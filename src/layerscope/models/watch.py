@@ -143,7 +143,7 @@ class Watch(TorchFunctionMode):
         """Tell of an operation; what is put in place of its first output, None to leave it."""
         value = done.value
         if value.ndim < 1 or len(value) != self.rows:
-            self.hidden[done.word] = None
+            self.hidden[done.word or done.name] = None
             self.follow(made, done.sources)
             self.follow_written(written, done.sources)
             return None
