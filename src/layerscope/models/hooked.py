@@ -31,12 +31,14 @@ class HookedProgram(Program):
     Args:
         why: it cannot be traced, for a person.
         unseen: layers whose output can be seen but not replaced.
+        hidden: names of operations that give no row for each picture, and are no layers.
         decides: whether Python is given values on the way, and may decide by them; those of a
             whole batch then decide for all its pictures.
     """
 
     why: str = ""
     unseen: frozenset[str] = field(repr=False, default_factory=frozenset)
+    hidden: frozenset[str] = field(repr=False, default_factory=frozenset)
     decides: bool = False
 
     def run(
@@ -62,7 +64,7 @@ class HookedProgram(Program):
                 raise ModelError(cannot_replace(done.name))
             return other
 
-        return watched(self.model, images, tell, grad=grad)[0]
+        return watched(self.model, images, tell, grad=grad, hidden=self.hidden)[0]
 
     def other_ways(self, images: torch.Tensor) -> tuple[str, ...]:
         """What is otherwise for these pictures than the layers say, one sentence each.
@@ -132,12 +134,13 @@ def watched(
     tell: Callable[[Done], torch.Tensor | None],
     *,
     grad: bool = False,
+    hidden: frozenset[str] = frozenset(),
 ) -> tuple[Any, Watch]:
     """Run a network once in evaluation mode and be told of every operation."""
     with torch.inference_mode(False), torch.set_grad_enabled(grad):
         start = images.clone()  # a network may begin with an operation in place
         with unchanged(model), evaluating(model):
-            watch = Watch(model, start, tell)
+            watch = Watch(model, start, tell, hidden=hidden)
             with watch.hooked(), watch:
                 return called(model, start), watch
 
@@ -183,6 +186,7 @@ def read_hooked(model: nn.Module, images: torch.Tensor, why: str) -> HookedProgr
         escaped(model, watch, logits, unseen, why),
         why=why,
         unseen=unseen,
+        hidden=frozenset(watch.hidden),
         decides=bool(watch.read),
     )
 

@@ -70,10 +70,12 @@ class Watch(TorchFunctionMode):
         model: the network.
         images: float (B, C, H, W), the very tensor that it will be called with.
         tell: told each operation as soon as it is done; may return what to put in its place.
+        hidden: names of operations that have no row for each picture, even if they seem to: a mean
+            over a batch of as many pictures as there are channels.
 
     Attributes:
         read: (word, source layers) where Python was given a value of a tensor: `if x.mean() > 0`.
-        hidden: words of the operations on pictures that gave no row for each of them.
+        hidden: names of the operations on pictures that gave no row for each of them.
     """
 
     def __init__(
@@ -81,6 +83,8 @@ class Watch(TorchFunctionMode):
         model: nn.Module,
         images: torch.Tensor,
         tell: Callable[[Done], torch.Tensor | None],
+        *,
+        hidden: frozenset[str] = frozenset(),
     ) -> None:
         super().__init__()
         self.model, self.tell, self.rows = model, tell, len(images)
@@ -96,7 +100,7 @@ class Watch(TorchFunctionMode):
         self.quiet = False
         self.last = INPUT
         self.read: dict[tuple[str, tuple[str, ...]], None] = {}
-        self.hidden: dict[str, None] = {}
+        self.hidden: dict[str, None] = dict.fromkeys(hidden)
         self.called: set[str] = set()
 
     def __torch_function__(
@@ -142,8 +146,8 @@ class Watch(TorchFunctionMode):
     ) -> torch.Tensor | None:
         """Tell of an operation; what is put in place of its first output, None to leave it."""
         value = done.value
-        if value.ndim < 1 or len(value) != self.rows:
-            self.hidden[done.word or done.name] = None
+        if value.ndim < 2 or len(value) != self.rows or done.name in self.hidden:
+            self.hidden[done.name] = None
             self.follow(made, done.sources)
             self.follow_written(written, done.sources)
             return None
