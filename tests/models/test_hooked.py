@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 
 import pytest
@@ -241,6 +242,27 @@ def test_what_torch_does_not_tell_of_is_a_layer_that_can_be_seen_and_is_named() 
         cut(program, "unseen")
     with pytest.raises(ModelError, match="can be seen, not replaced"):
         program.run(x, lambda name, value: value * 0 if name == "unseen" else None)
+
+
+class Trying(nn.Module):
+    """Catches the failure of a module."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 2, 3)
+        self.head = nn.Linear(2, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        assert x.shape[1] == 1
+        with contextlib.suppress(RuntimeError):
+            x = self.head(x)
+        return self.head(torch.relu(self.conv(x)).mean((2, 3)))
+
+
+def test_a_failure_that_the_network_catches_hides_nothing_behind_it() -> None:
+    program = read_program(Trying(), images())
+    assert [layer.name for layer in program.layers] == ["conv", "relu", "mean", "head"]
+    assert program.escaped == ()
 
 
 class Careless(nn.Module):

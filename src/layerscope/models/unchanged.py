@@ -23,7 +23,8 @@ def unchanged(model: nn.Module) -> Iterator[None]:
     dicts that are attributes get back what they held. Weights are not copied: no forward pass
     should change them.
     """
-    modules = list(model.modules())
+    # Compiled modules keep their own in no table of Python's.
+    modules = [m for m in model.modules() if not isinstance(m, torch.jit.ScriptModule)]
     attributes = [dict(vars(module)) for module in modules]
     tables = [[dict(vars(module)[name]) for name in TABLES] for module in modules]
     contents = [

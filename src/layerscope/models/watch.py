@@ -10,28 +10,23 @@ from typing import Any
 import torch
 from torch import fx, nn
 from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_flatten
 from torch.utils.weak import WeakIdKeyDictionary
 
+from layerscope.models.calls import (
+    ABOUT,
+    NEW,
+    PASSING,
+    SPLITS,
+    bare,
+    constants,
+    tensors_in,
+    type_kept,
+    version_of,
+    word_of,
+)
 from layerscope.models.graph import INPUT
-from layerscope.models.unchanged import OF_TORCH
 
 UNSEEN = "unseen"
-# These hand on what they were given, or parts of it.
-PASSING = frozenset({"contiguous", "detach", "clone", "data", "requires_grad_", "alias"})
-SPLITS = frozenset({"chunk", "split", "unbind", "tensor_split", "split_with_sizes"})
-# What is asked of a tensor that says nothing of its values.
-ABOUT = frozenset(
-    {"size", "dim", "ndimension", "numel", "nelement", "stride", "storage_offset", "__len__",
-     "__hash__", "is_contiguous", "is_floating_point", "is_complex", "get_device", "element_size",
-     "is_same_size", "data_ptr", "__get__", "__repr__", "is_inference", "is_signed", "type",
-     "untyped_storage", "register_hook", "is_pinned", "is_shared", "__set__", "result_type"}
-)  # fmt: skip
-# New tensors of the size of a given one, whatever its values.
-NEW = frozenset(
-    f"{name}{end}" for name in ("zeros", "ones", "empty", "full", "rand", "randn", "randint")
-    for end in ("_like",)
-) | {"new_zeros", "new_ones", "new_empty", "new_full", "new_tensor"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -206,11 +201,15 @@ class Watch(TorchFunctionMode):
         tracer = fx.Tracer()
         with ExitStack() as undo:
             for path, module in self.model.named_modules():
-                leaf = isinstance(module, torch.jit.ScriptModule)
-                leaf = leaf or tracer.is_leaf_module(module, path)
+                if isinstance(module, torch.jit.ScriptModule):
+                    continue  # compiled code calls no hooks: what it gives is unseen
+                leaf = path != "" and tracer.is_leaf_module(module, path)
                 enter, leave = self.hooks_of(path, leaf=leaf)
                 undo.callback(module.register_forward_pre_hook(enter, with_kwargs=True).remove)
-                undo.callback(module.register_forward_hook(leave, with_kwargs=True).remove)
+                undo.callback(
+                    # Also where a module fails, for the network may catch that.
+                    module.register_forward_hook(leave, with_kwargs=True, always_call=True).remove
+                )
             yield
 
     def hooks_of(self, path: str, *, leaf: bool) -> tuple[Any, Any]:
@@ -267,47 +266,3 @@ class Watch(TorchFunctionMode):
             yield
         finally:
             self.quiet = before
-
-
-def tensors_in(value: Any) -> list[torch.Tensor]:
-    """All tensors in tuples, lists and dicts."""
-    return [part for part in tree_flatten(value)[0] if isinstance(part, torch.Tensor)]
-
-
-def version_of(tensor: torch.Tensor) -> int:
-    """Torch's count of the changes made in place."""
-    return -1 if tensor.is_inference() else tensor._version
-
-
-def word_of(func: Any) -> str:
-    """The plain name of what is called: "relu" of `F.relu`, "T" of `x.T`, "sub" of `2 - x`."""
-    name = getattr(func, "__name__", type(func).__name__)
-    if name in ("__get__", "__set__"):
-        return getattr(getattr(func, "__self__", None), "__name__", name)
-    plain = name.strip("_")
-    reversed_names = {f"r{op}": op for op in ("add", "sub", "mul", "truediv", "pow", "matmul")}
-    return reversed_names.get(plain, plain) if name.startswith("__") else plain
-
-
-def bare(value: Any) -> Any:
-    """Arguments without tensors, as far as they are plain."""
-    if isinstance(value, dict):
-        return {name: bare(part) for name, part in value.items()}
-    if isinstance(value, tuple | list):
-        return tuple(bare(part) for part in value)
-    return value if isinstance(value, bool | int | float | str) else None
-
-
-def type_kept(whole: Any, part: torch.Tensor, other: torch.Tensor) -> Any:
-    """A tuple, list or dict with one tensor in it replaced."""
-    parts, form = tree_flatten(whole)
-    return form.unflatten([other if found is part else found for found in parts])
-
-
-def constants(model: nn.Module) -> list[torch.Tensor]:
-    """Every tensor that a network holds: weights, buffers, and plain attributes."""
-    found: list[torch.Tensor] = [*model.parameters(), *model.buffers()]
-    for module in model.modules():
-        own = {name: value for name, value in vars(module).items() if name not in OF_TORCH}
-        found += tensors_in(own)
-    return found
