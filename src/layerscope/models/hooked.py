@@ -259,6 +259,7 @@ def escaped(
         path
         for path, module in model.named_modules()
         if path not in watch.called
+        and not isinstance(module, torch.jit.ScriptModule)
         and next(module.parameters(recurse=False), None) is not None
         and not any(path.startswith(f"{leaf}.") for leaf in watch.called if leaf)
     ]
