@@ -14,6 +14,8 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 import layerscope.atlas
+from layerscope.atlas import look as looking
+from layerscope.atlas.effort import Effort
 from layerscope.atlas.look import look
 from layerscope.atlas.read import Atlas, load_atlas
 from layerscope.data.imageset import Splits
@@ -23,6 +25,9 @@ from layerscope.training.run import Run
 from layerscope.training.session import train
 
 SCHEMA = json.loads((files(layerscope.atlas) / "schema.json").read_text())
+# Everything is measured, of everything little.
+LITTLE = Effort(pictures=48, untrained=2, ablation_pictures=24, made_steps=6)
+LEAST = Effort(pictures=12, untrained=2, ablation_pictures=0, made_steps=0)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +39,7 @@ def run(striped: Splits, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture(scope="module")
 def atlas(run: Run) -> Atlas:
-    return look(run, seed=3)
+    return look(run, seed=3, effort=LITTLE)
 
 
 def array(atlas: Atlas, ref: dict[str, str]) -> np.ndarray:
@@ -57,6 +62,16 @@ def test_it_keeps_to_its_schema_and_names_only_files_that_are_there(atlas: Atlas
     named = set(refs(atlas.record))
     there = {str(p.relative_to(atlas.path)) for p in atlas.path.rglob("*.*") if p.is_file()}
     assert named == there - {"atlas.json"}
+
+
+def test_nothing_escapes_of_a_network_that_is_traced(atlas: Atlas) -> None:
+    found = atlas.record["model"]
+    assert found["escaped"] == []
+    assert found["replay"]["layers"] == min(16, len(atlas.record["layers"]))
+    assert found["replay"]["n"] == 4
+    assert found["replay"]["difference"] < 1e-4
+    assert found["replay"]["program_difference"] < 1e-4
+    assert found["replay"]["worst"] in [layer["name"] for layer in atlas.record["layers"]]
 
 
 def test_samples_hold_what_the_network_computes(atlas: Atlas, run: Run, striped: Splits) -> None:
@@ -130,13 +145,92 @@ def test_units_are_found_and_wrong_names_refused(atlas: Atlas) -> None:
 
 
 def test_the_same_seed_gives_the_same_atlas(run: Run, atlas: Atlas, tmp_path: Path) -> None:
-    again = look(run, seed=3, out=tmp_path / "again")
+    again = look(run, seed=3, out=tmp_path / "again", effort=LITTLE)
     for record in (one := {**atlas.record}, other := {**again.record}):
         record.pop("made")
     assert one == other
     for file in sorted(atlas.path.rglob("*.*")):
         if file.name != "atlas.json":
             assert file.read_bytes() == (again.path / file.relative_to(atlas.path)).read_bytes()
+
+
+def test_every_number_of_the_evidence_stands_beside_its_control(atlas: Atlas) -> None:
+    evidence = atlas.record["evidence"]
+    assert (evidence["n"], evidence["untrained_seeds"]) == (48, 2)
+    assert evidence["kinds"] == ["edge", "corner", "texture", "object"]  # grey, no masks
+    measured = [layer for layer in atlas.record["layers"] if layer["evidence"]]
+    assert [rung["layer"] for rung in evidence["ladder"]] == [layer["name"] for layer in measured]
+    assert evidence["cka"]["layers"] == [layer["name"] for layer in measured]
+    for rung, layer in zip(evidence["ladder"], measured, strict=True):
+        units = atlas[rung["layer"]].record["units"]
+        for kind, share in rung["shares"].items():
+            named = [u for u in units if u["kind"] == (None if kind == "unnamed" else kind)]
+            assert share["count"] == len(named)
+            assert share["share"] == pytest.approx(len(named) / rung["n_units"])
+        assert layer["evidence"]["probe"]["untrained"]
+        assert layer["evidence"]["separation"]["untrained"]
+        for unit in units:
+            assert (unit["name"] is None) == (unit["kind"] is None)
+            assert set(unit["measures"]) == set(evidence["kinds"])
+            if unit["kind"]:
+                assert unit["measures"][unit["kind"]]["passes"]
+            assert unit["made"]["natural_max"] <= unit["max"] + 1e-4  # a mean of the strongest
+            assert (unit["ablation"] is None) == (layer["name"] == "classifier.3")
+    first, dense = atlas["features.1"].unit(0), atlas["classifier.2"].unit(0)
+    assert first["strongest_inputs"] == []  # it reads the picture
+    assert 1 <= len(dense["strongest_inputs"]) <= 4
+
+
+def test_an_effort_without_a_control_is_refused() -> None:
+    with pytest.raises(AtlasError, match="1 untrained copy is no control; give at least 2"):
+        Effort(untrained=1)
+    with pytest.raises(AtlasError, match="pictures is 0"):
+        Effort(pictures=0)
+
+
+def test_an_interrupted_look_goes_on_where_it_stopped(
+    run: Run, atlas: Atlas, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    def stop(what: str, done: int, total: int) -> None:
+        seen.append(what)
+        if what.startswith("taking out") and len({w for w in seen if w.startswith("taking")}) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        look(run, seed=3, out=tmp_path / "atlas", effort=LITTLE, progress=stop)
+    with pytest.raises(AtlasError, match="holds no atlas"):
+        load_atlas(tmp_path / "atlas")
+    first = next(what for what in seen if what.startswith("taking"))
+    again: list[str] = []
+    done = look(
+        run, seed=3, out=tmp_path / "atlas", effort=LITTLE,
+        progress=lambda what, *_: again.append(what),
+    )  # fmt: skip
+    assert first not in again  # that layer was finished
+    strip = {"made": None}
+    assert {**done.record, **strip} == {**atlas.record, **strip}
+    assert not [p for p in done.path.rglob("*") if "stage" in p.name]
+
+
+def test_only_some_layers_are_measured_when_asked(run: Run, tmp_path: Path) -> None:
+    atlas = look(run, out=tmp_path / "atlas", only=["features.3"], effort=LEAST)
+    jsonschema.validate(atlas.record, SCHEMA)
+    measured = [layer["name"] for layer in atlas.record["layers"] if layer["units"]]
+    assert measured == ["features.3", "features.4"]  # its units are seen through the ReLU
+    with pytest.raises(LayerNotFoundError, match=r"no layer 'features\.2' has units"):
+        look(run, out=tmp_path / "atlas", only=["features.2"], effort=LEAST)
+
+
+def test_of_a_large_set_a_seeded_choice_is_measured(
+    run: Run, striped: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looking, "MOST_PICTURES", 20)
+    atlas = look(run, out=tmp_path / "atlas", effort=None)
+    assert atlas.record["data"]["n"] == 20
+    assert atlas.record["evidence"] is None
+    jsonschema.validate(atlas.record, SCHEMA)
 
 
 @pytest.mark.parametrize("name", model_names())
@@ -153,7 +247,7 @@ def test_every_network_has_a_valid_atlas(name: str, channels: int, K: int, tmp_p
         mean=[0.5] * channels, std=[0.3] * channels,
     )  # fmt: skip
     model = build(spec, generator)
-    atlas = look(model, pictures, spec=spec, out=tmp_path / "atlas")
+    atlas = look(model, pictures, spec=spec, out=tmp_path / "atlas", effort=LEAST)
     jsonschema.validate(atlas.record, SCHEMA)
     assert model.training  # left in the mode it was in
     shown = {layer for step in atlas.record["steps"] for layer in step["layers"]}
@@ -170,7 +264,7 @@ def test_what_cannot_be_looked_at_is_refused(run: Run, striped: Splits, tmp_path
     with pytest.raises(AtlasError, match="holds no atlas"):
         load_atlas(tmp_path)
     (tmp_path / "atlas.json").write_text('{"schema": 7}')
-    with pytest.raises(AtlasError, match="has schema 7; this layerscope reads 1"):
+    with pytest.raises(AtlasError, match="has schema 7; this layerscope reads 2"):
         load_atlas(tmp_path)
     (tmp_path / "atlas.json").write_text("[")
     with pytest.raises(AtlasError, match="cannot be read"):

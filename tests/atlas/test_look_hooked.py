@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import layerscope.atlas
-from layerscope.atlas.evidence import QUICK, Effort
+from layerscope.atlas.effort import QUICK, Effort
 from layerscope.atlas.look import look
 from layerscope.data.imageset import ImageSet, Splits
 from layerscope.models.spec import ModelSpec, NetShape

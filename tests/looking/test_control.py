@@ -120,10 +120,14 @@ def test_the_ladder_adds_up_and_shows_its_control() -> None:
     edge, part = found["edge"].clamp(max=0.38), found["part"].clamp(max=0.028)
     edge[:32] = 0.9
     names = name_units(measured(edge, part), copies)
-    (rung,) = ladder(names, untrained_names(copies))
+    (rung,) = ladder(names, untrained_names(copies), measured(edge, part), copies)
     assert list(rung.shares) == ["edge", "part", "unnamed"]
     assert sum(share.share for share in rung.shares.values()) == pytest.approx(1)
     assert rung.shares["edge"].count == 32
     low, high = rung.shares["edge"].interval
     assert low < 0.5 < high
     assert rung.shares["edge"].untrained <= 0.05
+    # Half the units reach the floor of edges by construction; of the copies', as many as do.
+    assert rung.selective["edge"].share == 0.5 + float((edge[32:] >= 0.33).sum()) / 64
+    reached = [float((copy["conv"].values["edge"] >= 0.33).float().mean()) for copy in copies]
+    assert rung.selective["edge"].untrained == pytest.approx(reached)

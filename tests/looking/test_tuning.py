@@ -8,12 +8,13 @@ import pytest
 import torch
 from torch import nn
 
+from layerscope.errors import LayerNotFoundError
 from layerscope.looking.battery import make_battery
-from layerscope.looking.responses import battery_for, centre_responses
+from layerscope.looking.responses import battery_for, centre_responses, window_of
 from layerscope.looking.stimuli import LUMA, hues
 from layerscope.looking.tuning import Tunings, measures, tune
 from layerscope.models.graph import read_program
-from layerscope.models.receptive import receptive_fields
+from layerscope.models.receptive import ReceptiveField, receptive_fields
 
 PX = 32
 
@@ -54,7 +55,7 @@ def tunings_of(network: nn.Module, layer: str, channels: int) -> Tunings:
     field = receptive_fields(program.layers, height=PX, width=PX)[layer]
     shape = next(found.shape for found in program.layers if found.name == layer)
     battery = battery_for(field, shape, height=PX, width=PX, channels=channels, seed=0)
-    responses = centre_responses(program, layer, battery.pixels, normalise)
+    responses = centre_responses(program, [layer], battery.pixels, normalise)[layer]
     return tune(responses, battery, natural_max=responses.amax(0))
 
 
@@ -79,6 +80,48 @@ def test_gabors_are_lines_at_their_own_angles(phase: float) -> None:
         rounded = float(tunings.words["edge"][u].split(" at ")[1][:-1])
         assert abs((rounded - angle + 90) % 180 - 90) <= 5
         assert float(tunings.frequency_cycles_px[u]) == pytest.approx(2 / 11)
+
+
+@pytest.mark.parametrize(("phase", "seen"), [(0.0, 0.0), (180.0, 180.0), (90.0, 90.0)])
+def test_the_phase_of_a_gabor_is_found_and_a_unit_for_all_phases_has_none(
+    phase: float, seen: float
+) -> None:
+    """A sum over opposite phases answers wherever the stripes lie, as complex cells do."""
+    found = tuned(gabor(30.0, phase=phase)[None, None]).prefers
+    assert float(found.phase_deg[0]) == pytest.approx(seen, abs=2)
+    assert float(found.phase_selectivity[0]) > 0.9
+    phases = torch.stack([gabor(30.0, phase=p) for p in (0.0, 90.0, 180.0, 270.0)])[:, None]
+    first, second = nn.Conv2d(1, 4, 11, bias=False), nn.Conv2d(4, 1, 1, bias=False)
+    with torch.no_grad():
+        first.weight.copy_(phases)
+        second.weight.fill_(1.0)
+    network = nn.Sequential(first, nn.ReLU(), second)
+    complex_cell = tunings_of(network, "2", 1)
+    assert float(complex_cell.prefers.phase_selectivity[0]) < 0.1
+    assert strongest(complex_cell, 0) == "edge"
+
+
+def test_sizes_curves_and_openings_are_told() -> None:
+    x, y = grid(21)
+    square = x.square() + y.square()
+    # Rings against a ground, so that a disc that fills just the middle is best.
+    discs = [
+        torch.where(square < r * r, 1.0, -0.4 * (square < (r + 2) ** 2).float())
+        for r in (0.14 * 21, 0.22 * 21)
+    ]
+    sizes = tuned(torch.stack(discs)[:, None]).prefers.size_px
+    assert sizes.tolist() == pytest.approx([2 * 0.14 * 21, 2 * 0.22 * 21], rel=1e-3)
+    corner = tunings_of(corner_network(), "3", 1)
+    assert float(corner.prefers.corner_deg[0]) == 90
+    radius = 21 / 5
+    away = ((x - radius).square() + y.square()).sqrt() - radius
+    bent = ((away.abs() < 1.3) & (x < radius)).float()
+    straight = ((x.abs() < 1.3) & (y.abs() < 8)).float()
+    kernels = torch.stack([bent - bent.mean(), straight - straight.mean()])[:, None]
+    curvature = tuned(kernels).prefers.curvature
+    assert float(curvature[0]) > 0.3
+    assert float(curvature[1]) == 0
+    assert tuned(torch.zeros(1, 1, 7, 7)).record(0)["size_px"] is None
 
 
 def test_an_angle_on_paper_is_an_angle_on_the_picture() -> None:
@@ -161,7 +204,8 @@ def test_what_natural_pictures_drive_further_counts_for_less() -> None:
     program = read_program(nn.Sequential(conv, nn.ReLU()), torch.zeros(1, 1, PX, PX))
     field = receptive_fields(program.layers, height=PX, width=PX)["1"]
     battery = battery_for(field, (1, 22, 22), height=PX, width=PX, channels=1, seed=0)
-    responses = centre_responses(program, "1", battery.pixels, lambda p: p.float() / 255 - 0.5)
+    asked = centre_responses(program, ["1"], battery.pixels, lambda p: p.float() / 255 - 0.5)
+    responses = asked["1"]
     whole = tune(responses, battery, natural_max=responses.amax(0))
     half = tune(responses, battery, natural_max=2 * responses.amax(0))
     assert float(half.values["edge"][0]) == pytest.approx(
@@ -191,3 +235,29 @@ def test_hues_are_as_bright_as_the_ground() -> None:
     for hue in hues(8):
         assert sum(h * w for h, w in zip(hue, LUMA, strict=True)) == pytest.approx(0, abs=1e-9)
         assert math.hypot(*hue) == pytest.approx(1)
+
+
+def test_layers_asked_together_answer_as_they_do_alone() -> None:
+    network = nn.Sequential(nn.Conv2d(1, 4, 5), nn.ReLU(), nn.Conv2d(4, 3, 7), nn.ReLU())
+    program = read_program(network, torch.zeros(1, 1, PX, PX))
+    pixels = torch.randint(
+        0, 256, (9, 1, PX, PX), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
+
+    def normalise(pixels: torch.Tensor) -> torch.Tensor:
+        return pixels.float() / 255
+
+    both = centre_responses(program, ["1", "3"], pixels, normalise, batch_size=4)
+    for layer in ("1", "3"):
+        alone = centre_responses(program, [layer], pixels, normalise)[layer]
+        assert torch.allclose(both[layer], alone, atol=1e-6)
+    with pytest.raises(LayerNotFoundError):
+        centre_responses(program, ["2#9"], pixels, normalise)
+
+
+def test_a_field_as_large_as_the_picture_is_asked_in_the_picture_s_middle() -> None:
+    small = ReceptiveField((5, 5), (4, 4), (-3, -3))
+    assert window_of(small, (8, 7, 7), height=28, width=28) == (11.5, 11.5, 5.0)
+    large = ReceptiveField((40, 40), (4, 4), (-30, -30))
+    assert window_of(large, (8, 7, 7), height=28, width=32) == (14.0, 16.0, 28.0)
+    assert window_of(None, (8,), height=28, width=28) == (14.0, 14.0, 28.0)

@@ -116,7 +116,7 @@ def test_an_opened_run_gives_the_same_probabilities_without_the_file(
 
 def test_an_opened_run_can_be_looked_through(run: Run) -> None:
     opened = with_data(open_run(run.path))
-    atlas = look(opened)
+    atlas = look(opened, effort=None)
     names = [layer["name"] for layer in atlas.record["layers"]]
     assert names[0] == "conv1.0"
     assert names[-1] == "fc"
@@ -249,4 +249,4 @@ def test_timm_networks_train_and_are_opened_again(photos: Path, tmp_path: Path) 
     some = sorted(photos.rglob("*.png"))[:3]
     opened = open_run(again.path)
     assert [p.probs for p in predict(opened, some)] == [p.probs for p in predict(again, some)]
-    assert look(with_data(opened)).record["layers"]
+    assert look(with_data(opened), effort=None).record["layers"]

@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 
+from layerscope.atlas.budget import Budget
 from layerscope.data.imageset import ImageSet
-from layerscope.looking.ablation import ablate
+from layerscope.looking.ablation import LEVELS, ablate
 from layerscope.models.graph import Program
 from layerscope.models.spec import ModelSpec
 
@@ -28,30 +29,33 @@ def ablation_evidence(
     layer: str,
     imageset: ImageSet,
     rows: torch.Tensor,
+    budget: Budget,
     *,
-    pictures: int,
     seed: int,
     progress: Callable[[int, int], None],
 ) -> list[dict[str, Any] | None]:
-    """Take each unit of a layer out in turn: a record for each, None beyond the first 256.
+    """Take each unit of a layer out in turn: a record for each, None beyond what can be paid for.
 
     Args:
         program: the network.
         spec: what it takes.
         layer: whose units.
         imageset, rows: the pictures.
-        pictures: at most so many of them.
+        budget: how many units, and pictures of these.
         seed: of what is drawn.
         progress: told (pictures done, pictures in all).
     """
     U = next(found.shape[0] for found in program.layers if found.name == layer)
+    units, pictures = budget.ablation(layer, min(U, MOST_ABLATED), CONTROLS * LEVELS)
+    if not units:
+        return [None] * U
     found = ablate(
         program,
         layer,
         imageset,
         normalise=spec.normalise,
         rows=rows,
-        units=range(min(U, MOST_ABLATED)),
+        units=range(units),
         controls=CONTROLS,
         seed=seed,
         most_pictures=pictures,

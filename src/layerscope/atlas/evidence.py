@@ -11,7 +11,9 @@ import torch
 from torch import nn
 
 from layerscope.atlas.ablation_evidence import ablation_evidence, can_ablate
-from layerscope.atlas.layer_evidence import compared, layer_figures
+from layerscope.atlas.budget import Budget, budget_for
+from layerscope.atlas.effort import Effort
+from layerscope.atlas.layer_evidence import compared, gabor_fits, layer_figures, spread
 from layerscope.atlas.made_evidence import made_evidence
 from layerscope.atlas.stages import Stages
 from layerscope.atlas.unit_evidence import named_units, nothing_known
@@ -32,26 +34,6 @@ from layerscope.seed import make_generator
 FDR_FRAC = 0.05
 CALIBRATION_PICTURES = 256
 
-
-@dataclass(frozen=True)
-class Effort:
-    """How much is measured.
-
-    Args:
-        pictures: for probes, classes and parts.
-        untrained: copies that serve as the control.
-        ablation_pictures: 0 leaves ablation out.
-        made_steps: of the images made for units; 0 leaves them out.
-    """
-
-    pictures: int = 1000
-    untrained: int = 5
-    ablation_pictures: int = 500
-    made_steps: int = 128
-
-
-FULL = Effort()
-QUICK = Effort(pictures=400, untrained=3, ablation_pictures=0, made_steps=0)
 
 HOW = {
     "colour": "how much more its best hue drives the unit than grey of the same brightness does",
@@ -115,11 +97,13 @@ def gather_evidence(
         stages: where finished parts are kept.
         progress: told (what, done, total).
     """
+    layers = program.layers
+    budget = budget_for(effort, model, spec, layers)
+    effort = budget.effort
     order = torch.randperm(len(imageset), generator=make_generator(seed, "evidence pictures"))
     rows = order[: effort.pictures].sort().values
     device = next(model.parameters()).device
     some = spec.normalise(imageset.take(rows[:CALIBRATION_PICTURES])).to(device)
-    layers = program.layers
     total = 1 + effort.untrained
     progress("measuring units", 0, total)
     found = observe(program, measured, imageset, rows, spec, seed=seed)
@@ -156,9 +140,13 @@ def gather_evidence(
             skipped.append(f"layer {name!r} has no evidence: an untrained copy does not come by it")
             del found[name]
     nulls = [as_measured(record["units"]) for record in controls]
-    names = name_units({n: found[n].units for n in measured}, nulls, fdr_frac=FDR_FRAC)
-    rungs = ladder(names, untrained_names(nulls, fdr_frac=FDR_FRAC))
-    units = {name: named_units(found[name], names[name], imageset) for name in measured}
+    values = {name: found[name].units for name in measured}
+    names = name_units(values, nulls, fdr_frac=FDR_FRAC)
+    rungs = ladder(names, untrained_names(nulls, fdr_frac=FDR_FRAC), values, nulls)
+    units = {
+        name: named_units(found[name], names[name], imageset, gabor_fits(program, name))
+        for name in measured
+    }
     for name in measured:
         _, inputs = strongest_inputs(model, layers, name, measured)
         for unit, strongest in zip(units[name], inputs, strict=False):
@@ -169,8 +157,7 @@ def gather_evidence(
 
             def take_out(name: str = name) -> list[dict[str, Any] | None]:
                 return ablation_evidence(
-                    program, spec, name, imageset, rows,
-                    pictures=effort.ablation_pictures, seed=seed,
+                    program, spec, name, imageset, rows, budget, seed=seed,
                     progress=lambda done, total: progress(f"taking out {name}", done, total),
                 )  # fmt: skip
 
@@ -184,8 +171,8 @@ def gather_evidence(
     made = {}
     if effort.made_steps:
         made = add_made_images(
-            units, program, spec, imageset, rows, found, folder,
-            steps=effort.made_steps, seed=seed, stages=stages, progress=progress, skipped=skipped,
+            units, program, spec, imageset, rows, found, folder, budget,
+            seed=seed, stages=stages, progress=progress, skipped=skipped,
         )  # fmt: skip
     return EvidenceRecord(
         top={
@@ -216,8 +203,8 @@ def add_made_images(
     rows: torch.Tensor,
     found: Mapping[str, Observed],
     folder: Path,
+    budget: Budget,
     *,
-    steps: int,
     seed: int,
     stages: Stages,
     progress: Callable[[str, int, int], None],
@@ -232,7 +219,7 @@ def add_made_images(
 
         def make(name: str = name, seen: Observed = seen) -> dict[str, Any]:
             return made_evidence(
-                program, spec, name, imageset, rows, seen, folder, steps=steps, seed=seed,
+                program, spec, name, imageset, rows, seen, folder, budget, seed=seed,
                 progress=lambda done, total: progress(f"making images for {name}", done, total),
             )  # fmt: skip
 
@@ -314,6 +301,14 @@ def rung_record(rung: Rung, layers: Sequence[Layer]) -> dict[str, Any]:
         "shares": {
             kind: {**asdict(share), "interval": list(share.interval)}
             for kind, share in rung.shares.items()
+        },
+        "selective": {
+            kind: {
+                "share": found.share,
+                "interval": list(found.interval),
+                "untrained": spread(found.untrained),
+            }
+            for kind, found in rung.selective.items()
         },
     }
 

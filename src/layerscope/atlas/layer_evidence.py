@@ -10,9 +10,11 @@ import torch
 
 from layerscope.errors import UnreachedError
 from layerscope.looking.effective import EffectiveField, effective_field
+from layerscope.looking.gabor import LEAST_PX, GaborFits, fit_gabors
 from layerscope.looking.geometry import class_separation, duplicate_units, effective_dimension
 from layerscope.looking.observe import Observed
 from layerscope.looking.probes import probe
+from layerscope.looking.wiring import picture_weights
 from layerscope.models.graph import Program
 
 # More pairs than this say no more than their number.
@@ -64,6 +66,8 @@ def layer_figures(
             "dimension": effective_dimension(placed),
             "of": placed.shape[1],
         }
+        fits = gabor_fits(program, name)
+        figures[name]["gabor_share"] = float(fits.counts.float().mean()) if fits else None
         if images is not None:
             field = field_of(program, name, images[:FIELD_PICTURES])
             pairs = duplicate_units(placed)
@@ -80,6 +84,14 @@ def field_of(program: Program, layer: str, images: torch.Tensor) -> EffectiveFie
         return effective_field(program, layer, images)
     except UnreachedError:
         return None
+
+
+def gabor_fits(program: Program, name: str) -> GaborFits | None:
+    """Gabor functions fitted to a first layer's filters; None for others and for small ones."""
+    weight = picture_weights(program.model, program.layers, name)
+    if weight is None or min(weight.shape[2:]) < LEAST_PX:
+        return None
+    return fit_gabors(weight)
 
 
 def halves(labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -104,6 +116,12 @@ def compared(own: dict[str, Any], untrained: Sequence[dict[str, Any]]) -> dict[s
             "of": own["of"],
             "untrained": spread([copy["dimension"] for copy in untrained]),
         },
+        "gabor_share": {
+            "value": own["gabor_share"],
+            "untrained": spread([copy["gabor_share"] for copy in untrained]),
+        }
+        if own["gabor_share"] is not None
+        else None,
         "effective_field_px": own["effective_field_px"],
         "duplicates": own["duplicates"],
     }

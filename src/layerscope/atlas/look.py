@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from layerscope.atlas.evidence import FULL, QUICK, Effort, EvidenceRecord, gather_evidence
+from layerscope.atlas.effort import FULL, QUICK, Effort
+from layerscope.atlas.evidence import EvidenceRecord, gather_evidence
 from layerscope.atlas.layers import layer_records, units_elsewhere
 from layerscope.atlas.read import SCHEMA, Atlas, load_atlas
 from layerscope.atlas.samples import write_samples
@@ -58,7 +59,7 @@ def look(
             seeded choice is measured.
         spec: of a bare network.
         out: the atlas folder; None is `atlas` inside the run.
-        effort: how much is measured beside statistics and patches: `evidence.FULL`, `QUICK`, or
+        effort: how much is measured beside statistics and patches: `effort.FULL`, `QUICK`, or
             None for nothing.
         only: names of layers; the others are listed without their units.
         seed: of what is drawn: which pictures are walked through, which are measured.

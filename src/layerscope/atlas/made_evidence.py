@@ -10,6 +10,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from layerscope.atlas.budget import Budget
 from layerscope.atlas.units import LARGEST_TILE_PX
 from layerscope.data.imageset import ImageSet
 from layerscope.looking.made import MadeImages, make_images
@@ -33,8 +34,8 @@ def made_evidence(
     rows: torch.Tensor,
     seen: Observed,
     folder: Path,
+    budget: Budget,
     *,
-    steps: int,
     seed: int,
     progress: Callable[[int, int], None],
 ) -> dict[str, Any]:
@@ -47,19 +48,20 @@ def made_evidence(
         imageset, rows: the pictures that were observed.
         seen: what was observed of the layer.
         folder: of the atlas.
-        steps: of the optimiser.
+        budget: how many units get one, in how many steps.
         seed: of what is drawn.
         progress: told (steps done, steps in all).
 
     Returns:
-        `sprite` and `units`: a record for each unit, None beyond the first 64.
+        `sprite` and `units`: a record for each unit, None beyond the first 64 or what can be paid
+        for.
     """
     peaks = seen.features.peaks
     U = peaks.shape[1]
     colours = colour_matrix(imageset.take(rows)) if spec.channels == 3 else None
     made = make_images(
-        program, layer, range(min(U, MOST_MADE)), spec,
-        colours=colours, steps=steps, seed=seed, progress=progress,
+        program, layer, range(budget.made(layer, min(U, MOST_MADE))), spec,
+        colours=colours, steps=budget.effort.made_steps, seed=seed, progress=progress,
     )  # fmt: skip
     strongest = rows[peaks.topk(min(NATURAL_PICTURES, len(rows)), dim=0).indices]  # (k, U)
     natural = torch.stack([imageset.take(strongest[:, u]) for u in made.units])

@@ -16,7 +16,7 @@ from layerscope.models import ModelSpec
 from layerscope.models.backbone import native_size
 from layerscope.models.given import given_network, is_given
 from layerscope.training.batches import channel_statistics
-from layerscope.training.run import PACKAGED, Run, find_run, open_run, with_data
+from layerscope.training.run import PACKAGED, Run, open_run, with_data
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def find_subject(
 
 def run_subject(name: str, data: str | None, *, out: Path | None, data_dir: Path | None) -> Subject:
     """A run, or a network that comes with the package."""
-    run = open_run(find_run(Path(name)))
+    run = open_run(name)
     if run.path.is_relative_to(PACKAGED) and out is None:
         out = Path("looks") / run.path.name  # nothing is written into the package
     if data is None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from layerscope.data.imageset import ImageSet
+from layerscope.looking.gabor import GaborFits
 from layerscope.looking.naming import Naming
 from layerscope.looking.observe import Observed
 
@@ -27,13 +28,16 @@ def nothing_known() -> dict[str, Any]:
     }
 
 
-def named_units(seen: Observed, naming: Naming, imageset: ImageSet) -> list[dict[str, Any]]:
+def named_units(
+    seen: Observed, naming: Naming, imageset: ImageSet, fits: GaborFits | None
+) -> list[dict[str, Any]]:
     """Every unit's name, measures, tuning and concepts.
 
     Args:
         seen: what was observed of the layer.
         naming: its names, and what 95 % of untrained units stay below.
         imageset: the pictures, for the words.
+        fits: of its filters, where it has some of a size to be fitted.
     """
     records = []
     for u, unit in enumerate(naming.units):
@@ -53,11 +57,18 @@ def named_units(seen: Observed, naming: Naming, imageset: ImageSet) -> list[dict
                     }
                     for kind in naming.p
                 },
-                "tuning": seen.tunings.record(u),
+                "tuning": {**seen.tunings.record(u), **gabor_record(fits, u)},
                 "concepts": concepts(seen, u, imageset, naming.null_95),
             }
         )
     return records
+
+
+def gabor_record(fits: GaborFits | None, u: int) -> dict[str, Any]:
+    """How well a Gabor function describes a unit's filter, and whether that makes it one."""
+    if fits is None:
+        return {"gabor_r2": None, "gabor_counts": None}
+    return {"gabor_r2": float(fits.r2[u]), "gabor_counts": bool(fits.counts[u])}
 
 
 def concepts(

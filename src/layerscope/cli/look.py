@@ -58,7 +58,7 @@ def look(
     seed: Annotated[int, typer.Option(help="Seed of what is drawn.")] = 0,
 ) -> None:
     """Measure every layer of a trained network; write its atlas and report.html."""
-    from layerscope.atlas.evidence import FULL, QUICK
+    from layerscope.atlas.effort import FULL, QUICK
     from layerscope.atlas.subject import find_subject
     from layerscope.cli import show_look
 

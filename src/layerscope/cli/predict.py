@@ -18,8 +18,8 @@ def predict(
     from layerscope.cli import show
     from layerscope.models.predict import pictures_under
     from layerscope.models.predict import predict as predict_photos
-    from layerscope.training.run import find_run, open_run
+    from layerscope.training.run import open_run
 
-    opened = open_run(find_run(run))
+    opened = open_run(run)
     predictions = predict_photos(opened, pictures_under(photos))
     show.predictions(predictions, top=top, as_json=as_json)

@@ -14,7 +14,7 @@ from rich.table import Table
 from layerscope.cli.show import console, counted, percent, say
 
 if TYPE_CHECKING:
-    from layerscope.atlas.evidence import Effort
+    from layerscope.atlas.effort import Effort
     from layerscope.atlas.read import Atlas
     from layerscope.atlas.subject import Subject
 

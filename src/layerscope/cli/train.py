@@ -32,7 +32,7 @@ StartWeights = Annotated[
 def demo(out: Out = Path("runs"), seed: Seed = 0) -> None:
     """Train on drawn cats and dogs, look through every layer, write the report. Offline."""
     started = time.perf_counter()
-    from layerscope.atlas.evidence import QUICK
+    from layerscope.atlas.effort import QUICK
     from layerscope.atlas.subject import subject_of
     from layerscope.cli import show, show_look
     from layerscope.training.session import train as train_run
@@ -88,7 +88,7 @@ def train(
     ] = True,
 ) -> None:
     """Train a classifier, score it once on the test split, and write its report."""
-    from layerscope.atlas.evidence import QUICK
+    from layerscope.atlas.effort import QUICK
     from layerscope.atlas.subject import subject_of
     from layerscope.cli import show, show_look
     from layerscope.cli.settings import parse_settings

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 
 from layerscope.data.imageset import ImageSet
-from layerscope.errors import UnreachedError
+from layerscope.looking.battery import make_battery
 from layerscope.looking.features import Features, gather_features
 from layerscope.looking.naming import Measured
 from layerscope.looking.overlap import part_overlap
-from layerscope.looking.responses import battery_for, centre_responses
+from layerscope.looking.responses import Window, centre_responses, window_of
 from layerscope.looking.selectivity import class_auroc
 from layerscope.looking.tuning import Tunings, measures, tune
 from layerscope.models.graph import Program
-from layerscope.models.receptive import receptive_fields
+from layerscope.models.receptive import ReceptiveField, receptive_fields
 from layerscope.models.spec import ModelSpec
 from layerscope.seed import make_generator
 
@@ -76,23 +76,34 @@ def observe(
             program, layers, fields, imageset, rows, normalise=spec.normalise,
             generator=make_generator(seed, "places"),
         )  # fmt: skip
-    found = {}
-    for name in features:
-        peaks = features[name].peaks
-        battery = battery_for(
-            fields[name], shapes[name], height=spec.height, width=spec.width,
-            channels=spec.channels, seed=seed,
+    found: dict[str, Observed] = {}
+    for window, names in same_window(list(features), fields, shapes, spec).items():
+        battery = make_battery(
+            height=spec.height, width=spec.width, channels=spec.channels,
+            centre_px=window[:2], window_px=window[2], seed=seed,
         )  # fmt: skip
-        try:
-            responses = centre_responses(program, name, battery.pixels, spec.normalise)
-        except UnreachedError:
-            continue
-        tunings = tune(responses, battery, natural_max=natural_maximum(peaks))
-        auroc = class_auroc(peaks, labels, imageset.n_classes)
-        iou = overlaps[name].iou if name in overlaps else None
-        found[name] = Observed(
-            features[name], measured(tunings, auroc, iou, imageset), tunings, auroc, iou
-        )
+        responses = centre_responses(program, names, battery.pixels, spec.normalise)
+        for name in responses:
+            peaks = features[name].peaks
+            tunings = tune(responses[name], battery, natural_max=natural_maximum(peaks))
+            auroc = class_auroc(peaks, labels, imageset.n_classes)
+            iou = overlaps[name].iou if name in overlaps else None
+            units = measured(tunings, auroc, iou, imageset)
+            found[name] = Observed(features[name], units, tunings, auroc, iou)
+    return {name: found[name] for name in layers if name in found}
+
+
+def same_window(
+    layers: Sequence[str],
+    fields: Mapping[str, ReceptiveField | None],
+    shapes: Mapping[str, tuple[int, ...]],
+    spec: ModelSpec,
+) -> dict[Window, list[str]]:
+    """The layers whose units look at the same place: the same stimuli serve all of them."""
+    found: dict[Window, list[str]] = {}
+    for name in layers:
+        window = window_of(fields[name], shapes[name], height=spec.height, width=spec.width)
+        found.setdefault(window, []).append(name)
     return found
 
 

@@ -31,6 +31,8 @@ class Stimulus:
             the way it faces. None where there is none.
         frequency_cycles_px: of a grating.
         size_px: of a blob, bar or check.
+        phase_deg: of a grating in the window's middle, 0 its lightest line.
+        opening_deg: of a corner.
     """
 
     family: str
@@ -38,6 +40,8 @@ class Stimulus:
     angle_deg: float | None = None
     frequency_cycles_px: float | None = None
     size_px: float | None = None
+    phase_deg: float | None = None
+    opening_deg: float | None = None
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,7 @@ def gratings(window: float) -> Iterator[tuple[Stimulus, Pattern]]:
                     turn = 2 * math.pi * f * across(angle, x, y) + math.radians(phase)
                     return torch.cos(turn)
 
-                yield Stimulus("grating", "stripes", angle, f), wave
+                yield Stimulus("grating", "stripes", angle, f, None, phase), wave
 
 
 def edges(window: float) -> Iterator[tuple[Stimulus, Pattern]]:
@@ -154,7 +158,8 @@ def corners(window: float) -> Iterator[tuple[Stimulus, Pattern]]:
                     inside = torch.atan2(aside.abs(), ahead) < math.radians(half)
                     return sign * torch.where(inside, 1.0, -1.0)
 
-                yield Stimulus("corner", f"corner of {opening:.0f}°", facing), wedge
+                words = f"corner of {opening:.0f}°"
+                yield Stimulus("corner", words, facing, opening_deg=opening), wedge
 
 
 def arcs(window: float) -> Iterator[tuple[Stimulus, Pattern]]:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from layerscope.looking.battery import Battery
+from layerscope.looking.preferred import Preferred, preferred
 from layerscope.looking.stimuli import BENT, N_ANGLES, STRAIGHT, TEXTURED, Stimulus
 
 KINDS = ("colour", "edge", "corner", "texture")
@@ -26,6 +27,7 @@ class Tunings:
         curve: float (U, 12), the answer at each angle, in shares of its natural maximum.
         reach_frac: float (U,), its best answer to any stimulus, likewise.
         best: U families, that of the stimulus which drives it most; "" where none does.
+        prefers: phase, size, curvature, a corner's opening.
         values: kind -> float (U,), 0 to 1.
         words: kind -> U names.
     """
@@ -36,6 +38,7 @@ class Tunings:
     curve: torch.Tensor
     reach_frac: torch.Tensor
     best: tuple[str, ...]
+    prefers: Preferred
     values: dict[str, torch.Tensor]
     words: dict[str, tuple[str, ...]]
 
@@ -50,7 +53,7 @@ class Tunings:
             "reach_frac": float(self.reach_frac[u]),
             "best": self.best[u] or None,
             "curve": self.curve[u].tolist(),
-            "gabor_r2": None,
+            **self.prefers.record(u),
         }
 
 
@@ -113,6 +116,7 @@ def tune(responses: torch.Tensor, battery: Battery, *, natural_max: torch.Tensor
         curve=lines.curve / span.clamp(min=1e-12)[:, None] * alive[:, None],
         reach_frac=reach,
         best=tuple(stimuli[i].family if live else "" for i, live in zip(top, alive, strict=True)),
+        prefers=preferred(above, stimuli),
         values={kind: value * alive for kind, value in values.items()},
         words=words,
     )

@@ -49,6 +49,22 @@ def strongest_inputs(
     ]
 
 
+def picture_weights(model: nn.Module, layers: Sequence[Layer], name: str) -> torch.Tensor | None:
+    """The weights of a convolution that reads the picture itself: float (U, C, h, w), or None.
+
+    Args:
+        model: the network.
+        layers: all of its layers.
+        name: the convolution, or an activation that its units are seen through.
+    """
+    known = {layer.name: layer for layer in layers}
+    weights = weights_behind(model, known, name)
+    if weights is None or known[weights].inputs != (INPUT,):
+        return None
+    module = dict(model.named_modules())[str(known[weights].module)]
+    return module.weight.detach() if isinstance(module, nn.Conv2d) else None
+
+
 def weights_behind(model: nn.Module, known: Mapping[str, Layer], name: str) -> str | None:
     """The convolution or dense layer whose units a layer shows; None where several are mixed."""
     layer = known.get(name)

@@ -110,18 +110,25 @@ def write_evaluation(folder: Path, evaluation: Evaluation, test: ImageSet) -> No
     write_json(folder / "evaluation.json", value)
 
 
-def open_run(path: Path) -> Run:
+def open_run(path: str | Path) -> Run:
     """Open a run folder: its record, and its network with the trained weights.
 
+    Args:
+        path: the folder, one that holds runs (the newest is opened), or the name of a network that
+            comes trained with the package.
+
     Raises:
-        RunError: the folder is not a run, or a file of it is missing, broken or of another version.
+        RunError: there is no run, or a file of it is missing, broken or of another version.
+
+    Example:
+        >>> open_run("fashion-cnn").spec.class_names[0]
+        'T-shirt/top'
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    path = find_run(Path(path))
     record_path, weights_path = path / "run.json", path / WEIGHTS
-    if not record_path.is_file():
-        raise RunError(f"{path} is not a run folder (it has no run.json); train one first")
     try:
         record = json.loads(record_path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

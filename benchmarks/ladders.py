@@ -1,0 +1,143 @@
+"""Claim: what layers learn, in figures: ladder and probes of trained networks, seeds beside seeds.
+
+    python benchmarks/ladders.py DATA_FOLDER            # trains and looks; goes on where it stopped
+    python benchmarks/ladders.py --tables               # prints the tables of the last result
+
+Four sets, each network trained by its own default recipe with n = 3 seeds and then looked through
+with 1,000 pictures of the test split (all, where there are fewer) beside five untrained copies:
+`creatures` (drawn animals with exact part masks, `compact`), `fashion-mnist` (`fashion-cnn`),
+`cats-vs-dogs` of CIFAR-10 (`catdog-cnn`) and photographs of cats and dogs (`compact`). Kept of
+each: the test accuracy, the ladder (units named and units above each kind's floor) and each layer's
+probe, separation and dimension, all with their untrained controls. Hardware: named in the result.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from layerscope.atlas.effort import Effort
+from layerscope.atlas.look import look
+from layerscope.training.session import train
+from measured import RESULTS, write_result
+
+SEEDS = (0, 1, 2)
+TASKS = {
+    "creatures": ("creatures", "compact"),
+    "fashion-mnist": ("fashion-mnist", "fashion-cnn"),
+    "cats-vs-dogs": ("cats-vs-dogs", "catdog-cnn"),
+    "photographs": ("{folder}/cats-dogs-photos.zip", "compact"),
+}
+EFFORT = Effort(pictures=1000, untrained=5, ablation_pictures=0, made_steps=0)
+CLAIM = "ladder and probes of trained networks beside untrained copies, 3 seeds each"
+
+
+def measured(task: str, seed: int, folder: Path) -> dict[str, Any]:
+    """Train one network and look through it."""
+    data, model = TASKS[task]
+    with tempfile.TemporaryDirectory() as out:
+        started = time.perf_counter()
+        run = train(data.format(folder=folder), model=model, data_dir=folder, out=out, seed=seed)
+        trained_s = time.perf_counter() - started
+        atlas = look(run, effort=EFFORT, seed=seed)
+        evidence = atlas.record["evidence"]
+        assert run.evaluation is not None
+        return {
+            "accuracy": run.evaluation.accuracy,
+            "train_s": trained_s,
+            "look_s": time.perf_counter() - started - trained_s,
+            "n": evidence["n"],
+            "ladder": evidence["ladder"],
+            "cka_with_untrained": evidence["cka"]["with_untrained"],
+            "layers": {
+                layer["name"]: layer["evidence"]
+                for layer in atlas.record["layers"]
+                if layer["evidence"]
+            },
+        }
+
+
+def main() -> None:
+    if sys.argv[1] == "--tables":
+        print("\n".join(tables(json.loads((RESULTS / "ladders.json").read_text())["figures"])))
+        return
+    folder = Path(sys.argv[1])
+    kept = RESULTS / "ladders.json"
+    figures = json.loads(kept.read_text())["figures"] if kept.is_file() else {}
+    for task in TASKS:
+        for seed in SEEDS:
+            rows = figures.setdefault(task, {})
+            if str(seed) in rows:
+                continue
+            rows[str(seed)] = measured(task, seed, folder)
+            write_result("ladders", CLAIM, figures)
+            print(task, seed, f"{rows[str(seed)]['accuracy']:.4f}", flush=True)
+
+
+def tables(figures: dict[str, Any]) -> Iterator[str]:
+    """The ladders and the probes as Markdown: means over seeds, with their range."""
+    for task, rows in figures.items():
+        runs = list(rows.values())
+        kinds = [k for k in runs[0]["ladder"][0]["shares"] if k != "unnamed"]
+        yield f"### {task}\n"
+        accuracy = spread([100 * run["accuracy"] for run in runs])
+        yield f"Test accuracy {accuracy} %, n = {len(runs)} seeds.\n"
+        yield "Units named (in brackets: untrained), in per cent:\n"
+        yield "| layer | units | " + " | ".join(kinds) + " | no simple name |"
+        yield "|---|---|" + "---|" * (len(kinds) + 1)
+        for i, rung in enumerate(runs[0]["ladder"]):
+            shares = [r["ladder"][i]["shares"] for r in runs]
+            cells = [
+                f"{spread([100 * s[kind]['share'] for s in shares])} "
+                f"({100 * fmean(s[kind]['untrained'] for s in shares):.0f})"
+                for kind in (*kinds, "unnamed")
+            ]
+            yield f"| {rung['title']} | {rung['n_units']} | " + " | ".join(cells) + " |"
+        yield "\nUnits above the kind's floor, whether or not training made them so (untrained):\n"
+        yield "| layer | " + " | ".join(kinds) + " |"
+        yield "|---|" + "---|" * len(kinds)
+        for i, rung in enumerate(runs[0]["ladder"]):
+            found = [r["ladder"][i]["selective"] for r in runs]
+            cells = [
+                f"{spread([100 * f[k]['share'] for f in found])} "
+                f"({100 * fmean(f[k]['untrained']['mean'] for f in found):.0f})"
+                if k in found[0]
+                else "–"
+                for k in kinds
+            ]
+            yield f"| {rung['title']} | " + " | ".join(cells) + " |"
+        yield "\nThe layer as a whole (untrained):\n"
+        yield "| layer | probe, % | between classes, % of variance | dimension |"
+        yield "|---|---|---|---|"
+        for rung in runs[0]["ladder"]:
+            layers = [r["layers"][rung["layer"]] for r in runs]
+            probe = beside([layer["probe"] for layer in layers], "accuracy", 100)
+            apart = beside([layer["separation"] for layer in layers], "value", 100)
+            wide = beside([layer["dimension"] for layer in layers], "value", 1)
+            of = layers[0]["dimension"]["of"]
+            yield f"| {rung['title']} | {probe} | {apart} | {wide} of {of} |"
+        yield ""
+
+
+def beside(records: Sequence[dict[str, Any]], key: str, scale: float) -> str:
+    """A figure's mean and range over seeds, its control's mean in brackets."""
+    own = spread([scale * record[key] for record in records])
+    return f"{own} ({scale * fmean(record['untrained']['mean'] for record in records):.0f})"
+
+
+def spread(values: Sequence[float]) -> str:
+    """Mean and range: "71 [69–72]"."""
+    digits = 1 if max(values) < 10 else 0
+    low, high = (f"{value:.{digits}f}" for value in (min(values), max(values)))
+    mean = f"{fmean(values):.{digits}f}"
+    return mean if low == high else f"{mean} [{low}–{high}]"
+
+
+if __name__ == "__main__":
+    main()
