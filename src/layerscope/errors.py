@@ -3,7 +3,8 @@
     LayerscopeError
     ├── DataError            a set, a folder, a file or a picture cannot be used
     ├── ModelError           no such network, or it does not fit the data
-    │   └── LayerNotFoundError
+    │   ├── LayerNotFoundError
+    │   └── UnreachedError   the layer is there, but some pictures do not come by it
     ├── RecipeError          a training setting is out of its range
     ├── RunError             a run folder is missing, broken or cannot be written
     └── AtlasError           an atlas is missing, broken or of another version
@@ -32,6 +33,10 @@ class ModelError(LayerscopeError):
 
 class LayerNotFoundError(ModelError):
     """The network has no layer of that name."""
+
+
+class UnreachedError(ModelError):
+    """Some pictures take a way through the network on which the layer does not lie."""
 
 
 class RecipeError(LayerscopeError):

@@ -10,7 +10,7 @@ import torch
 from layerscope.atlas.budget import FEWEST_PICTURES, MOST_ABLATION, MOST_MADE, Budget, budget_for
 from layerscope.atlas.effort import FULL
 from layerscope.models import build, make_spec
-from layerscope.models.graph import read_graph
+from layerscope.models.graph import read_program
 
 
 def test_a_classic_network_is_asked_everything() -> None:
@@ -18,12 +18,12 @@ def test_a_classic_network_is_asked_everything() -> None:
         "fashion-cnn", class_names=("a", "b"), channels=1, height=28, width=28, mean=[0], std=[1]
     )
     model = build(spec, torch.Generator().manual_seed(0))
-    layers = read_graph(model, torch.zeros(1, 1, 28, 28))
-    budget = budget_for(FULL, model, spec, layers)
+    program = read_program(model, torch.zeros(1, 1, 28, 28))
+    budget = budget_for(FULL, program, spec)
     assert budget.effort == FULL
     # 32 * 26 * 26 * 9 multiply-adds of the first convolution.
     assert budget.to["features.1"] == 32 * 26 * 26 * 9
-    assert budget.to[layers[-1].name] == budget.total
+    assert budget.to[program.layers[-1].name] == budget.total
     for layer in ("features.1", "features.4"):
         assert budget.ablation(layer, 64, 80) == (64, 500)
         assert budget.made(layer, 64) == 64
@@ -44,6 +44,12 @@ def test_a_large_network_is_asked_within_the_budget() -> None:
         assert made == 1 or made * FULL.made_steps * 3 * to[layer] <= MOST_MADE
 
 
+def test_a_network_that_cannot_be_resumed_costs_all_of_itself() -> None:
+    to = {"first": 1e8, "last": 1e9}
+    assert Budget(FULL, to, 1e9).ablation("last", 512, 80) == (512, 500)
+    assert Budget(FULL, to, 1e9, resumes=False).ablation("last", 512, 80) == (0, 0)
+
+
 def test_nothing_asked_is_nothing_done() -> None:
     budget = Budget(replace(FULL, ablation_pictures=0), {"a": 10.0, "b": 20.0}, 20.0)
     assert budget.ablation("a", 8, 80) == (0, 0)
@@ -56,5 +62,5 @@ def test_of_a_large_network_two_copies_have_to_do(total_px: int, copies: int) ->
         mean=[0] * 3, std=[1] * 3,
     )  # fmt: skip
     model = build(spec, torch.Generator().manual_seed(0))
-    layers = read_graph(model, torch.zeros(1, 3, total_px, total_px))
-    assert budget_for(FULL, model, spec, layers).effort.untrained == copies
+    program = read_program(model, torch.zeros(1, 3, total_px, total_px))
+    assert budget_for(FULL, program, spec).effort.untrained == copies

@@ -64,6 +64,16 @@ def test_it_keeps_to_its_schema_and_names_only_files_that_are_there(atlas: Atlas
     assert named == there - {"atlas.json"}
 
 
+def test_nothing_escapes_of_a_network_that_is_traced(atlas: Atlas) -> None:
+    found = atlas.record["model"]
+    assert found["escaped"] == []
+    assert found["replay"]["layers"] == min(16, len(atlas.record["layers"]))
+    assert found["replay"]["n"] == 4
+    assert found["replay"]["difference"] < 1e-4
+    assert found["replay"]["program_difference"] < 1e-4
+    assert found["replay"]["worst"] in [layer["name"] for layer in atlas.record["layers"]]
+
+
 def test_samples_hold_what_the_network_computes(atlas: Atlas, run: Run, striped: Splits) -> None:
     for sample in atlas.record["samples"]:
         pixels = array(atlas, sample["pixels"])

@@ -10,6 +10,8 @@ from torch import nn
 from layerscope.looking.replay import check_replay
 from layerscope.models import build, make_spec, model_names
 from layerscope.models.graph import read_program
+from layerscope.models.hooked import HookedProgram
+from layerscope.models.resume import cut
 
 
 def images(channels: int = 1, side: int = 8) -> torch.Tensor:
@@ -109,3 +111,70 @@ def test_a_network_whose_numbers_overflow_alike_is_still_its_own_trace() -> None
     nn.init.constant_(net[1].weight, 1e38)
     net[1].weight.data[1] = float("nan")
     assert check_replay(read_program(net, images()), images()).differences["1"] == 0
+
+
+class Deciding(nn.Module):
+    """Cannot be traced; reads a number of its own that may have changed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 4, 3)
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = F.relu(self.conv(x), inplace=True)
+        x = x * 2 if x.mean() > 0 else x  # always so behind a ReLU
+        x += 1
+        return self.head(x.mean((2, 3)))
+
+
+def test_a_network_that_decides_is_replayed_from_every_layer_and_named() -> None:
+    torch.manual_seed(0)
+    model = Deciding().train()
+    program = read_program(model, images())
+    assert isinstance(program, HookedProgram)
+    drawn = torch.get_rng_state()
+    found = check_replay(program, images())
+    assert list(found.differences) == ["conv", "relu", "mul", "add", "mean#2", "head"]
+    assert max(found.differences.values()) == 0
+    assert found.program_difference == 0
+    assert found.escaped == program.escaped  # the same way, alone and together
+    assert not found.ok
+    assert "'bool' of 'relu'" in found.escaped[0]
+    assert torch.equal(torch.get_rng_state(), drawn)
+    assert model.training
+    # The layers are replaced where they are, not beside it: a change shows in the logits.
+    behind = cut(program, "relu")
+    cached = behind.cache(images())
+    changed = behind.resume(cached, cached.output + 1)
+    with torch.no_grad():
+        own = model.head((2 * (F.relu(model.conv(images())) + 1) + 1).mean((2, 3)))
+    assert torch.allclose(changed, own, atol=1e-6)
+
+
+def test_so_many_layers_as_are_asked_for_are_replayed_from() -> None:
+    net = nn.Sequential(*[nn.Conv2d(1, 1, 1) for _ in range(10)], nn.Flatten(), nn.Linear(64, 2))
+    program = read_program(net, images())
+    assert list(check_replay(program, images(), most_layers=3).differences) == ["3", "7", "11"]
+    assert len(check_replay(program, images(), most_layers=12).differences) == 12
+
+
+def test_a_network_that_mixes_its_pictures_by_what_it_decides_is_named() -> None:
+    torch.manual_seed(0)
+
+    class Shifting(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = nn.Linear(64, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.head((x - float(x.mean())).flatten(1))
+
+    program = read_program(Shifting(), images())
+    apart = torch.arange(3.0).view(3, 1, 1, 1)
+    assert any(
+        "depend on those it is run with" in s
+        for s in check_replay(program, images() + apart).escaped
+    )
+    one = check_replay(program, images()[:1])
+    assert not any("depend on" in s for s in one.escaped)

@@ -75,14 +75,14 @@ def test_reading_leaves_the_network_as_it_was() -> None:
     assert all(not module._forward_hooks for module in model.modules())
 
 
-class Dependent(nn.Module):
+class InNumpy(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x if x.sum() > 0 else -x
+        return torch.from_numpy(-x.numpy())
 
 
 def test_what_cannot_be_read_is_refused_with_the_reason() -> None:
-    with pytest.raises(ModelError, match="cannot be traced"):
-        read_graph(Dependent(), torch.zeros(1, 1, 4, 4))
+    with pytest.raises(ModelError, match=r"cannot be traced .*, or use operations of torch"):
+        read_graph(InNumpy(), torch.zeros(1, 1, 4, 4))
     with pytest.raises(ModelError, match=r"does not run on pictures of \(1, 12, 12\)"):
         read_graph(Functional(), torch.zeros(1, 1, 12, 12))
     read_graph(Functional(), torch.zeros(1, 1, 8, 8))

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-
-from torch import nn
 
 from layerscope.atlas.effort import Effort
 from layerscope.models.cost import costs
-from layerscope.models.graph import Layer
+from layerscope.models.graph import Program, TracedProgram
 from layerscope.models.spec import ModelSpec
 
 # Multiply-adds. Two laptop cores do some 5e10 in a second: about 40 s for a layer's ablation,
@@ -35,15 +32,17 @@ class Budget:
         effort: what was asked for, with fewer copies of a large network.
         to: layer -> multiply-adds from the picture to its output, for one picture.
         total: of the whole network.
+        resumes: whether it can be run on from a layer; else each change costs all of it.
     """
 
     effort: Effort
     to: dict[str, float]
     total: float
+    resumes: bool = True
 
     def ablation(self, layer: str, units: int, runs_of_control: int) -> tuple[int, int]:
         """How many units of a layer are taken out, and on how many pictures; (0, 0) for none."""
-        behind = max(self.total - self.to[layer], 1.0)
+        behind = max(self.total - self.to[layer] if self.resumes else self.total, 1.0)
         asked = self.effort.ablation_pictures
         for pictures in (asked, min(asked, FEWEST_PICTURES)):
             if not pictures:
@@ -59,22 +58,20 @@ class Budget:
         return max(1, min(units, math.floor(MOST_MADE / max(1.0, each))))
 
 
-def budget_for(
-    effort: Effort, model: nn.Module, spec: ModelSpec, layers: Sequence[Layer]
-) -> Budget:
+def budget_for(effort: Effort, program: Program, spec: ModelSpec) -> Budget:
     """Find out what each layer of a network costs.
 
     Args:
         effort: what was asked for.
-        model: the network.
+        program: the network.
         spec: what it takes.
-        layers: in the order of the forward pass.
     """
-    each = costs(model, layers, channels=spec.channels, height=spec.height, width=spec.width)
+    size = {"channels": spec.channels, "height": spec.height, "width": spec.width}
+    each = costs(program.model, program.layers, **size)
     to, sum_so_far = {}, 0.0
-    for layer in layers:
+    for layer in program.layers:
         sum_so_far += each[layer.name].multiply_adds
         to[layer.name] = sum_so_far
     if sum_so_far > LARGE_NETWORK and effort.untrained > COPIES_OF_LARGE:
         effort = replace(effort, untrained=COPIES_OF_LARGE)
-    return Budget(effort, to, sum_so_far)
+    return Budget(effort, to, sum_so_far, resumes=isinstance(program, TracedProgram))

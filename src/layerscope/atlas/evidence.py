@@ -8,24 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from layerscope.atlas.ablation_evidence import ablation_evidence, can_ablate
 from layerscope.atlas.budget import Budget, budget_for
+from layerscope.atlas.control import as_measured, measure_copy
 from layerscope.atlas.effort import Effort
 from layerscope.atlas.layer_evidence import compared, gabor_fits, layer_figures, spread
 from layerscope.atlas.made_evidence import made_evidence
 from layerscope.atlas.stages import Stages
 from layerscope.atlas.unit_evidence import named_units, nothing_known
 from layerscope.data.imageset import ImageSet
+from layerscope.errors import ModelError, UnreachedError
 from layerscope.looking.ladder import Rung, ladder, untrained_names
-from layerscope.looking.naming import KINDS, Measured, Naming, name_units
+from layerscope.looking.naming import KINDS, Naming, name_units
 from layerscope.looking.observe import Observed, observe
-from layerscope.looking.similarity import cka_matrix, linear_cka
-from layerscope.looking.untrained import calibrate_batch_norms, untrained_copy
+from layerscope.looking.similarity import cka_matrix
 from layerscope.looking.wiring import strongest_inputs
-from layerscope.models import build, model_names
-from layerscope.models.graph import Layer, Program, read_program
+from layerscope.models.graph import Layer, Program
 from layerscope.models.spec import ModelSpec
 from layerscope.seed import make_generator
 
@@ -53,12 +52,14 @@ class EvidenceRecord:
         layers: layer -> its `evidence`.
         units: layer -> the units' new fields.
         made: layer -> the sprite of its made images.
+        skipped: what could not be measured of a layer, one sentence each.
     """
 
     top: dict[str, Any] | None = None
     layers: dict[str, dict[str, Any]] = field(default_factory=dict)
     units: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     made: dict[str, dict[str, Any]] = field(default_factory=dict)
+    skipped: list[str] = field(default_factory=list)
 
     def unit(self, layer: str, index: int) -> dict[str, Any]:
         """A unit's fields, empty where nothing was measured."""
@@ -67,10 +68,9 @@ class EvidenceRecord:
 
 
 def gather_evidence(
-    model: nn.Module,
+    program: Program,
     spec: ModelSpec,
     imageset: ImageSet,
-    layers: Sequence[Layer],
     measured: Sequence[str],
     folder: Path,
     *,
@@ -82,10 +82,9 @@ def gather_evidence(
     """Measure what the layers of a network have learned, beside untrained copies of it.
 
     Args:
-        model: the network.
+        program: the network.
         spec: what it takes.
         imageset: pictures it did not learn from.
-        layers: all of its layers.
         measured: those whose units are measured.
         folder: of the atlas: made images are written there.
         effort: how much.
@@ -93,31 +92,38 @@ def gather_evidence(
         stages: where finished parts are kept.
         progress: told (what, done, total).
     """
-    budget = budget_for(effort, model, spec, layers)
+    model, layers = program.model, program.layers
+    budget = budget_for(effort, program, spec)
     effort = budget.effort
     order = torch.randperm(len(imageset), generator=make_generator(seed, "evidence pictures"))
     rows = order[: effort.pictures].sort().values
     device = next(model.parameters()).device
     some = spec.normalise(imageset.take(rows[:CALIBRATION_PICTURES])).to(device)
-    program = read_program(model, some[:1])
     total = 1 + effort.untrained
     progress("measuring units", 0, total)
     found = observe(program, measured, imageset, rows, spec, seed=seed)
+    skipped = [
+        f"layer {name!r} has no evidence: not all pictures and drawn stimuli come by it"
+        for name in measured
+        if name not in found
+    ]
     labels = imageset.labels[rows]
     own = layer_figures(program, found, labels, imageset.n_classes, some)
 
     def control(i: int) -> dict[str, Any]:
-        copy = untrained(model, spec, make_generator(seed, f"untrained {i}"))
-        calibrate_batch_norms(copy, some)
-        return control_record(
-            read_program(copy, some[:1]), found, imageset, rows, spec, seed=seed, with_cka=i == 0
-        )
+        return measure_copy(program, spec, found, imageset, rows, some, seed=seed, copy=i)
 
     controls = []
     for i in range(effort.untrained):
         progress("measuring untrained copies", 1 + i, total)
         controls.append(stages.run(f"untrained-{i}", lambda i=i: control(i)))
     progress("measuring untrained copies", total, total)
+    # A copy may decide otherwise than the network; then a layer has no control.
+    measured = [name for name in found if all(name in record["units"] for record in controls)]
+    for name in list(found):
+        if name not in measured:
+            skipped.append(f"layer {name!r} has no evidence: an untrained copy does not come by it")
+            del found[name]
     nulls = [as_measured(record["units"]) for record in controls]
     values = {name: found[name].units for name in measured}
     names = name_units(values, nulls, fdr_frac=FDR_FRAC)
@@ -140,14 +146,18 @@ def gather_evidence(
                     progress=lambda done, total: progress(f"taking out {name}", done, total),
                 )  # fmt: skip
 
-            result = stages.run(f"ablation-{i}", take_out)
+            try:
+                result = stages.run(f"ablation-{i}", take_out)
+            except ModelError as error:
+                skipped.append(f"no unit of {name!r} was taken out: {error}")
+                continue
             for unit, record in zip(units[name], result, strict=True):
                 unit["ablation"] = record
     made = {}
     if effort.made_steps:
         made = add_made_images(
             units, program, spec, imageset, rows, found, folder, budget,
-            seed=seed, stages=stages, progress=progress,
+            seed=seed, stages=stages, progress=progress, skipped=skipped,
         )  # fmt: skip
     return EvidenceRecord(
         top={
@@ -158,7 +168,7 @@ def gather_evidence(
             "kinds": kinds_of(names),
             "measures": {kind: HOW[kind] for kind in kinds_of(names)},
             "ladder": [rung_record(rung, layers) for rung in rungs],
-            "cka": cka_record(found, controls[0]["cka"]) if controls else None,
+            "cka": cka_record(found, controls[0]["cka"]) if controls and found else None,
         },
         layers={
             name: compared(own[name], [record["layers"][name] for record in controls])
@@ -166,6 +176,7 @@ def gather_evidence(
         },
         units=units,
         made=made,
+        skipped=skipped,
     )
 
 
@@ -182,8 +193,12 @@ def add_made_images(
     seed: int,
     stages: Stages,
     progress: Callable[[str, int, int], None],
+    skipped: list[str],
 ) -> dict[str, dict[str, Any]]:
-    """Make an image for each unit, into its record; returns the sprites by layer."""
+    """Make an image for each unit, into its record; returns the sprites by layer.
+
+    A layer that it cannot be done for is told in `skipped`.
+    """
     sprites = {}
     for i, (name, seen) in enumerate(found.items()):
 
@@ -193,57 +208,15 @@ def add_made_images(
                 progress=lambda done, total: progress(f"making images for {name}", done, total),
             )  # fmt: skip
 
-        result = stages.run(f"made-{i}", make)
+        try:
+            result = stages.run(f"made-{i}", make)
+        except UnreachedError as error:
+            skipped.append(f"no images were made for {name!r}: {error}")
+            continue
         sprites[name] = result["sprite"]
         for unit, record in zip(units[name], result["units"], strict=True):
             unit["made"] = record
     return sprites
-
-
-def untrained(model: nn.Module, spec: ModelSpec, generator: torch.Generator) -> nn.Module:
-    """The network as a training begins with it: our own drawn as ours, others by their modules."""
-    if spec.name in model_names():
-        return build(spec, generator).to(next(model.parameters()).device)
-    return untrained_copy(model, generator)
-
-
-def control_record(
-    program: Program,
-    trained: Mapping[str, Observed],
-    imageset: ImageSet,
-    rows: torch.Tensor,
-    spec: ModelSpec,
-    *,
-    seed: int,
-    with_cka: bool,
-) -> dict[str, Any]:
-    """What is kept of an untrained copy: values of units and layers, as plain values."""
-    found = observe(program, list(trained), imageset, rows, spec, seed=seed)
-    figures = layer_figures(program, found, imageset.labels[rows], imageset.n_classes, None)
-    return {
-        "units": {
-            name: {kind: values.tolist() for kind, values in seen.units.values.items()}
-            for name, seen in found.items()
-        },
-        "layers": figures,
-        "cka": [
-            float(linear_cka(trained[name].features.pooled, found[name].features.pooled))
-            for name in trained
-        ]
-        if with_cka
-        else [],
-    }
-
-
-def as_measured(units: Mapping[str, Mapping[str, list[float]]]) -> dict[str, Measured]:
-    """An untrained copy's values, as the naming takes them."""
-    return {
-        name: Measured(
-            {kind: torch.tensor(values) for kind, values in kinds.items()},
-            {kind: [""] * len(values) for kind, values in kinds.items()},
-        )
-        for name, kinds in units.items()
-    }
 
 
 def kinds_of(names: Mapping[str, Naming]) -> list[str]:
@@ -272,7 +245,11 @@ def rung_record(rung: Rung, layers: Sequence[Layer]) -> dict[str, Any]:
     }
 
 
-def cka_record(found: Mapping[str, Observed], with_untrained: list[float]) -> dict[str, Any]:
+def cka_record(found: Mapping[str, Observed], with_untrained: dict[str, float]) -> dict[str, Any]:
     """How alike the layers are."""
     layers, matrix = cka_matrix({name: seen.features.pooled for name, seen in found.items()})
-    return {"layers": list(layers), "trained": matrix.tolist(), "with_untrained": with_untrained}
+    return {
+        "layers": list(layers),
+        "trained": matrix.tolist(),
+        "with_untrained": [with_untrained[n] for n in layers],
+    }

@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from layerscope.looking.effective import effective_field
+from layerscope.errors import UnreachedError
+from layerscope.looking.effective import EffectiveField, effective_field
 from layerscope.looking.gabor import LEAST_PX, GaborFits, fit_gabors
 from layerscope.looking.geometry import class_separation, duplicate_units, effective_dimension
 from layerscope.looking.observe import Observed
@@ -68,13 +69,21 @@ def layer_figures(
         fits = gabor_fits(program, name)
         figures[name]["gabor_share"] = float(fits.counts.float().mean()) if fits else None
         if images is not None:
-            field = effective_field(program, name, images[:FIELD_PICTURES])
+            field = field_of(program, name, images[:FIELD_PICTURES])
             pairs = duplicate_units(placed)
             figures[name] |= {
                 "effective_field_px": list(field.size_px) if field else None,
                 "duplicates": [list(pair) for pair in pairs[:MOST_DUPLICATES]],
             }
     return figures
+
+
+def field_of(program: Program, layer: str, images: torch.Tensor) -> EffectiveField | None:
+    """A layer's effective receptive field; None also where these pictures do not come by it."""
+    try:
+        return effective_field(program, layer, images)
+    except UnreachedError:
+        return None
 
 
 def gabor_fits(program: Program, name: str) -> GaborFits | None:

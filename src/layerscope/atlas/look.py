@@ -16,22 +16,25 @@ from torch import nn
 from layerscope.atlas.effort import FULL, QUICK, Effort
 from layerscope.atlas.evidence import EvidenceRecord, gather_evidence
 from layerscope.atlas.layers import layer_records, units_elsewhere
+from layerscope.atlas.network import model_record, partly_reached, replay_record
 from layerscope.atlas.read import SCHEMA, Atlas, load_atlas
 from layerscope.atlas.samples import write_samples
 from layerscope.atlas.stages import Stages, digest
 from layerscope.data.imageset import ImageSet, Splits
 from layerscope.errors import AtlasError, LayerNotFoundError, nearest
 from layerscope.files import write_json
+from layerscope.looking.replay import check_replay
 from layerscope.looking.scan import scan
 from layerscope.looking.steps import eight_steps
-from layerscope.models.cost import costs
-from layerscope.models.graph import Layer, read_graph
+from layerscope.models.graph import Layer, read_program
 from layerscope.models.spec import ModelSpec
 from layerscope.seed import make_generator
 from layerscope.training.machine import keep_freed_memory
 
 MEASURED_KINDS = ("conv", "dense", "activation")
 MOST_PICTURES = 10_000
+# What the network is compared with its own layers on: each layer costs about one forward pass.
+REPLAYED_PICTURES, REPLAYED_LAYERS = 4, 16
 
 
 def look(
@@ -81,7 +84,12 @@ def look(
     device = next(model.parameters()).device
     if device.type == "cpu":
         keep_freed_memory()
-    layers = read_graph(model, spec.normalise(imageset.take(chosen[:1])).to(device))
+    program = read_program(model, spec.normalise(imageset.take(chosen[:1])).to(device))
+    layers = program.layers
+    some = chosen[:: max(1, len(chosen) // REPLAYED_PICTURES)][:REPLAYED_PICTURES]
+    replay = check_replay(
+        program, spec.normalise(imageset.take(some)).to(device), most_layers=REPLAYED_LAYERS
+    )
     scanned = scanned_layers(layers, only)
     scans = scan(
         model,
@@ -95,11 +103,10 @@ def look(
     evidence = EvidenceRecord()
     if effort is not None:
         evidence = gather_evidence(
-            model,
+            program,
             spec,
             imageset,
-            layers,
-            [name for name in scanned if units_elsewhere(name, layers) is None],
+            [name for name in scanned if units_elsewhere(name, layers) is None and name in scans],
             folder,
             effort=effort,
             seed=seed,
@@ -108,11 +115,19 @@ def look(
         )
     # An atlas that a reader can open is whole: the old one goes first, its index is written last.
     (folder / "atlas.json").unlink(missing_ok=True)
-    samples = write_samples(folder, model, spec, imageset, seed=seed)
+    samples = write_samples(folder, program, spec, imageset, seed=seed)
     record = {
         "schema": SCHEMA,
         "made": made(seed, device),
-        "model": model_record(model, spec, layers),
+        "model": {
+            **model_record(model, spec, layers),
+            "escaped": [
+                *replay.escaped,
+                *partly_reached(scanned, scans, len(chosen)),
+                *evidence.skipped,
+            ],
+            "replay": replay_record(replay, len(some)),
+        },
         "input": {
             "channels": spec.channels,
             "height": spec.height,
@@ -212,20 +227,6 @@ def made(seed: int, device: torch.device) -> dict[str, Any]:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "seed": seed,
         "device": str(device),
-    }
-
-
-def model_record(model: nn.Module, spec: ModelSpec, layers: Sequence[Layer]) -> dict[str, Any]:
-    """What the atlas says of the network as a whole."""
-    cost = costs(model, layers, channels=spec.channels, height=spec.height, width=spec.width)
-    return {
-        "name": spec.name,
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "multiply_adds": sum(c.multiply_adds for c in cost.values()),
-        "dense_parameters": sum(c.dense_parameters for c in cost.values()),
-        "class_names": list(spec.class_names),
-        "output": "sigmoid" if spec.n_logits == 1 else "softmax",
-        "options": spec.options,
     }
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from layerscope.atlas.arrays import write_arrays
 from layerscope.data.imageset import ImageSet
-from layerscope.models.graph import Layer, walk
+from layerscope.models.graph import Layer, Program
+from layerscope.models.hooked import HookedProgram
 from layerscope.models.probs import predicted, to_probs
 from layerscope.models.spec import ModelSpec
 from layerscope.seed import make_generator
@@ -61,8 +62,20 @@ def shown_layers(layers: Sequence[Layer], sizes: dict[str, int]) -> list[str]:
     return [layer.name for layer in layers if layer.name in kept]
 
 
+def outputs_of(
+    program: Program, images: torch.Tensor
+) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """The logits, and what every layer that was reached put out."""
+    outputs: dict[str, torch.Tensor] = {}
+
+    def keep(name: str, value: torch.Tensor) -> None:
+        outputs[name] = value.clone()
+
+    return program.run(images, keep), outputs
+
+
 def write_samples(
-    folder: Path, model: nn.Module, spec: ModelSpec, imageset: ImageSet, *, seed: int
+    folder: Path, program: Program, spec: ModelSpec, imageset: ImageSet, *, seed: int
 ) -> list[dict[str, Any]]:
     """Walk some pictures through the network and write what every layer put out.
 
@@ -74,9 +87,8 @@ def write_samples(
     Returns:
         The atlas's `samples`.
     """
-    first = walk(model, spec.normalise(imageset.take(torch.tensor([0]))))
-    sizes = {name: 4 * value.numel() for name, value in first.outputs.items()}
-    shown = shown_layers(first.layers, sizes)
+    sizes = {layer.name: 4 * math.prod(layer.shape) for layer in program.layers}
+    shown = shown_layers(program.layers, sizes)
     each = sum(sizes[name] for name in shown)
     half = LEAST_SAMPLES * each > BUDGET_BYTES
     dtype = torch.float16 if half else torch.float32
@@ -84,14 +96,20 @@ def write_samples(
     n = min(MOST_SAMPLES, max(LEAST_SAMPLES, BUDGET_BYTES // max(1, each)))
     rows = choose_rows(imageset, n, seed=seed)
     pixels = imageset.take(torch.tensor(rows))
-    seen = walk(model, spec.normalise(pixels))
-    probs = to_probs(seen.logits.float())
-    said = predicted(seen.logits)
+    images = spec.normalise(pixels)
+    # Where a network decides by values, each picture goes its own way.
+    alone = isinstance(program, HookedProgram)
+    walks = [outputs_of(program, part) for part in images.split(1 if alone else len(rows))]
+    logits = torch.cat([found for found, _ in walks])
+    probs = to_probs(logits.float())
+    said = predicted(logits)
+    outputs = [{n: v[i] for n, v in o.items()} for found, o in walks for i in range(len(found))]
     tensors: dict[str, torch.Tensor] = {}
     for i in range(len(rows)):
         tensors[f"{i}/pixels"] = pixels[i].clone()
         for name in shown:
-            tensors[f"{i}/{name}"] = seen.outputs[name][i].to(dtype).clone()
+            if name in outputs[i]:
+                tensors[f"{i}/{name}"] = outputs[i][name].to(dtype).clone()
     homes = write_arrays(folder / "arrays" / "samples.safetensors", tensors)
     return [
         {
@@ -99,10 +117,10 @@ def write_samples(
             "id": imageset.picture_id(row),
             "label": int(imageset.labels[row]),
             "predicted": int(said[i]),
-            "logits": seen.logits[i].tolist(),
+            "logits": logits[i].tolist(),
             "probs": probs[i].tolist(),
             "pixels": homes[f"{i}/pixels"],
-            "maps": {name: homes[f"{i}/{name}"] for name in shown},
+            "maps": {name: homes[f"{i}/{name}"] for name in shown if name in outputs[i]},
         }
         for i, row in enumerate(rows)
     ]

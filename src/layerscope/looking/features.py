@@ -103,7 +103,8 @@ def gather_features(
         seed: of the projections.
 
     Returns:
-        Features for each layer, in the order of `layers`, on the CPU.
+        Features for each layer, in the order of `layers`, on the CPU. A layer that not all
+        pictures come by (where the forward pass decides by values) is left out.
 
     Raises:
         LayerNotFoundError: there is no such layer.
@@ -152,6 +153,7 @@ def gather_features(
             torch.cat([part.placed for part in found]),
         )
         for name, found in parts.items()
+        if sum(len(part.pooled) for part in found) == len(rows)
     }
 
 

@@ -63,7 +63,8 @@ def observe(
         seed: of the stimuli and of what is drawn.
 
     Returns:
-        layer -> what was measured.
+        layer -> what was measured. A layer is left out that not all pictures and drawn stimuli
+        come by, where the forward pass decides by values.
     """
     labels = imageset.labels[rows]
     fields = receptive_fields(program.layers, height=spec.height, width=spec.width)
@@ -76,20 +77,20 @@ def observe(
             generator=make_generator(seed, "places"),
         )  # fmt: skip
     found: dict[str, Observed] = {}
-    for window, names in same_window(layers, fields, shapes, spec).items():
+    for window, names in same_window(list(features), fields, shapes, spec).items():
         battery = make_battery(
             height=spec.height, width=spec.width, channels=spec.channels,
             centre_px=window[:2], window_px=window[2], seed=seed,
         )  # fmt: skip
         responses = centre_responses(program, names, battery.pixels, spec.normalise)
-        for name in names:
+        for name in responses:
             peaks = features[name].peaks
             tunings = tune(responses[name], battery, natural_max=natural_maximum(peaks))
             auroc = class_auroc(peaks, labels, imageset.n_classes)
             iou = overlaps[name].iou if name in overlaps else None
             units = measured(tunings, auroc, iou, imageset)
             found[name] = Observed(features[name], units, tunings, auroc, iou)
-    return {name: found[name] for name in layers}
+    return {name: found[name] for name in layers if name in found}
 
 
 def same_window(

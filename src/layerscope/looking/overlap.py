@@ -56,7 +56,7 @@ def part_overlap(
         batch_size: pictures at a time.
 
     Returns:
-        An `Overlap` for each layer with maps of more than one place.
+        An `Overlap` for each layer with maps of more than one place that all pictures come by.
 
     Source: Bau et al., "Network Dissection", 2017, section 2.2. Deviates: maps are brought to the
     picture's size by linear interpolation between the exact centres of the receptive fields, and
@@ -83,7 +83,11 @@ def part_overlap(
 
     for batch in rows.split(batch_size):
         program.run(normalise(imageset.take(batch).to(device)), sample)
-    thresholds = {name: quantiles(torch.cat(parts), quantile) for name, parts in sampled.items()}
+    thresholds = {
+        name: quantiles(torch.cat(parts), quantile)
+        for name, parts in sampled.items()
+        if sum(map(len, parts)) == len(rows)  # where the forward pass decides, not all come by
+    }
     sampled.clear()
 
     H, W = imageset.size

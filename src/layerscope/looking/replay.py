@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
-from layerscope.models.graph import Program
+from layerscope.models.graph import Layer, Program
+from layerscope.models.hooked import HookedProgram
 from layerscope.models.resume import cut
 from layerscope.models.trace import trace
 
@@ -32,7 +34,9 @@ class Replay:
     escaped: tuple[str, ...]
 
 
-def check_replay(program: Program, images: torch.Tensor) -> Replay:
+def check_replay(
+    program: Program, images: torch.Tensor, *, most_layers: int | None = None
+) -> Replay:
     """Compare a trace with its network, run without tracing, and with a replay from each layer.
 
     The network runs about twice as often as it has layers: take few pictures.
@@ -40,6 +44,7 @@ def check_replay(program: Program, images: torch.Tensor) -> Replay:
     Args:
         program: what `read_program` gave.
         images: float (B, C, H, W).
+        most_layers: of more, so many are replayed from, evenly spread; None takes all.
 
     Example:
         >>> from torch import nn
@@ -79,10 +84,13 @@ def check_replay(program: Program, images: torch.Tensor) -> Replay:
         )
     missing = [layer.name for layer in program.layers if layer.name not in traced]
     escaped += [f"layer {name!r} is not reached on these pictures" for name in missing]
+    if isinstance(program, HookedProgram):
+        escaped += program.other_ways(images)
+    unseen = program.unseen if isinstance(program, HookedProgram) else frozenset()
     differences = {}
-    for layer in program.layers:
-        if layer.name in missing:
-            continue
+    for layer in evenly(program.layers, most_layers):
+        if layer.name in missing or layer.name in unseen:
+            continue  # what nothing tells of cannot be put back either
         behind = cut(program, layer.name)
         cached = behind.cache(images)
         found = difference(behind.resume(cached, cached.output), logits)
@@ -93,6 +101,13 @@ def check_replay(program: Program, images: torch.Tensor) -> Replay:
                 "behind it reads something that was not captured"
             )
     return Replay(not escaped, apart, differences, tuple(escaped))
+
+
+def evenly(layers: Sequence[Layer], most: int | None) -> list[Layer]:
+    """At most so many layers, evenly spread, the last among them."""
+    if most is None or len(layers) <= most:
+        return list(layers)
+    return [layers[(i + 1) * len(layers) // most - 1] for i in range(most)]
 
 
 def run_untraced(

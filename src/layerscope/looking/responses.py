@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import torch
 
+from layerscope.errors import LayerNotFoundError, UnreachedError, nearest
 from layerscope.looking.battery import Battery, make_battery
 from layerscope.models.graph import Program
 from layerscope.models.receptive import ReceptiveField
@@ -81,11 +83,15 @@ def centre_responses(
 
     Returns:
         layer -> float32 (N, U): at place (H // 2, W // 2) of maps, of the middle token, or of dense
-        units.
+        units. A layer that not all pictures come by is left out.
 
     Raises:
         LayerNotFoundError: there is no such layer.
     """
+    known = [layer.name for layer in program.layers]
+    for layer in layers:
+        if layer not in known:
+            raise LayerNotFoundError(f"there is no layer {layer!r}{nearest(layer, known)}")
     device = next(program.model.parameters()).device
     found: dict[str, list[torch.Tensor]] = {layer: [] for layer in layers}
 
@@ -97,10 +103,15 @@ def centre_responses(
         images = normalise(part.to(device))
         if len(found) == 1:  # nothing behind a single layer need be run
             (layer,) = found
-            keep(layer, program.output_of(layer, images))
+            with suppress(UnreachedError):
+                keep(layer, program.output_of(layer, images))
         else:
             program.run(images, keep)
-    return {layer: torch.cat(parts) for layer, parts in found.items()}
+    return {
+        layer: torch.cat(parts)
+        for layer, parts in found.items()
+        if sum(map(len, parts)) == len(pixels)
+    }
 
 
 def at_middle(output: torch.Tensor) -> torch.Tensor:

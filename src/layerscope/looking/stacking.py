@@ -9,6 +9,7 @@ import torch
 
 from layerscope.looking.replacing import Batch, Replaced
 from layerscope.models.probs import predicted
+from layerscope.models.resume import WholeCut
 
 # Rows put through the layers behind at once; more do not run faster there.
 ROWS_CPU, ROWS_GPU = 256, 4096
@@ -100,7 +101,7 @@ def stack_size(found: Replaced, batch: Batch, logits: torch.Tensor, most: int) -
     output = batch.cached.output
     rows, n_bytes = (ROWS_GPU, BYTES_GPU) if output.is_cuda else (ROWS_CPU, BYTES_CPU)
     fits = min(rows // len(output), n_bytes // max(1, output.numel() * output.element_size()), most)
-    if fits < 2:
+    if fits < 2 or (isinstance(found.behind, WholeCut) and found.behind.alone):
         return 1
     # The second copy is another batch, so that pictures which see each other would show it.
     other = torch.cat([output, batch.stand_in])

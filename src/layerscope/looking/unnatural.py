@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from scipy.stats import rankdata
 
-from layerscope.errors import ModelError
-from layerscope.models.graph import INPUT, Layer, Program
+from layerscope.errors import ModelError, UnreachedError
+from layerscope.models.graph import INPUT, Layer, Program, not_reached
 from layerscope.models.receptive import ReceptiveField, receptive_fields
 from layerscope.models.spec import ModelSpec
 
@@ -155,6 +155,8 @@ def describe(
                 kept[name] = value.float().cpu().clone()
 
         program.run(images, keep)
+        for name in wanted - kept.keys():
+            raise UnreachedError(not_reached(name))
         boxes = strongest_boxes(kept[layer], own[start : start + at_once], fields[layer], H, W)
         for found, part in zip(before, parts, strict=True):
             part.append(mean_in(kept[found.name], boxes, fields[found.name]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,10 +10,14 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from layerscope.errors import LayerNotFoundError, ModelError, nearest
+from layerscope.errors import LayerNotFoundError, ModelError, UnreachedError, nearest
 from layerscope.models.kinds import call_of, is_passing, operation_of
+from layerscope.models.symbolic import run_shown, trace_symbolically
+from layerscope.models.unchanged import unchanged
 
 INPUT = "input"
+# Of the largest logit: computing in another order moves a float32 by less.
+ALIKE_FRAC = 1e-3
 
 
 @dataclass(frozen=True)
@@ -48,24 +51,17 @@ class Layer:
 
 @dataclass(frozen=True)
 class Program:
-    """A network traced once: its layers, and a way to run it that shows what each one puts out.
+    """A network read once: its layers, and a way to run it that shows what each one puts out.
 
     Args:
         model: the network itself.
         layers: in the order of the forward pass.
-        traced: the same operations as a list, over the network's own modules.
-        names: which of those operations are layers.
+        escaped: what the layers do not show, one sentence each; empty for a traced network.
     """
 
     model: nn.Module
     layers: tuple[Layer, ...]
-    traced: fx.GraphModule = field(repr=False)
-    names: dict[fx.Node, str] = field(repr=False)
-
-    @property
-    def escaped(self) -> tuple[str, ...]:
-        """What the layers do not show: nothing, for every operation was traced."""
-        return ()
+    escaped: tuple[str, ...] = ()
 
     def run(
         self,
@@ -86,12 +82,7 @@ class Program:
         Returns:
             The network's own output, float (B, K).
         """
-
-        def show(node: fx.Node, value: Any) -> torch.Tensor | None:
-            return visit(self.names[node], value) if node in self.names else None
-
-        with evaluating(self.model):
-            return run_shown(self.traced, images, show, grad=grad)
+        raise NotImplementedError
 
     def output_of(self, name: str, images: torch.Tensor, *, grad: bool = False) -> torch.Tensor:
         """What one layer puts out; nothing behind it is run.
@@ -103,12 +94,72 @@ class Program:
 
         Raises:
             LayerNotFoundError: there is no such layer.
+            UnreachedError: these pictures take a way on which it does not lie.
         """
+        known = [layer.name for layer in self.layers]
+        if name not in known:
+            raise LayerNotFoundError(f"there is no layer {name!r}{nearest(name, known)}")
+
+        def stop(found: str, value: torch.Tensor) -> None:
+            if found == name:
+                raise ReachedError(value)
+
+        try:
+            self.run(images, stop, grad=grad)
+        except ReachedError as reached:
+            return reached.value
+        raise UnreachedError(not_reached(name))
+
+
+@dataclass(frozen=True)
+class TracedProgram(Program):
+    """A network of which every operation is known.
+
+    Args:
+        traced: the operations as a list, over the network's own modules.
+        names: which of those operations are layers.
+    """
+
+    traced: fx.GraphModule = field(repr=False, kw_only=True)
+    names: dict[fx.Node, str] = field(repr=False, kw_only=True)
+
+    def run(
+        self,
+        images: torch.Tensor,
+        visit: Callable[[str, torch.Tensor], torch.Tensor | None],
+        *,
+        grad: bool = False,
+    ) -> torch.Tensor:
+        """Run the network in evaluation mode; see `Program.run`."""
+
+        def show(node: fx.Node, value: Any) -> torch.Tensor | None:
+            return visit(self.names[node], value) if node in self.names else None
+
+        with evaluating(self.model):
+            return run_shown(self.traced, images, show, grad=grad)
+
+    def output_of(self, name: str, images: torch.Tensor, *, grad: bool = False) -> torch.Tensor:
+        """What one layer puts out; nothing behind it is run. See `Program.output_of`."""
         nodes = {found: node for node, found in self.names.items()}
         if name not in nodes:
             raise LayerNotFoundError(f"there is no layer {name!r}{nearest(name, nodes)}")
         with evaluating(self.model):
             return run_shown(self.traced, images, lambda *_: None, grad=grad, until=nodes[name])
+
+
+def not_reached(name: str) -> str:
+    """What is said of a layer on which the way of some pictures does not lie."""
+    return (
+        f"layer {name!r} was not reached on these pictures: the forward pass takes another way "
+        "than on the picture it was read with; choose another layer"
+    )
+
+
+class ReachedError(Exception):
+    """The wanted layer is done. Never leaves `Program.output_of`."""
+
+    def __init__(self, value: torch.Tensor) -> None:
+        self.value = value
 
 
 @dataclass(frozen=True)
@@ -157,87 +208,62 @@ def read_program(model: nn.Module, images: torch.Tensor) -> Program:
     It is traced symbolically, so that operations which are no modules are found too, and run once
     on one image for the shapes. It is left as it was: mode, weights, running statistics.
 
+    A network that cannot be traced, for its forward pass depends on the values of its input, is
+    read by its modules instead; `escaped` says so, and what is seen less well then.
+
     Args:
-        model: any network whose forward pass does not depend on the values of its input.
+        model: any network.
         images: float (B, C, H, W), B at least 1.
 
     Returns:
         A program with a `Layer` for each operation that computes something on the picture.
 
     Raises:
-        ModelError: the forward pass cannot be traced, does not run on such images, or gives
-            something other than one tensor.
+        ModelError: the forward pass cannot be traced and calls no modules, does not run on such
+            images, or gives something other than one tensor.
     """
     values: dict[fx.Node, Any] = {}
-    # Traced in evaluation mode too: `F.dropout(x, training=self.training)` reads the mode then.
-    with evaluating(model):
-        traced = trace_symbolically(model)
-        logits = run_shown(traced, images[:1], values.__setitem__)
+    try:
+        # Traced in evaluation mode too: `F.dropout(x, training=self.training)` reads it then.
+        with unchanged(model), evaluating(model), same_numbers(images):
+            traced = trace_symbolically(model)
+            logits = run_shown(traced, images[:1], values.__setitem__)
+        why = ""
+        if isinstance(logits, torch.Tensor) and is_otherwise(model, images[:1], logits):
+            why = f"{type(model).__name__} gives other logits than its traced operations do"
+    except ModelError as error:
+        traced, logits, why = None, None, str(error).partition("; its forward pass")[0]
+    if traced is None or why:
+        from layerscope.models.hooked import read_hooked  # built on this module
+
+        return read_hooked(model, images, why)
     if not isinstance(logits, torch.Tensor):
         raise ModelError(
             f"{type(model).__name__} gives a {type(logits).__name__}; a network must give one "
             "tensor of logits: wrap it in a module that returns that alone"
         )
     layers, names = layers_of(model, traced, values)
-    return Program(model, layers, traced, names)
+    return TracedProgram(model, layers, traced=traced, names=names)
 
 
-def trace_symbolically(model: nn.Module) -> fx.GraphModule:
-    """Write down what a network does, without running it."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return fx.symbolic_trace(model)
-    except Exception as error:  # whatever tracing meets is one thing to the caller
-        first_line = (str(error) or type(error).__name__).splitlines()[0]
-        raise ModelError(
-            f"{type(model).__name__} cannot be traced ({first_line}); its forward pass must not "
-            "depend on the values of its input"
-        ) from error
+@contextmanager
+def same_numbers(images: torch.Tensor) -> Iterator[None]:
+    """Leave torch's random numbers as they are: the next block draws the same ones."""
+    with torch.random.fork_rng(devices=[images.device] if images.is_cuda else []):
+        yield
 
 
-def run_shown(
-    traced: fx.GraphModule,
-    images: torch.Tensor,
-    show: Callable[[fx.Node, Any], torch.Tensor | None],
-    *,
-    grad: bool = False,
-    until: fx.Node | None = None,
-) -> Any:
-    """Run a traced network, telling every node's value, which `show` may replace, at once.
-
-    `until` is the node whose value is given back, with nothing run behind it; None runs it all.
-    """
-    graph = traced.graph if until is None else graph_until(traced.graph, until)
-
-    class Shown(fx.Interpreter):
-        def run_node(self, n: fx.Node) -> Any:
-            value = super().run_node(n)
-            other = show(n, value)
-            return value if other is None else other
-
-    try:
-        with torch.set_grad_enabled(grad):
-            # Cloned, for a network may begin with an operation in place.
-            return Shown(traced, graph=graph).run(images.clone())
-    except (RuntimeError, ValueError) as error:
-        first_line = str(error).splitlines()[0]
-        raise ModelError(
-            f"the network does not run on pictures of {tuple(images.shape[1:])} "
-            f"(channels, height, width): {first_line}; give it the size it was made for"
-        ) from error
-
-
-def graph_until(graph: fx.Graph, last: fx.Node) -> fx.Graph:
-    """The operations up to one, whose value is put out."""
-    shorter = fx.Graph()
-    copies: dict[fx.Node, fx.Node] = {}
-    for node in graph.nodes:
-        copies[node] = shorter.node_copy(node, copies.__getitem__)
-        if node is last:
-            break
-    shorter.output(copies[last])
-    return shorter
+def is_otherwise(model: nn.Module, images: torch.Tensor, logits: torch.Tensor) -> bool:
+    """Whether a network itself does not give what its traced operations gave."""
+    with unchanged(model), evaluating(model), same_numbers(images), torch.no_grad():
+        try:
+            own = model(images.clone())
+        except Exception:  # whatever the network meets, it is no trace of it
+            return True
+    if not isinstance(own, torch.Tensor) or own.shape != logits.shape:
+        return True
+    own, logits = own.double().nan_to_num(), logits.double().nan_to_num()
+    return bool((own - logits).abs().max() > ALIKE_FRAC * own.abs().max())
 
 
 @contextmanager

@@ -10,9 +10,11 @@ import torch
 from torch import fx, nn
 from torch.fx.node import map_aggregate
 
-from layerscope.errors import LayerNotFoundError, ModelError, nearest
-from layerscope.models.graph import Program, evaluating, run_shown
+from layerscope.errors import LayerNotFoundError, ModelError, UnreachedError, nearest
+from layerscope.models.graph import Program, TracedProgram, evaluating, not_reached
+from layerscope.models.hooked import HookedProgram, cannot_replace
 from layerscope.models.kinds import call_of
+from layerscope.models.symbolic import run_shown
 
 # What is asked of a tensor for its size alone: such values follow the batch that is resumed.
 SIZE_METHODS = frozenset({"size", "dim", "numel", "ndimension", "stride", "is_contiguous"})
@@ -82,7 +84,7 @@ class Cut:
         spoiled: those of them, and perhaps the layer, on whose output `rest` works in place.
     """
 
-    program: Program
+    program: TracedProgram
     layer: str
     node: fx.Node
     rest: tuple[fx.Node, ...] = field(repr=False)
@@ -157,8 +159,8 @@ class Cut:
 class WholeCut:
     """The same for a network that can only be run from the pixels: all of it runs each time.
 
-    Such is one that works in place on what others read under another name too: there is no saying
-    from its graph alone what depends on the layer.
+    Such is one that cannot be traced, and one that works in place on what others read under another
+    name too: there is no saying from its graph alone what depends on the layer.
 
     Args:
         program: the network.
@@ -166,7 +168,7 @@ class WholeCut:
         in_place: whether the layer overwrites its input, which others may read.
     """
 
-    program: Any
+    program: Program
     layer: str
     in_place: bool
 
@@ -180,21 +182,29 @@ class WholeCut:
 
         self.program.run(images, keep)
         if not kept:
-            raise ModelError(
-                f"layer {self.layer!r} was not reached on these pictures: the forward pass takes "
-                "another way than on the picture it was read with; choose another layer"
-            )
+            raise UnreachedError(not_reached(self.layer))
         return Cached(kept[0], {"images": images})
 
     def resume(self, cached: Cached, output: torch.Tensor, *, grad: bool = False) -> torch.Tensor:
         """The logits, had the layer put this out; see `Cut.resume`."""
 
+        reached: list[str] = []
+
         def put(name: str, value: torch.Tensor) -> torch.Tensor | None:
             if name != self.layer:
                 return None
+            reached.append(name)
             return value.copy_(output) if self.in_place else output.clone()
 
-        return self.program.run(cached.frontier["images"], put, grad=grad)
+        logits = self.program.run(cached.frontier["images"], put, grad=grad)
+        if not reached:
+            raise UnreachedError(not_reached(self.layer))
+        return logits
+
+    @property
+    def alone(self) -> bool:
+        """Whether a batch must not be run beside others: what one holds may decide for all."""
+        return isinstance(self.program, HookedProgram) and self.program.decides
 
 
 class AllKeptError(Exception):
@@ -210,6 +220,7 @@ def cut(program: Program, layer: str) -> Cut | WholeCut:
 
     Raises:
         LayerNotFoundError: there is no such layer.
+        ModelError: it was made by nothing that torch tells of.
 
     Example:
         >>> net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
@@ -223,6 +234,10 @@ def cut(program: Program, layer: str) -> Cut | WholeCut:
     known = [found.name for found in program.layers]
     if layer not in known:
         raise LayerNotFoundError(f"there is no layer {layer!r}{nearest(layer, known)}")
+    if not isinstance(program, TracedProgram):
+        if isinstance(program, HookedProgram) and layer in program.unseen:
+            raise ModelError(cannot_replace(layer))
+        return WholeCut(program, layer, False)  # what is in place is seen while it runs
     node = next(node for node, name in program.names.items() if name == layer)
     traced = program.traced
     writers = [node for node in traced.graph.nodes if works_in_place(traced, node)]

@@ -133,5 +133,9 @@ def path_of(name: str) -> str:
 
 
 def leaf_paths(modules: Mapping[str, nn.Module]) -> list[str]:
-    """The paths of modules that have no modules inside."""
-    return [path for path, module in modules.items() if path and not list(module.children())]
+    """The paths of modules that have no modules inside; compiled ones call no hooks."""
+    return [
+        path
+        for path, module in modules.items()
+        if path and not list(module.children()) and not isinstance(module, torch.jit.ScriptModule)
+    ]
