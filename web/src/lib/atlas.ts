@@ -102,7 +102,8 @@ export interface Atlas {
     options: Record<string, unknown>;
   };
   input: { channels: number; height: number; width: number; mean: number[]; std: number[] };
-  data: { name: string; split: string; n: number; class_counts: number[]; fingerprint: string };
+  /** `class_names` are those of the labels; schema 1 has none of its own. */
+  data: { name: string; split: string; n: number; class_names?: string[]; class_counts: number[]; fingerprint: string };
   steps: Step[];
   layers: Layer[];
   samples: Sample[];

@@ -3,6 +3,7 @@
 import type { Atlas, Layer, Unit } from "./atlas";
 import { layerNamed, unitsLayer } from "./atlas";
 import type { Evidence, Rung, Share } from "./evidence";
+import { percent } from "./format";
 import { lookOf } from "./kinds";
 
 export const UNNAMED = "unnamed";
@@ -12,6 +13,38 @@ export function against(share: Share): "more" | "no more" | "fewer" | "unknown" 
   if (share.untrained === null || share.untrained === undefined) return "unknown";
   if (share.interval[0] > share.untrained) return "more";
   return share.interval[1] < share.untrained ? "fewer" : "no more";
+}
+
+/** The kinds of the ladder in their order, the units without a name last. */
+export function kindsShown(evidence: Evidence): string[] {
+  return [...evidence.kinds.filter((kind) => kind !== UNNAMED), UNNAMED];
+}
+
+const COMPARED = { more: "more than", "no more": "no more than", fewer: "fewer than", unknown: "" };
+
+/** One share of one layer in words, beside its interval and its control. */
+export function shareText(rung: Rung, kind: string): string {
+  const s = rung.shares[kind];
+  const shown = kind === UNNAMED ? "no simple name" : lookOf(kind).one;
+  const control = against(s);
+  const untrained = control === "unknown" ? "" : `; ${COMPARED[control]} the untrained network's ${percent(s.untrained)}`;
+  return `${rung.title}, ${shown}: ${s.count} of ${rung.n_units} units, ${percent(s.share)}, 95% interval ${percent(s.interval[0])} to ${percent(s.interval[1])}${untrained}`;
+}
+
+/** How a layer compares with the others and with itself untrained, by CKA; null where it is not in it. */
+export function alike(atlas: Atlas, layer: string): { untrained: number | null; most: [string, number] | null; least: [string, number] | null } | null {
+  const cka = atlas.evidence?.cka;
+  const i = cka ? cka.layers.indexOf(layer) : -1;
+  if (!cka || i < 0) return null;
+  const others = cka.layers
+    .map((name, j): [string, number] => [layerNamed(atlas, name)?.title ?? name, cka.trained[i][j]])
+    .filter((_, j) => j !== i)
+    .sort((a, b) => b[1] - a[1]);
+  return {
+    untrained: cka.with_untrained?.[i] ?? null,
+    most: others[0] ?? null,
+    least: others.length > 1 ? others.at(-1)! : null,
+  };
 }
 
 export interface Finding {

@@ -48,6 +48,12 @@ export function showPlace(): void {
   if (section) document.getElementById(section)?.scrollIntoView({ block: "start" });
 }
 
+/** Go to a section and put it into the address. */
+export function showSection(section: string): void {
+  history.replaceState(null, "", `#/${section}`);
+  document.getElementById(section)?.scrollIntoView({ behavior: motion() });
+}
+
 /** The address of one unit, as a link. */
 export function unitHash(layer: string, unit = FIRST): string {
   return `#/layers/${encodeURIComponent(layer)}${unit === FIRST ? "" : `/${unit}`}`;
