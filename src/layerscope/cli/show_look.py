@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,27 +74,42 @@ def in_turn() -> Iterator[Callable[[str, int, int], None]]:
 
 
 def ladder(atlas: Atlas) -> None:
-    """Print what share of each layer's units is named by which kind, beside the control."""
+    """Print what each layer's units are selective for, beside the untrained control."""
     evidence = atlas.record["evidence"]
     if not evidence or not evidence["ladder"]:
         return
-    kinds = [*evidence["kinds"], "unnamed"]
+    kinds = evidence["kinds"]
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for i, name in enumerate(("layer", "units", *kinds, "probe", "untrained")):
+    for i, name in enumerate(("layer", "units", *kinds, "named", "probe")):
         table.add_column(name, justify="left" if i == 0 else "right")
     for rung in evidence["ladder"]:
         probe = (atlas[rung["layer"]].record["evidence"] or {}).get("probe")
-        control = probe and probe["untrained"]
+        selective = [rung["selective"].get(kind) for kind in kinds]
         table.add_row(
             escape(rung["title"]),
             str(rung["n_units"]),
-            *(percent(rung["shares"][kind]["share"]) for kind in kinds),
-            percent(probe["accuracy"]) if probe else "-",
-            percent(control["mean"]) if control else "-",
+            *(beside(one and one["share"], one and one["untrained"]) for one in selective),
+            whole_percent(1 - rung["shares"]["unnamed"]["share"]),
+            beside(probe and probe["accuracy"], probe and probe["untrained"]),
         )
     say("")
-    say("what the units of each layer detect, and how well a linear probe reads the class there")
+    say("what the units of each layer answer to, in per cent of the units (in untrained copies);")
+    say("named: beyond untrained units, each on its own; probe: how well a linear model reads the")
+    say("class there")
     console.print(table)
+
+
+def beside(share: float | None, control: Mapping[str, float] | None) -> str:
+    """A share with its control's mean in brackets: "74 (26)"."""
+    if share is None:
+        return "-"
+    own = whole_percent(share)
+    return f"{own} [dim]({whole_percent(control['mean'])})[/dim]" if control else own
+
+
+def whole_percent(share: float) -> str:
+    """A share as a whole number of per cent."""
+    return f"{100 * share:.0f}"
 
 
 def units(subject: Subject, layers: list[str]) -> None:
