@@ -86,7 +86,11 @@ def concepts(
         controls += sum(share["untrained"] for share in shares) * rung["n_units"] * untrained
     units = sum(n for _, n in counts.values())
     return Concepts(
-        sum(named for named, _ in counts.values()), units, round(controls), untrained * units, counts
+        sum(named for named, _ in counts.values()),
+        units,
+        round(controls),
+        untrained * units,
+        counts,
     )
 
 

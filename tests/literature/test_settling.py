@@ -19,8 +19,8 @@ from functools import cache
 from statistics import fmean
 
 import pytest
-from claims.settling import Settling, rank_of, settle_steps, settling, way_gone
 
+from claims.settling import Settling, rank_of, settle_steps, settling, way_gone
 from layerscope.data import load
 
 SEEDS = range(3)
