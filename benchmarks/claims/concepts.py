@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,8 +18,11 @@ from layerscope.atlas.stages import Stages, digest
 from layerscope.data.imageset import ImageSet, Splits
 from layerscope.intervals import wilson_interval
 from layerscope.models.graph import read_graph
+from layerscope.models.probs import predicted
 from layerscope.models.spec import ModelSpec
 from layerscope.seed import make_generator
+from layerscope.training.checkpoint import read_checkpoint
+from layerscope.training.evaluate import predict_logits
 from layerscope.training.run import Run
 from layerscope.training.session import train
 
@@ -105,8 +109,26 @@ def first(imageset: ImageSet, n: int) -> ImageSet:
     return imageset.subset(torch.arange(min(n, len(imageset))))
 
 
-def small_run(splits: Splits, model: str, folder: Path, *, seed: int, epochs: int = 5) -> Run:
-    """Train a small network for a few epochs."""
+def small_run(
+    splits: Splits, model: str, folder: Path, *, seed: int, epochs: int = 5, **changes: Any
+) -> Run:
+    """Train a small network; it keeps the weights of its last epoch.
+
+    A run's own are those chosen on validation, which means nothing where labels are shuffled: what
+    was learned by heart would be thrown away.
+    """
     shape = {"widths": (16, 32, 32, 32)} if model == "compact" else None
-    return train(splits, model=model, preset="quick", shape=shape, epochs=epochs, out=folder,
-                 device="cpu", seed=seed)  # fmt: skip
+    run = train(
+        splits, model=model, preset="quick", shape=shape, epochs=epochs, out=folder, device="cpu",
+        seed=seed, **changes,
+    )  # fmt: skip
+    state = read_checkpoint(run.path)
+    assert state and state.epoch == epochs
+    run.model.load_state_dict(state.weights)
+    return run
+
+
+def fits(run: Run, imageset: ImageSet) -> float:
+    """The share of a set's pictures that a run names as the set's labels say."""
+    said = predicted(predict_logits(run.model, run.spec, imageset))
+    return float((said == imageset.labels).double().mean())

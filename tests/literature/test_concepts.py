@@ -55,10 +55,9 @@ SMALL = pytest.mark.parametrize(
 )
 
 
-@SMALL
-def test_concepts_are_found_where_they_were_learned(name: str, model: str) -> None:
-    found, _ = trained_on(name, model, shuffle=False)
-    assert found.share >= {"creatures": 0.25, "digits": 0.01}[name]
+def test_concepts_are_found_where_they_were_learned() -> None:
+    found, _ = trained_on("creatures", "compact", shuffle=False)
+    assert found.share >= 0.25
     assert found.untrained_share <= found.share / 10
 
 

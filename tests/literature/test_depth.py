@@ -4,13 +4,13 @@ Alain and Bengio, "Understanding intermediate layers using linear classifier pro
 section 4: a linear probe's error falls with depth in a trained network.
 
 Seen on creatures-compact, its eight activation layers, 1,000 test pictures: Spearman's correlation
-of depth with the probe's accuracy is 0.98 (accuracies 0.73 to 1.00); over eight untrained copies it
-is -0.1 on average (accuracies 0.54 to 0.70). Single copies scatter: of eight layers, pure noise has
-a standard deviation of 0.38, so the mean over copies is what is held to 0.5.
+of depth with the probe's accuracy is 0.98 (accuracies 0.73 to 1.00); over eight untrained networks
+of its shape it is -0.23 on average, 0.48 at most (accuracies 0.58 to 0.69). Single ones scatter (of
+eight layers, pure noise has a standard deviation of 0.38), so their mean is what is held to 0.5.
 
 What does not hold: the same correlation with the share of variance between classes (eta squared)
-is 1.00 for the trained network and about 0.78 for each untrained copy. It rises there as well, only
-hardly (0.002 to 0.006, against 0.002 to 0.81): the rank alone is no evidence of learning.
+is 1.00 for the trained network, but 0.76 to 0.83 for untrained ones. It rises there as well, only
+hardly (0.0015 to 0.0056, against 0.002 to 0.81): the rank alone is no evidence of learning.
 """
 
 from __future__ import annotations

@@ -7,8 +7,11 @@ backpropagation hardly does.
 Seen on 64 real test pictures each, five draws (mean Spearman with the whole network's map, after
 the last layer alone, and after all):
 
-    catdog-cnn   gradient -0.1, 0.0; Grad-CAM -0.1, 0.0; guided backprop 0.85, 0.37
-    fashion-cnn  gradient  0.0, 0.0; Grad-CAM  0.0, 0.1; guided backprop 0.85, 0.61
+    catdog-cnn   gradient -0.16, 0.00   Grad-CAM -0.14, 0.03   guided backprop 0.85, 0.37
+    fashion-cnn  gradient  0.00, 0.00   Grad-CAM  0.04, 0.06   guided backprop 0.85, 0.60
+
+Before the first convolution goes, guided backprop is still at 0.63 and 0.72. (Of catdog-cnn's
+Grad-CAMs a quarter become constant, and count as 0; its new last layer may take cats for dogs.)
 
 What does not hold: the *magnitude* of the gradient, which is what is drawn, stays at 0.72 and 0.51
 even when all is forgotten. It says nothing of the picture: the trained network's maps of two
