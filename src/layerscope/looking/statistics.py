@@ -10,6 +10,12 @@ import torch
 BINS = 24
 # Places of each map that the histogram counts; with a few thousand pictures a unit has plenty.
 HISTOGRAM_PLACES = 4
+# Pictures that set a histogram's bounds.
+EDGE_PICTURES = 256
+# Values of each unit that mean, spread and zeros are taken from: with a quarter of a million, chance
+# moves a mean by a five-hundredth of the spread.
+COUNTED_VALUES = 2**18
+FEWEST_PLACES = 8
 # Values worked on at a time: half a megabyte, which a core's cache holds.
 CACHED_VALUES = 2**17
 
@@ -90,6 +96,15 @@ class UnitStatistics:
         )
 
 
+def counted_places(n: int) -> int:
+    """How many places of each map are summed up of a set of n pictures.
+
+    All of a small set; of a large one so many that each unit has `COUNTED_VALUES`, and not fewer
+    than `FEWEST_PLACES`. A network of small maps is summed up whole however large the set is.
+    """
+    return max(FEWEST_PLACES, -(-COUNTED_VALUES // n))
+
+
 def histogram_edges(values: torch.Tensor) -> torch.Tensor:
     """Bounds for the histograms of U units, from some of their values.
 
@@ -100,15 +115,19 @@ def histogram_edges(values: torch.Tensor) -> torch.Tensor:
         float32 (U, BINS + 1), evenly spaced from the smallest value to a little over the largest:
         pictures to come may well drive a unit further than the first ones.
     """
-    low = values.amin((0, 1)).cpu()
-    span = (values.amax((0, 1)).cpu() - low).clamp(min=1e-6)
+    return edges_between(values.amin((0, 1)).cpu(), values.amax((0, 1)).cpu())
+
+
+def edges_between(low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
+    """Bounds from the smallest value of each unit, float (U,), to a little over its largest."""
+    span = (high - low).clamp(min=1e-6)
     return low[:, None] + span[:, None] * torch.linspace(0, 1.1, BINS + 1)
 
 
 def statistics_of(
     values: torch.Tensor, rows: torch.Tensor, edges: torch.Tensor
 ) -> tuple[UnitStatistics, torch.Tensor]:
-    """Sum up one batch, a few pictures at a time.
+    """Sum up all values of some pictures.
 
     Args:
         values: float (B, places, U); places is 1 for dense units.
@@ -118,42 +137,129 @@ def statistics_of(
     Returns:
         The statistics, and float (B, U), the largest value of each map.
     """
+    peaks = values.amax(1)
+    tally = UnitTally(counted=values.shape[1], edges=edges)
+    tally.add(values, rows, peaks)
+    return tally.statistics, peaks
+
+
+class UnitTally:
+    """Sums up a layer's U units batch by batch.
+
+    Args:
+        counted: places of each map that are summed up, at most; the largest value is looked for in
+            all of them.
+        edges: float32 (U, BINS + 1); None takes them from the first `EDGE_PICTURES` pictures.
+    """
+
+    def __init__(self, *, counted: int, edges: torch.Tensor | None = None) -> None:
+        self.counted = counted
+        self.edges = edges
+        self.n = self.n_values = 0
+        # For the histogram: values seen before there are bounds.
+        self.waiting: list[torch.Tensor] = []
+
+    def add(self, values: torch.Tensor, rows: torch.Tensor, peaks: torch.Tensor) -> None:
+        """Add some pictures.
+
+        Args:
+            values: float (B, places, U).
+            rows: int64 (B,), which picture of the set each one is: the places follow from it.
+            peaks: float (B, U), the largest value of each map.
+        """
+        B, places, U = values.shape
+        k = min(self.counted, places)
+        # A sixteenth of them suffices to draw a curve; a map's four as long as there are few.
+        few = min(places, HISTOGRAM_PLACES, max(1, -(-self.counted // 16)))
+        if not self.n:
+            # Differences from any value of the unit's own keep the digits that squares would lose.
+            self.origin = values[0, 0].clone()
+            self.low, self.high = self.origin.clone(), peaks[0].clone()
+            self.sums = torch.zeros(3, U, dtype=torch.float64, device=values.device)
+            if self.edges is not None:
+                self.counts = self.edges.new_zeros(U, BINS, dtype=torch.int64)
+        sampled = values if k == places else at_places(values, rows, k)
+        for part in sampled.split(max(1, CACHED_VALUES // (k * U))):
+            self.low = torch.minimum(self.low, part.amin((0, 1)))
+            apart = part - self.origin
+            total = apart.sum(1)
+            squares = apart.square_().sum(1)
+            # Written over `apart`: sums of floats are many times faster than of truth values.
+            n_zero = torch.eq(part, 0, out=apart).sum(1)
+            # The sums over one map are short; only their total needs the precision.
+            self.sums += torch.stack([total, squares, n_zero]).sum(1, dtype=torch.float64)
+        self.high = torch.maximum(self.high, peaks.amax(0))
+        self.n += B
+        self.n_values += B * k
+        chosen = values if few == places else at_places(values, rows, few)
+        self.count(chosen)
+
+    def count(self, chosen: torch.Tensor) -> None:
+        """Add float (B, k, U) to the histogram, or put them by until its bounds are known."""
+        if self.edges is None:
+            self.waiting.append(chosen.clone())
+            if self.n >= EDGE_PICTURES:
+                self.settle()
+        else:
+            self.counts += counts_of(chosen, self.edges.to(chosen.device)).cpu()
+
+    def settle(self) -> None:
+        """Set the histogram's bounds by what was seen so far."""
+        self.edges = edges_between(self.low.cpu(), self.high.cpu())
+        edges = self.edges.to(self.low.device)
+        self.counts = counts_of(torch.cat(self.waiting), edges).cpu()
+        self.waiting = []
+
+    @property
+    def statistics(self) -> UnitStatistics:
+        """All that was added, of at least one picture."""
+        if self.edges is None:
+            self.settle()
+        assert self.edges is not None
+        total, squares, n_zero = self.sums.cpu()
+        return UnitStatistics(
+            n=self.n,
+            n_values=self.n_values,
+            mean=self.origin.double().cpu() + total / self.n_values,
+            deviation=(squares - total.square() / self.n_values).clamp(min=0),
+            low=self.low.cpu(),
+            high=self.high.cpu(),
+            n_zero=n_zero.long(),
+            edges=self.edges,
+            counts=self.counts,
+        )
+
+
+def at_places(values: torch.Tensor, rows: torch.Tensor, k: int) -> torch.Tensor:
+    """A few values of each map, at places that wander from picture to picture.
+
+    The places follow from a picture's row alone, so that sums over them do not depend on how the
+    data was split.
+
+    Args:
+        values: float (B, places, U).
+        rows: int64 (B,).
+        k: how many of the places, at most all.
+
+    Returns:
+        float (B, k, U).
+    """
     B, places, U = values.shape
-    n_values = B * places
-    # Differences from any value of the unit's own keep the digits that squares would lose.
-    origin = values[0, 0]
-    sums, lows, highs = [], [], []
-    for part in values.split(max(1, CACHED_VALUES // (places * U))):
-        lows.append(part.amin(1))
-        highs.append(part.amax(1))
-        apart = part - origin
-        total = apart.sum(1)
-        squares = apart.square_().sum(1)
-        # Written over `apart`: sums of floats are many times faster than sums of truth values.
-        n_zero = torch.eq(part, 0, out=apart).sum(1)
-        sums.append(torch.stack([total, squares, n_zero]))
-    # The sums over one map are short; only their total needs the precision.
-    total, squares, n_zero = torch.cat(sums, 1).double().sum(1).cpu()
-    peaks = torch.cat(highs)
-    statistics = UnitStatistics(
-        n=B,
-        n_values=n_values,
-        mean=origin.double().cpu() + total / n_values,
-        deviation=(squares - total.square() / n_values).clamp(min=0),
-        low=torch.cat(lows).amin(0).cpu(),
-        high=peaks.amax(0).cpu(),
-        n_zero=n_zero.long(),
-        edges=edges,
-        counts=histogram(values, rows, edges.to(values.device)).cpu(),
+    # A stride that shares no factor with the number of places visits each of them in turn; one of
+    # about the golden ratio spreads neighbours in the sequence over the whole map.
+    stride = next(
+        s for s in range(round(0.618 * places), 2 * places + 1) if math.gcd(s, places) == 1
     )
-    return statistics, peaks
+    turn = rows[:, None] * k + torch.arange(k)
+    index = (turn * stride % places).add_(torch.arange(B)[:, None], alpha=places)
+    flat = values.reshape(-1, U)
+    return flat.index_select(0, index.flatten().to(values.device)).view(B, k, U)
 
 
 def histogram(values: torch.Tensor, rows: torch.Tensor, edges: torch.Tensor) -> torch.Tensor:
-    """Count a few values of each map, at places that wander from picture to picture.
+    """Count a few values of each map.
 
-    Counting every value would cost as much as the network itself. The places follow from a
-    picture's row alone, so that the counts do not depend on how the data was split.
+    Counting every value would cost as much as the network itself.
 
     Args:
         values: float (B, places, U).
@@ -163,16 +269,13 @@ def histogram(values: torch.Tensor, rows: torch.Tensor, edges: torch.Tensor) -> 
     Returns:
         int64 (U, BINS).
     """
-    B, places, U = values.shape
-    k = min(HISTOGRAM_PLACES, places)
-    # A stride that shares no factor with the number of places visits each of them in turn; one of
-    # about the golden ratio spreads neighbours in the sequence over the whole map.
-    stride = next(
-        s for s in range(round(0.618 * places), 2 * places + 1) if math.gcd(s, places) == 1
-    )
-    turn = (rows[:, None] * k + torch.arange(k)).to(values.device)
-    chosen = values[torch.arange(B, device=values.device)[:, None], turn * stride % places]
+    return counts_of(at_places(values, rows, min(HISTOGRAM_PLACES, values.shape[1])), edges)
+
+
+def counts_of(values: torch.Tensor, edges: torch.Tensor) -> torch.Tensor:
+    """Count float (B, k, U) in the bins of each unit: int64 (U, BINS)."""
+    U = values.shape[2]
     width = (edges[:, -1] - edges[:, 0]) / BINS
-    bins = ((chosen - edges[:, 0]) / width).long().clamp_(0, BINS - 1)
-    bins += torch.arange(U, device=values.device) * BINS
+    bins = (values - edges[:, 0]).div_(width).clamp_(0, BINS - 1).int()
+    bins += torch.arange(0, U * BINS, BINS, device=values.device, dtype=torch.int32)
     return torch.bincount(bins.flatten(), minlength=U * BINS).view(U, BINS)

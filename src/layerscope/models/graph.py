@@ -13,6 +13,7 @@ from torch import fx, nn
 
 from layerscope.errors import LayerNotFoundError, ModelError, nearest
 from layerscope.models.kinds import call_of, is_passing, operation_of
+from layerscope.models.playing import play
 
 INPUT = "input"
 
@@ -209,17 +210,10 @@ def run_shown(
     `until` is the node whose value is given back, with nothing run behind it; None runs it all.
     """
     graph = traced.graph if until is None else graph_until(traced.graph, until)
-
-    class Shown(fx.Interpreter):
-        def run_node(self, n: fx.Node) -> Any:
-            value = super().run_node(n)
-            other = show(n, value)
-            return value if other is None else other
-
     try:
         with torch.set_grad_enabled(grad):
             # Cloned, for a network may begin with an operation in place.
-            return Shown(traced, graph=graph).run(images.clone())
+            return play(traced, graph, images.clone(), show)
     except (RuntimeError, ValueError) as error:
         first_line = str(error).splitlines()[0]
         raise ModelError(
@@ -243,13 +237,14 @@ def graph_until(graph: fx.Graph, last: fx.Node) -> fx.Graph:
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
     """Put every module into evaluation mode for a while, then each back into its own."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
+    training = [module for module in model.modules() if module.training]
+    if training:
+        model.eval()
     try:
         yield
     finally:
-        for module, mode in modes:
-            module.training = mode
+        for module in training:
+            module.training = True
 
 
 def layers_of(
