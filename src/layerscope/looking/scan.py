@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -10,9 +12,13 @@ from torch import nn
 
 from layerscope.data.imageset import ImageSet
 from layerscope.errors import LayerNotFoundError, nearest
-from layerscope.looking.patches import TopPlaces, top_places
-from layerscope.looking.statistics import UnitStatistics, histogram_edges, statistics_of
-from layerscope.models.graph import read_program
+from layerscope.looking.patches import TopPlaces, TopTally
+from layerscope.looking.statistics import UnitStatistics, UnitTally, counted_places
+from layerscope.models.graph import Layer, read_program
+
+# What a layer may put out for one batch: a share of a processor's last cache.
+CACHE_BYTES = 12 << 20
+FEWEST_PICTURES = 8
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,7 @@ def scan(
     rows: torch.Tensor | None = None,
     batch_size: int = 256,
     edges: dict[str, torch.Tensor] | None = None,
+    counted: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, LayerScan]:
     """Pass over a set once and sum up every unit of some layers.
@@ -54,15 +61,23 @@ def scan(
     Memory does not grow with the set: each layer's output is summed up as soon as it is there,
     while it still lies in the processor's cache and before anything works on it in place.
 
+    The strongest places and the largest value are looked for in all places of all maps. The other
+    statistics take all pictures, but of large maps in a large set some places only: those that
+    make a quarter of a million values of each unit, others in each picture.
+
     Args:
         model: any network; left as it was.
         imageset: the pictures.
         normalise: pixels uint8 (B, C, H, W) -> images.
         layers: names of `read_graph`'s layers, functions and modules called again among them.
         rows: int64, which pictures; None takes all. Ascending.
-        batch_size: pictures at a time; of large ones fewer are taken.
+        batch_size: pictures at a time, at most; of large ones fewer are taken, and on a processor
+            so few that what a layer puts out stays in its cache.
         edges: histogram bounds by layer, so that two scans can be merged; None takes them from the
-            first batch.
+            first 256 pictures.
+        counted: places of each map that mean, spread, smallest value and zeros are taken from;
+            None is `statistics.counted_places` of how many pictures there are. Two scans that are
+            to give the same together as one need that one's.
         progress: told (pictures done, pictures in all).
 
     Returns:
@@ -74,50 +89,102 @@ def scan(
     """
     device = next(model.parameters()).device
     rows = torch.arange(len(imageset)) if rows is None else rows
+    counted = counted or counted_places(len(rows))
 
     def images_of(batch: torch.Tensor) -> torch.Tensor:
         images = normalise(imageset.take(batch).to(device))
         return images.contiguous(memory_format=torch.channels_last)
 
-    program = read_program(model, images_of(rows[:1]))
-    known = [layer.name for layer in program.layers]
-    for layer in layers:
-        if layer not in known:
-            raise LayerNotFoundError(f"there is no layer {layer!r}{nearest(layer, known)}")
-    batch_size = imageset.batch_of(batch_size)
-    bounds = dict(edges or {})
-    found: dict[str, LayerScan] = {}
-    for start in range(0, len(rows), batch_size):
-        batch = rows[start : start + batch_size]
+    with torch.inference_mode(), in_channels_last(model):
+        program = read_program(model, images_of(rows[:1]))
+        known = [layer.name for layer in program.layers]
+        for layer in layers:
+            if layer not in known:
+                raise LayerNotFoundError(f"there is no layer {layer!r}{nearest(layer, known)}")
+        batch_size = batch_for(program.layers, imageset.batch_of(batch_size), device)
+        tallies = {
+            layer.name: LayerTally(layer, counted, (edges or {}).get(layer.name))
+            for layer in program.layers
+            if layer.name in layers
+        }
+        for start in range(0, len(rows), batch_size):
+            batch = rows[start : start + batch_size]
+            peaks: dict[str, torch.Tensor] = {}
 
-        def sum_up(name: str, output: torch.Tensor, batch: torch.Tensor = batch) -> None:
-            if name in layers:
-                found[name] = scan_batch(output, batch, bounds, name, found.get(name))
+            def sum_up(
+                name: str,
+                output: torch.Tensor,
+                batch: torch.Tensor = batch,
+                peaks: dict[str, torch.Tensor] = peaks,
+            ) -> None:
+                if name in tallies:
+                    tallies[name].add(output, batch, peaks)
 
-        program.run(images_of(batch), sum_up)
-        progress(start + len(batch), len(rows))
-    return found
+            program.run(images_of(batch), sum_up)
+            progress(start + len(batch), len(rows))
+    return {name: tally.scan for name, tally in tallies.items() if tally.units.n}
 
 
-def scan_batch(
-    output: torch.Tensor,
-    rows: torch.Tensor,
-    bounds: dict[str, torch.Tensor],
-    layer: str,
-    before: LayerScan | None,
-) -> LayerScan:
-    """Add one layer's output for one batch; the first batch sets the histogram's bounds."""
-    if output.ndim == 4:  # (B, U, H, W); channels-last maps lie in memory as (B, H, W, U)
-        output = output.permute(0, 2, 3, 1)
-    values = output.reshape(len(output), -1, output.shape[-1]).float()  # (B, places, U)
-    map_px = (output.shape[1], output.shape[2]) if output.ndim == 4 else (1, values.shape[1])
-    if layer not in bounds:
-        bounds[layer] = histogram_edges(values)
-    statistics, peaks = statistics_of(values, rows, bounds[layer])
-    floor = before.top.values[:, -1].to(peaks.device) if before and before.top.is_full else None
-    part = LayerScan(
-        map_px,
-        statistics,
-        top_places(values, peaks, rows, floor=floor),
-    )
-    return before.merged(part) if before else part
+class LayerTally:
+    """Sums up one layer batch by batch."""
+
+    def __init__(self, layer: Layer, counted: int, edges: torch.Tensor | None) -> None:
+        self.name = layer.name
+        # A ReLU's peaks are those of what it reads: they need not be looked for again.
+        self.reads = layer.inputs[0] if layer.function == "relu" else None
+        self.map_px = (1, 1)
+        self.units = UnitTally(counted=counted, edges=edges)
+        self.top = TopTally()
+
+    def add(self, output: torch.Tensor, rows: torch.Tensor, peaks: dict[str, torch.Tensor]) -> None:
+        """Add the layer's output for a batch; `peaks` has those of the layers before."""
+        if output.ndim == 4:  # (B, U, H, W); channels-last maps lie in memory as (B, H, W, U)
+            output = output.permute(0, 2, 3, 1)
+        values = output.reshape(len(output), -1, output.shape[-1]).float()  # (B, places, U)
+        self.map_px = output.shape[1:3] if output.ndim == 4 else (1, values.shape[1])
+        peaks[self.name] = found = self.peaks_of(values, peaks.get(self.reads or ""))
+        self.units.add(values, rows, found)
+        self.top.add(values, found, rows)
+
+    def peaks_of(self, values: torch.Tensor, before: torch.Tensor | None) -> torch.Tensor:
+        """The largest value of each map, float (B, U)."""
+        if values.shape[1] == 1:
+            return values[:, 0].clone()  # what comes next may work in place
+        if before is None:
+            return values.amax(1)
+        found = before.clamp(min=0)
+        # What lies between the two may have turned or cut the maps: the first batch shows it.
+        if not self.units.n and not torch.equal(found, values.amax(1)):
+            self.reads = None
+            return values.amax(1)
+        return found
+
+    @property
+    def scan(self) -> LayerScan:
+        """All that was added."""
+        return LayerScan((self.map_px[0], self.map_px[1]), self.units.statistics, self.top.places)
+
+
+def batch_for(layers: Sequence[Layer], most: int, device: torch.device) -> int:
+    """How many pictures to run at once: on a processor as many as its cache holds the maps of."""
+    if device.type != "cpu":
+        return most
+    largest = max((math.prod(layer.shape) for layer in layers), default=1) * 4
+    fits = max(FEWEST_PICTURES, CACHE_BYTES // largest)
+    return min(most, 1 << (fits.bit_length() - 1))
+
+
+@contextmanager
+def in_channels_last(model: nn.Module) -> Iterator[None]:
+    """Lay a network's filters out as its processor reads them fastest, for a while.
+
+    Otherwise they would be laid out again for every batch, and maps in turn with them.
+    """
+    own = [(p, p.data) for p in model.parameters() if p.ndim == 4]
+    try:
+        for p, data in own:
+            p.data = data.clone(memory_format=torch.channels_last)
+        yield
+    finally:
+        for p, data in own:
+            p.data = data

@@ -276,6 +276,6 @@ def counts_of(values: torch.Tensor, edges: torch.Tensor) -> torch.Tensor:
     """Count float (B, k, U) in the bins of each unit: int64 (U, BINS)."""
     U = values.shape[2]
     width = (edges[:, -1] - edges[:, 0]) / BINS
-    bins = (values - edges[:, 0]).div_(width).clamp_(0, BINS - 1).int()
+    bins = (values - edges[:, 0]).div_(width).clamp_(0, BINS - 1).nan_to_num_(0).int()
     bins += torch.arange(0, U * BINS, BINS, device=values.device, dtype=torch.int32)
     return torch.bincount(bins.flatten(), minlength=U * BINS).view(U, BINS)
