@@ -13,12 +13,20 @@ from torch import nn
 from layerscope.data.imageset import ImageSet
 from layerscope.errors import LayerNotFoundError, nearest
 from layerscope.looking.patches import TopPlaces, TopTally
-from layerscope.looking.statistics import UnitStatistics, UnitTally, counted_places
+from layerscope.looking.statistics import (
+    EDGE_PICTURES,
+    Batch,
+    UnitStatistics,
+    UnitTally,
+    counted_places,
+)
 from layerscope.models.graph import Layer, read_program
 
 # What a layer may put out for one batch: a share of a processor's last cache.
 CACHE_BYTES = 12 << 20
 FEWEST_PICTURES = 8
+# Dense units have one value a picture: those of so many are summed up at once.
+JOINED_PICTURES = 1024
 
 
 @dataclass(frozen=True)
@@ -95,7 +103,7 @@ def scan(
         images = normalise(imageset.take(batch).to(device))
         return images.contiguous(memory_format=torch.channels_last)
 
-    with torch.inference_mode(), in_channels_last(model):
+    with torch.no_grad(), in_channels_last(model):
         program = read_program(model, images_of(rows[:1]))
         known = [layer.name for layer in program.layers]
         for layer in layers:
@@ -108,21 +116,15 @@ def scan(
             if layer.name in layers
         }
         for start in range(0, len(rows), batch_size):
-            batch = rows[start : start + batch_size]
-            peaks: dict[str, torch.Tensor] = {}
+            batch = Batch(rows[start : start + batch_size], device)
 
-            def sum_up(
-                name: str,
-                output: torch.Tensor,
-                batch: torch.Tensor = batch,
-                peaks: dict[str, torch.Tensor] = peaks,
-            ) -> None:
+            def sum_up(name: str, output: torch.Tensor, batch: Batch = batch) -> None:
                 if name in tallies:
-                    tallies[name].add(output, batch, peaks)
+                    tallies[name].add(output, batch)
 
-            program.run(images_of(batch), sum_up)
-            progress(start + len(batch), len(rows))
-    return {name: tally.scan for name, tally in tallies.items() if tally.units.n}
+            program.run(images_of(batch.rows), sum_up)
+            progress(start + len(batch.rows), len(rows))
+        return {name: tally.scan for name, tally in tallies.items() if len(rows)}
 
 
 class LayerTally:
@@ -135,21 +137,40 @@ class LayerTally:
         self.map_px = (1, 1)
         self.units = UnitTally(counted=counted, edges=edges)
         self.top = TopTally()
+        self.waiting: list[tuple[torch.Tensor, torch.Tensor]] = []  # of dense layers
+        self.n_waiting = 0
 
-    def add(self, output: torch.Tensor, rows: torch.Tensor, peaks: dict[str, torch.Tensor]) -> None:
-        """Add the layer's output for a batch; `peaks` has those of the layers before."""
+    def add(self, output: torch.Tensor, batch: Batch) -> None:
+        """Add the layer's output for a batch."""
         if output.ndim == 4:  # (B, U, H, W); channels-last maps lie in memory as (B, H, W, U)
             output = output.permute(0, 2, 3, 1)
         values = output.reshape(len(output), -1, output.shape[-1]).float()  # (B, places, U)
         self.map_px = output.shape[1:3] if output.ndim == 4 else (1, values.shape[1])
-        peaks[self.name] = found = self.peaks_of(values, peaks.get(self.reads or ""))
-        self.units.add(values, rows, found)
-        self.top.add(values, found, rows)
-
-    def peaks_of(self, values: torch.Tensor, before: torch.Tensor | None) -> torch.Tensor:
-        """The largest value of each map, float (B, U)."""
         if values.shape[1] == 1:
-            return values[:, 0].clone()  # what comes next may work in place
+            self.add_dense(values, batch)
+            return
+        batch.peaks[self.name] = peaks = self.peaks_of(values, batch)
+        self.units.add(values, batch, peaks)
+        self.top.add(values, peaks, batch.rows)
+
+    def add_dense(self, values: torch.Tensor, batch: Batch) -> None:
+        """Put single values by until there are enough of them to be worth the calls."""
+        self.waiting.append((values.clone(), batch.rows))
+        self.n_waiting += len(values)
+        if self.n_waiting >= (JOINED_PICTURES if self.units.n else EDGE_PICTURES):
+            self.settle(batch.device)
+
+    def settle(self, device: torch.device) -> None:
+        """Sum up what was put by."""
+        values, rows = (torch.cat(part) for part in zip(*self.waiting, strict=True))
+        self.waiting, self.n_waiting = [], 0
+        peaks = values[:, 0]
+        self.units.add(values, Batch(rows, device), peaks)
+        self.top.add(values, peaks, rows)
+
+    def peaks_of(self, values: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """The largest value of each map, float (B, U)."""
+        before = batch.peaks.get(self.reads or "")
         if before is None:
             return values.amax(1)
         found = before.clamp(min=0)
@@ -161,7 +182,9 @@ class LayerTally:
 
     @property
     def scan(self) -> LayerScan:
-        """All that was added."""
+        """All that was added, of at least one picture."""
+        if self.waiting:
+            self.settle(self.waiting[0][0].device)
         return LayerScan((self.map_px[0], self.map_px[1]), self.units.statistics, self.top.places)
 
 

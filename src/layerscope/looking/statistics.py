@@ -18,6 +18,8 @@ COUNTED_VALUES = 2**18
 FEWEST_PLACES = 8
 # Values worked on at a time: half a megabyte, which a core's cache holds.
 CACHED_VALUES = 2**17
+# Values put by before they are worked on.
+WAITING_VALUES = 2**18
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,52 @@ def edges_between(low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
     return low[:, None] + span[:, None] * torch.linspace(0, 1.1, BINS + 1)
 
 
+class Batch:
+    """Some pictures on their way through a network.
+
+    Args:
+        rows: int64 (B,), which picture of the set each one is.
+        device: where the network is.
+    """
+
+    def __init__(self, rows: torch.Tensor, device: torch.device) -> None:
+        self.rows = rows
+        self.device = device
+        self.peaks: dict[str, torch.Tensor] = {}  # of the layers so far: float (B, U)
+        self.chosen: dict[tuple[int, int], torch.Tensor] = {}
+
+    def index(self, places: int, k: int) -> torch.Tensor:
+        """Some places of each map, that wander from picture to picture.
+
+        They follow from a picture's row alone, so that sums over them do not depend on how the
+        data was split.
+
+        Args:
+            places: of a map.
+            k: how many of them.
+
+        Returns:
+            int64 (B * k,), in the maps laid end to end.
+        """
+        if (places, k) not in self.chosen:
+            # A stride that shares no factor with the number of places visits each of them in turn;
+            # one of about the golden ratio spreads neighbours in the sequence over the whole map.
+            stride = next(
+                s for s in range(round(0.618 * places), 2 * places + 1) if math.gcd(s, places) == 1
+            )
+            turn = self.rows[:, None] * k + torch.arange(k)
+            index = turn.mul_(stride).remainder_(places)
+            index += torch.arange(0, len(turn) * places, places)[:, None]
+            self.chosen[places, k] = index.flatten().to(self.device)
+        return self.chosen[places, k]
+
+    def take(self, values: torch.Tensor, k: int) -> torch.Tensor:
+        """float (B, k, U) at k places of float (B, places, U): a copy."""
+        B, places, U = values.shape
+        index = self.index(places, k)
+        return values.reshape(-1, U).index_select(0, index).view(B, k, U)
+
+
 def statistics_of(
     values: torch.Tensor, rows: torch.Tensor, edges: torch.Tensor
 ) -> tuple[UnitStatistics, torch.Tensor]:
@@ -139,7 +187,7 @@ def statistics_of(
     """
     peaks = values.amax(1)
     tally = UnitTally(counted=values.shape[1], edges=edges)
-    tally.add(values, rows, peaks)
+    tally.add(values, Batch(rows, values.device), peaks)
     return tally.statistics, peaks
 
 
@@ -156,30 +204,55 @@ class UnitTally:
         self.counted = counted
         self.edges = edges
         self.n = self.n_values = 0
-        # For the histogram: values seen before there are bounds.
-        self.waiting: list[torch.Tensor] = []
+        # Values are put by until there are enough of them to be worth the calls.
+        self.waiting: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
+        self.n_waiting = 0
+        self.unbinned: list[torch.Tensor] = []  # for the histogram, while it has no bounds
 
-    def add(self, values: torch.Tensor, rows: torch.Tensor, peaks: torch.Tensor) -> None:
+    def add(self, values: torch.Tensor, batch: Batch, peaks: torch.Tensor) -> None:
         """Add some pictures.
 
         Args:
             values: float (B, places, U).
-            rows: int64 (B,), which picture of the set each one is: the places follow from it.
-            peaks: float (B, U), the largest value of each map.
+            batch: which pictures they are of.
+            peaks: float (B, U), the largest value of each map; kept for a while.
         """
         B, places, U = values.shape
-        k = min(self.counted, places)
+        k = self.counted
+        # Only with no factor in common do the places of all pictures together cover the map.
+        while k < places and math.gcd(k, places) > 1:
+            k += 1
+        k = min(k, places)
         # A sixteenth of them suffices to draw a curve; a map's four as long as there are few.
         few = min(places, HISTOGRAM_PLACES, max(1, -(-self.counted // 16)))
+        if k < places:
+            sampled = batch.take(values, k)
+            chosen = sampled[:, :few]
+        else:
+            sampled = values if values.numel() >= WAITING_VALUES else values.clone()
+            chosen = sampled if few == places else batch.take(values, few)
         if not self.n:
             # Differences from any value of the unit's own keep the digits that squares would lose.
             self.origin = values[0, 0].clone()
             self.low, self.high = self.origin.clone(), peaks[0].clone()
             self.sums = torch.zeros(3, U, dtype=torch.float64, device=values.device)
             if self.edges is not None:
-                self.counts = self.edges.new_zeros(U, BINS, dtype=torch.int64)
-        sampled = values if k == places else at_places(values, rows, k)
-        for part in sampled.split(max(1, CACHED_VALUES // (k * U))):
+                self.counts = torch.zeros(U, BINS, dtype=torch.int64, device=values.device)
+        self.n += B
+        self.n_values += B * k
+        self.waiting.append((sampled, chosen, peaks))
+        self.n_waiting += B * k * U
+        if self.n_waiting >= WAITING_VALUES or (self.edges is None and self.n >= EDGE_PICTURES):
+            self.settle()
+
+    def settle(self) -> None:
+        """Sum up what was put by."""
+        sampled, chosen, peaks = (
+            part[0] if len(part) == 1 else torch.cat(part)
+            for part in zip(*self.waiting, strict=True)
+        )
+        self.waiting, self.n_waiting = [], 0
+        for part in sampled.split(max(1, CACHED_VALUES // sampled[0].numel())):
             self.low = torch.minimum(self.low, part.amin((0, 1)))
             apart = part - self.origin
             total = apart.sum(1)
@@ -189,32 +262,26 @@ class UnitTally:
             # The sums over one map are short; only their total needs the precision.
             self.sums += torch.stack([total, squares, n_zero]).sum(1, dtype=torch.float64)
         self.high = torch.maximum(self.high, peaks.amax(0))
-        self.n += B
-        self.n_values += B * k
-        chosen = values if few == places else at_places(values, rows, few)
-        self.count(chosen)
+        if self.edges is not None:
+            self.counts += counts_of(chosen, self.edges.to(chosen.device))
+            return
+        self.unbinned.append(chosen.clone())
+        if self.n >= EDGE_PICTURES:
+            self.bound()
 
-    def count(self, chosen: torch.Tensor) -> None:
-        """Add float (B, k, U) to the histogram, or put them by until its bounds are known."""
-        if self.edges is None:
-            self.waiting.append(chosen.clone())
-            if self.n >= EDGE_PICTURES:
-                self.settle()
-        else:
-            self.counts += counts_of(chosen, self.edges.to(chosen.device)).cpu()
-
-    def settle(self) -> None:
+    def bound(self) -> None:
         """Set the histogram's bounds by what was seen so far."""
         self.edges = edges_between(self.low.cpu(), self.high.cpu())
-        edges = self.edges.to(self.low.device)
-        self.counts = counts_of(torch.cat(self.waiting), edges).cpu()
-        self.waiting = []
+        self.counts = counts_of(torch.cat(self.unbinned), self.edges.to(self.low.device))
+        self.unbinned = []
 
     @property
     def statistics(self) -> UnitStatistics:
         """All that was added, of at least one picture."""
-        if self.edges is None:
+        if self.waiting:
             self.settle()
+        if self.edges is None:
+            self.bound()
         assert self.edges is not None
         total, squares, n_zero = self.sums.cpu()
         return UnitStatistics(
@@ -226,34 +293,8 @@ class UnitTally:
             high=self.high.cpu(),
             n_zero=n_zero.long(),
             edges=self.edges,
-            counts=self.counts,
+            counts=self.counts.cpu(),
         )
-
-
-def at_places(values: torch.Tensor, rows: torch.Tensor, k: int) -> torch.Tensor:
-    """A few values of each map, at places that wander from picture to picture.
-
-    The places follow from a picture's row alone, so that sums over them do not depend on how the
-    data was split.
-
-    Args:
-        values: float (B, places, U).
-        rows: int64 (B,).
-        k: how many of the places, at most all.
-
-    Returns:
-        float (B, k, U).
-    """
-    B, places, U = values.shape
-    # A stride that shares no factor with the number of places visits each of them in turn; one of
-    # about the golden ratio spreads neighbours in the sequence over the whole map.
-    stride = next(
-        s for s in range(round(0.618 * places), 2 * places + 1) if math.gcd(s, places) == 1
-    )
-    turn = rows[:, None] * k + torch.arange(k)
-    index = (turn * stride % places).add_(torch.arange(B)[:, None], alpha=places)
-    flat = values.reshape(-1, U)
-    return flat.index_select(0, index.flatten().to(values.device)).view(B, k, U)
 
 
 def histogram(values: torch.Tensor, rows: torch.Tensor, edges: torch.Tensor) -> torch.Tensor:
@@ -269,7 +310,8 @@ def histogram(values: torch.Tensor, rows: torch.Tensor, edges: torch.Tensor) -> 
     Returns:
         int64 (U, BINS).
     """
-    return counts_of(at_places(values, rows, min(HISTOGRAM_PLACES, values.shape[1])), edges)
+    batch = Batch(rows, values.device)
+    return counts_of(batch.take(values, min(HISTOGRAM_PLACES, values.shape[1])), edges)
 
 
 def counts_of(values: torch.Tensor, edges: torch.Tensor) -> torch.Tensor:
