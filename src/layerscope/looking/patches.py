@@ -41,6 +41,17 @@ class TopPlaces:
         order = order[:, :PATCHES]
         return TopPlaces(values.gather(1, order), rows.gather(1, order), places.gather(1, order))
 
+    def where_above_zero(self, other: TopPlaces) -> TopPlaces:
+        """Those of another layer for units that have all of theirs above zero there."""
+        if not other.is_full:
+            return self
+        above = other.values[:, -1:] > 0
+        return TopPlaces(
+            torch.where(above, other.values, self.values),
+            torch.where(above, other.rows, self.rows),
+            torch.where(above, other.places, self.places),
+        )
+
 
 def top_places(
     values: torch.Tensor,
@@ -84,13 +95,32 @@ class TopTally:
         self.floor: torch.Tensor | None = None
         self.waiting: list[tuple[torch.Tensor, ...]] = []
 
-    def add(self, values: torch.Tensor, peaks: torch.Tensor, rows: torch.Tensor) -> None:
-        """Add a batch; see `top_places`. Rows ascend from batch to batch, too."""
+    def add(
+        self,
+        values: torch.Tensor,
+        peaks: torch.Tensor,
+        rows: torch.Tensor,
+        *,
+        spared: torch.Tensor | None = None,
+    ) -> None:
+        """Add a batch; see `top_places`. Rows ascend from batch to batch, too.
+
+        Args:
+            values: float (B, places, U).
+            peaks: float (B, U).
+            rows: int64 (B,).
+            spared: bool (U,), units whose places are known from elsewhere from now on.
+        """
         if self.floor is None:
             part = top_places(values, peaks, rows)
             self.keep(self.top.merged(part) if self.top else part, peaks.device)
             return
-        picture, unit = (peaks > self.floor).nonzero(as_tuple=True)
+        floor = self.floor
+        if spared is not None:
+            if spared.all():
+                return
+            floor = floor.masked_fill(spared, torch.inf)
+        picture, unit = (peaks > floor).nonzero(as_tuple=True)
         if not len(picture):
             return
         places = values[picture, :, unit].argmax(1)

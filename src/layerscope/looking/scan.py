@@ -27,6 +27,8 @@ CACHE_BYTES = 12 << 20
 FEWEST_PICTURES = 8
 # Dense units have one value a picture: those of so many are summed up at once.
 JOINED_PICTURES = 1024
+# Pictures by which it is seen that a ReLU reads a layer place by place.
+SHOWING = 16
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def scan(
 
     The strongest places and the largest value are looked for in all places of all maps. The other
     statistics take all pictures, but of large maps in a large set some places only: those that
-    make a quarter of a million values of each unit, others in each picture.
+    make 131,072 values of each unit, others in each picture.
 
     Args:
         model: any network; left as it was.
@@ -110,11 +112,13 @@ def scan(
             if layer not in known:
                 raise LayerNotFoundError(f"there is no layer {layer!r}{nearest(layer, known)}")
         batch_size = batch_for(program.layers, imageset.batch_of(batch_size), device)
-        tallies = {
-            layer.name: LayerTally(layer, counted, (edges or {}).get(layer.name))
-            for layer in program.layers
-            if layer.name in layers
-        }
+        tallies: dict[str, LayerTally] = {}
+        for layer in program.layers:
+            if layer.name in layers:
+                before = tallies.get(layer.inputs[0]) if layer.function == "relu" else None
+                before = before if len(layer.shape) == 3 else None
+                own_edges = (edges or {}).get(layer.name)
+                tallies[layer.name] = LayerTally(counted, own_edges, before)
         for start in range(0, len(rows), batch_size):
             batch = Batch(rows[start : start + batch_size], device)
 
@@ -128,12 +132,24 @@ def scan(
 
 
 class LayerTally:
-    """Sums up one layer batch by batch."""
+    """Sums up one layer batch by batch.
 
-    def __init__(self, layer: Layer, counted: int, edges: torch.Tensor | None) -> None:
-        self.name = layer.name
-        # A ReLU's peaks are those of what it reads: they need not be looked for again.
-        self.reads = layer.inputs[0] if layer.function == "relu" else None
+    Args:
+        counted: places of each map that are summed up, at most.
+        edges: the histogram's bounds; None takes them from the first pictures.
+        before: of a ReLU, the layer that it reads, if that is summed up too. Its peaks above zero
+            are the ReLU's: they need not be looked for again.
+    """
+
+    def __init__(
+        self, counted: int, edges: torch.Tensor | None, before: LayerTally | None = None
+    ) -> None:
+        self.before = before
+        self.is_read = False
+        if before is not None:
+            before.is_read = True
+        self.peaks = torch.empty(0)
+        self.first: torch.Tensor | None = None
         self.map_px = (1, 1)
         self.units = UnitTally(counted=counted, edges=edges)
         self.top = TopTally()
@@ -149,9 +165,27 @@ class LayerTally:
         if values.shape[1] == 1:
             self.add_dense(values, batch)
             return
-        batch.peaks[self.name] = peaks = self.peaks_of(values, batch)
+        before = self.before
+        peaks = values.amax(1) if before is None else before.peaks.clamp(min=0)
+        # What lies between the two may have turned or cut the maps: the first batch shows it.
+        if before is not None and not self.units.n and not before.is_kept(values, peaks):
+            self.before, peaks = None, values.amax(1)
+        self.peaks = peaks
+        if self.is_read:
+            self.first = values[:SHOWING].clone() if not self.units.n else None
         self.units.add(values, batch, peaks)
-        self.top.add(values, peaks, batch.rows)
+        spared = None if self.before is None else self.before.top.floor
+        self.top.add(values, peaks, batch.rows, spared=None if spared is None else spared > 0)
+
+    def is_kept(self, values: torch.Tensor, peaks: torch.Tensor) -> bool:
+        """Whether a ReLU of this layer gave those values, place by place."""
+        first = self.first
+        return (
+            first is not None
+            and first.shape == values[:SHOWING].shape
+            and torch.equal(first.clamp(min=0), values[:SHOWING])
+            and torch.equal(peaks, values.amax(1))
+        )
 
     def add_dense(self, values: torch.Tensor, batch: Batch) -> None:
         """Put single values by until there are enough of them to be worth the calls."""
@@ -168,24 +202,15 @@ class LayerTally:
         self.units.add(values, Batch(rows, device), peaks)
         self.top.add(values, peaks, rows)
 
-    def peaks_of(self, values: torch.Tensor, batch: Batch) -> torch.Tensor:
-        """The largest value of each map, float (B, U)."""
-        before = batch.peaks.get(self.reads or "")
-        if before is None:
-            return values.amax(1)
-        found = before.clamp(min=0)
-        # What lies between the two may have turned or cut the maps: the first batch shows it.
-        if not self.units.n and not torch.equal(found, values.amax(1)):
-            self.reads = None
-            return values.amax(1)
-        return found
-
     @property
     def scan(self) -> LayerScan:
         """All that was added, of at least one picture."""
         if self.waiting:
             self.settle(self.waiting[0][0].device)
-        return LayerScan((self.map_px[0], self.map_px[1]), self.units.statistics, self.top.places)
+        top = self.top.places
+        if self.before is not None:
+            top = top.where_above_zero(self.before.top.places)
+        return LayerScan((self.map_px[0], self.map_px[1]), self.units.statistics, top)
 
 
 def batch_for(layers: Sequence[Layer], most: int, device: torch.device) -> int:

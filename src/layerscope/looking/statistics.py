@@ -12,14 +12,14 @@ BINS = 24
 HISTOGRAM_PLACES = 4
 # Pictures that set a histogram's bounds.
 EDGE_PICTURES = 256
-# Values of each unit that mean, spread and zeros are taken from: with a quarter of a million, chance
-# moves a mean by a five-hundredth of the spread.
-COUNTED_VALUES = 2**18
+# Values of each unit that mean, spread and zeros are taken from: with so many, chance moves a
+# mean by less than three thousandths of the spread.
+COUNTED_VALUES = 2**17
 FEWEST_PLACES = 8
 # Values worked on at a time: half a megabyte, which a core's cache holds.
 CACHED_VALUES = 2**17
 # Values put by before they are worked on.
-WAITING_VALUES = 2**18
+WAITING_VALUES = 2**19
 
 
 @dataclass(frozen=True)
@@ -159,9 +159,10 @@ class Batch:
             stride = next(
                 s for s in range(round(0.618 * places), 2 * places + 1) if math.gcd(s, places) == 1
             )
-            turn = self.rows[:, None] * k + torch.arange(k)
-            index = turn.mul_(stride).remainder_(places)
-            index += torch.arange(0, len(turn) * places, places)[:, None]
+            first = (self.rows * (k * stride)).remainder_(places)
+            index = first[:, None] + torch.arange(k).mul_(stride).remainder_(places)
+            index = torch.where(index < places, index, index - places)
+            index += torch.arange(0, len(index) * places, places)[:, None]
             self.chosen[places, k] = index.flatten().to(self.device)
         return self.chosen[places, k]
 
@@ -232,8 +233,8 @@ class UnitTally:
             sampled = values if values.numel() >= WAITING_VALUES else values.clone()
             chosen = sampled if few == places else batch.take(values, few)
         if not self.n:
-            # Differences from any value of the unit's own keep the digits that squares would lose.
-            self.origin = values[0, 0].clone()
+            # Differences from a value of the unit's own keep the digits that squares would lose.
+            self.origin = sampled.amin((0, 1))
             self.low, self.high = self.origin.clone(), peaks[0].clone()
             self.sums = torch.zeros(3, U, dtype=torch.float64, device=values.device)
             if self.edges is not None:
