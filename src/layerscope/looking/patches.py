@@ -41,17 +41,6 @@ class TopPlaces:
         order = order[:, :PATCHES]
         return TopPlaces(values.gather(1, order), rows.gather(1, order), places.gather(1, order))
 
-    def where_above_zero(self, other: TopPlaces) -> TopPlaces:
-        """Those of another layer for units that have all of theirs above zero there."""
-        if not other.is_full:
-            return self
-        above = other.values[:, -1:] > 0
-        return TopPlaces(
-            torch.where(above, other.values, self.values),
-            torch.where(above, other.rows, self.rows),
-            torch.where(above, other.places, self.places),
-        )
-
 
 def top_places(
     values: torch.Tensor,
@@ -111,14 +100,14 @@ class TopTally:
             rows: int64 (B,).
             spared: bool (U,), units whose places are known from elsewhere from now on.
         """
+        if spared is not None and spared.all():
+            return
         if self.floor is None:
             part = top_places(values, peaks, rows)
             self.keep(self.top.merged(part) if self.top else part, peaks.device)
             return
         floor = self.floor
         if spared is not None:
-            if spared.all():
-                return
             floor = floor.masked_fill(spared, torch.inf)
         picture, unit = (peaks > floor).nonzero(as_tuple=True)
         if not len(picture):
@@ -152,10 +141,22 @@ class TopTally:
         )
         self.keep(self.top.merged(part), device)
 
-    @property
-    def places(self) -> TopPlaces:
-        """The strongest of all that was added, of at least one batch."""
+    def places(self, elsewhere: TopPlaces | None = None) -> TopPlaces:
+        """The strongest of all that was added, of at least one batch.
+
+        Args:
+            elsewhere: those of the layer that made units spared.
+        """
         if self.waiting:
             self.settle(torch.device("cpu"))
-        assert self.top is not None
-        return self.top
+        if elsewhere is None or not elsewhere.is_full:
+            assert self.top is not None
+            return self.top
+        if self.top is None:
+            return elsewhere
+        above = elsewhere.values[:, -1:] > 0
+        return TopPlaces(
+            torch.where(above, elsewhere.values, self.top.values),
+            torch.where(above, elsewhere.rows, self.top.rows),
+            torch.where(above, elsewhere.places, self.top.places),
+        )

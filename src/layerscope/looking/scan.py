@@ -207,10 +207,10 @@ class LayerTally:
         """All that was added, of at least one picture."""
         if self.waiting:
             self.settle(self.waiting[0][0].device)
-        top = self.top.places
-        if self.before is not None:
-            top = top.where_above_zero(self.before.top.places)
-        return LayerScan((self.map_px[0], self.map_px[1]), self.units.statistics, top)
+        above = None if self.before is None else self.before.top.places()
+        return LayerScan(
+            (self.map_px[0], self.map_px[1]), self.units.statistics, self.top.places(above)
+        )
 
 
 def batch_for(layers: Sequence[Layer], most: int, device: torch.device) -> int:
