@@ -3,55 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from layerscope.data.imageset import ImageSet
 from layerscope.errors import LayerNotFoundError, nearest
-from layerscope.looking.patches import TopPlaces, TopTally
-from layerscope.looking.statistics import (
-    EDGE_PICTURES,
-    Batch,
-    UnitStatistics,
-    UnitTally,
-    counted_places,
-)
+from layerscope.looking.batch import Batch, counted_places
+from layerscope.looking.statistics import Start
+from layerscope.looking.tally import LayerScan, LayerTally
 from layerscope.models.graph import Layer, read_program
 
 # What a layer may put out for one batch: a share of a processor's last cache.
 CACHE_BYTES = 12 << 20
 FEWEST_PICTURES = 8
-# Dense units have one value a picture: those of so many are summed up at once.
-JOINED_PICTURES = 1024
-# Pictures by which it is seen that a ReLU reads a layer place by place.
-SHOWING = 16
-
-
-@dataclass(frozen=True)
-class LayerScan:
-    """What one pass found out about a layer's units.
-
-    Args:
-        map_px: (H, W) of its maps; (1, 1) for dense layers.
-        statistics: of each unit's activations.
-        top: each unit's strongest places.
-    """
-
-    map_px: tuple[int, int]
-    statistics: UnitStatistics
-    top: TopPlaces
-
-    def merged(self, other: LayerScan) -> LayerScan:
-        """Both together, so that several processes can scan a share each."""
-        return LayerScan(
-            self.map_px,
-            self.statistics.merged(other.statistics),
-            self.top.merged(other.top),
-        )
 
 
 def scan(
@@ -97,9 +64,42 @@ def scan(
         LayerNotFoundError: there is no such layer.
         ModelError: the network cannot be read or does not take the pictures.
     """
-    device = next(model.parameters()).device
     rows = torch.arange(len(imageset)) if rows is None else rows
-    counted = counted or counted_places(len(rows))
+    if not len(rows):
+        return {}
+    starts = {name: Start(bounds) for name, bounds in (edges or {}).items()}
+    tallies = tally(
+        model,
+        imageset,
+        normalise=normalise,
+        layers=layers,
+        rows=rows,
+        batch_size=batch_size,
+        counted=counted or counted_places(len(rows)),
+        starts=starts,
+        progress=progress,
+    )
+    return {name: found.scan for name, found in tallies.items()}
+
+
+def tally(
+    model: nn.Module,
+    imageset: ImageSet,
+    *,
+    normalise: Callable[[torch.Tensor], torch.Tensor],
+    layers: Sequence[str],
+    rows: torch.Tensor,
+    batch_size: int,
+    counted: int,
+    starts: Mapping[str, Start],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, LayerTally]:
+    """Sum up some layers over at least one picture; arguments as `scan`'s.
+
+    Args:
+        starts: what each layer's sums are taken against; of those missing the first pictures'.
+    """
+    device = next(model.parameters()).device
 
     def images_of(batch: torch.Tensor) -> torch.Tensor:
         images = normalise(imageset.take(batch).to(device))
@@ -117,8 +117,7 @@ def scan(
             if layer.name in layers:
                 before = tallies.get(layer.inputs[0]) if layer.function == "relu" else None
                 before = before if len(layer.shape) == 3 else None
-                own_edges = (edges or {}).get(layer.name)
-                tallies[layer.name] = LayerTally(counted, own_edges, before)
+                tallies[layer.name] = LayerTally(counted, starts.get(layer.name, Start()), before)
         for start in range(0, len(rows), batch_size):
             batch = Batch(rows[start : start + batch_size], device)
 
@@ -128,89 +127,7 @@ def scan(
 
             program.run(images_of(batch.rows), sum_up)
             progress(start + len(batch.rows), len(rows))
-        return {name: tally.scan for name, tally in tallies.items() if len(rows)}
-
-
-class LayerTally:
-    """Sums up one layer batch by batch.
-
-    Args:
-        counted: places of each map that are summed up, at most.
-        edges: the histogram's bounds; None takes them from the first pictures.
-        before: of a ReLU, the layer that it reads, if that is summed up too. Its peaks above zero
-            are the ReLU's: they need not be looked for again.
-    """
-
-    def __init__(
-        self, counted: int, edges: torch.Tensor | None, before: LayerTally | None = None
-    ) -> None:
-        self.before = before
-        self.is_read = False
-        if before is not None:
-            before.is_read = True
-        self.peaks = torch.empty(0)
-        self.first: torch.Tensor | None = None
-        self.map_px = (1, 1)
-        self.units = UnitTally(counted=counted, edges=edges)
-        self.top = TopTally()
-        self.waiting: list[tuple[torch.Tensor, torch.Tensor]] = []  # of dense layers
-        self.n_waiting = 0
-
-    def add(self, output: torch.Tensor, batch: Batch) -> None:
-        """Add the layer's output for a batch."""
-        if output.ndim == 4:  # (B, U, H, W); channels-last maps lie in memory as (B, H, W, U)
-            output = output.permute(0, 2, 3, 1)
-        values = output.reshape(len(output), -1, output.shape[-1]).float()  # (B, places, U)
-        self.map_px = output.shape[1:3] if output.ndim == 4 else (1, values.shape[1])
-        if values.shape[1] == 1:
-            self.add_dense(values, batch)
-            return
-        before = self.before
-        peaks = values.amax(1) if before is None else before.peaks.clamp(min=0)
-        # What lies between the two may have turned or cut the maps: the first batch shows it.
-        if before is not None and not self.units.n and not before.is_kept(values, peaks):
-            self.before, peaks = None, values.amax(1)
-        self.peaks = peaks
-        if self.is_read:
-            self.first = values[:SHOWING].clone() if not self.units.n else None
-        self.units.add(values, batch, peaks)
-        spared = None if self.before is None else self.before.top.floor
-        self.top.add(values, peaks, batch.rows, spared=None if spared is None else spared > 0)
-
-    def is_kept(self, values: torch.Tensor, peaks: torch.Tensor) -> bool:
-        """Whether a ReLU of this layer gave those values, place by place."""
-        first = self.first
-        return (
-            first is not None
-            and first.shape == values[:SHOWING].shape
-            and torch.equal(first.clamp(min=0), values[:SHOWING])
-            and torch.equal(peaks, values.amax(1))
-        )
-
-    def add_dense(self, values: torch.Tensor, batch: Batch) -> None:
-        """Put single values by until there are enough of them to be worth the calls."""
-        self.waiting.append((values.clone(), batch.rows))
-        self.n_waiting += len(values)
-        if self.n_waiting >= (JOINED_PICTURES if self.units.n else EDGE_PICTURES):
-            self.settle(batch.device)
-
-    def settle(self, device: torch.device) -> None:
-        """Sum up what was put by."""
-        values, rows = (torch.cat(part) for part in zip(*self.waiting, strict=True))
-        self.waiting, self.n_waiting = [], 0
-        peaks = values[:, 0]
-        self.units.add(values, Batch(rows, device), peaks)
-        self.top.add(values, peaks, rows)
-
-    @property
-    def scan(self) -> LayerScan:
-        """All that was added, of at least one picture."""
-        if self.waiting:
-            self.settle(self.waiting[0][0].device)
-        above = None if self.before is None else self.before.top.places()
-        return LayerScan(
-            (self.map_px[0], self.map_px[1]), self.units.statistics, self.top.places(above)
-        )
+    return tallies
 
 
 def batch_for(layers: Sequence[Layer], most: int, device: torch.device) -> int:

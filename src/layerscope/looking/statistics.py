@@ -7,15 +7,13 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from layerscope.looking.batch import Batch
+
 BINS = 24
 # Places of each map that the histogram counts; with a few thousand pictures a unit has plenty.
 HISTOGRAM_PLACES = 4
 # Pictures that set a histogram's bounds.
 EDGE_PICTURES = 256
-# Values of each unit that mean, spread and zeros are taken from: with so many, chance moves a
-# mean by less than three thousandths of the spread.
-COUNTED_VALUES = 2**17
-FEWEST_PLACES = 8
 # Values worked on at a time: half a megabyte, which a core's cache holds.
 CACHED_VALUES = 2**17
 # Values put by before they are worked on.
@@ -98,15 +96,6 @@ class UnitStatistics:
         )
 
 
-def counted_places(n: int) -> int:
-    """How many places of each map are summed up of a set of n pictures.
-
-    All of a small set; of a large one so many that each unit has `COUNTED_VALUES`, and not fewer
-    than `FEWEST_PLACES`. A network of small maps is summed up whole however large the set is.
-    """
-    return max(FEWEST_PLACES, -(-COUNTED_VALUES // n))
-
-
 def histogram_edges(values: torch.Tensor) -> torch.Tensor:
     """Bounds for the histograms of U units, from some of their values.
 
@@ -126,53 +115,6 @@ def edges_between(low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
     return low[:, None] + span[:, None] * torch.linspace(0, 1.1, BINS + 1)
 
 
-class Batch:
-    """Some pictures on their way through a network.
-
-    Args:
-        rows: int64 (B,), which picture of the set each one is.
-        device: where the network is.
-    """
-
-    def __init__(self, rows: torch.Tensor, device: torch.device) -> None:
-        self.rows = rows
-        self.device = device
-        self.peaks: dict[str, torch.Tensor] = {}  # of the layers so far: float (B, U)
-        self.chosen: dict[tuple[int, int], torch.Tensor] = {}
-
-    def index(self, places: int, k: int) -> torch.Tensor:
-        """Some places of each map, that wander from picture to picture.
-
-        They follow from a picture's row alone, so that sums over them do not depend on how the
-        data was split.
-
-        Args:
-            places: of a map.
-            k: how many of them.
-
-        Returns:
-            int64 (B * k,), in the maps laid end to end.
-        """
-        if (places, k) not in self.chosen:
-            # A stride that shares no factor with the number of places visits each of them in turn;
-            # one of about the golden ratio spreads neighbours in the sequence over the whole map.
-            stride = next(
-                s for s in range(round(0.618 * places), 2 * places + 1) if math.gcd(s, places) == 1
-            )
-            first = (self.rows * (k * stride)).remainder_(places)
-            index = first[:, None] + torch.arange(k).mul_(stride).remainder_(places)
-            index = torch.where(index < places, index, index - places)
-            index += torch.arange(0, len(index) * places, places)[:, None]
-            self.chosen[places, k] = index.flatten().to(self.device)
-        return self.chosen[places, k]
-
-    def take(self, values: torch.Tensor, k: int) -> torch.Tensor:
-        """float (B, k, U) at k places of float (B, places, U): a copy."""
-        B, places, U = values.shape
-        index = self.index(places, k)
-        return values.reshape(-1, U).index_select(0, index).view(B, k, U)
-
-
 def statistics_of(
     values: torch.Tensor, rows: torch.Tensor, edges: torch.Tensor
 ) -> tuple[UnitStatistics, torch.Tensor]:
@@ -187,9 +129,26 @@ def statistics_of(
         The statistics, and float (B, U), the largest value of each map.
     """
     peaks = values.amax(1)
-    tally = UnitTally(counted=values.shape[1], edges=edges)
+    tally = UnitTally(counted=values.shape[1], start=Start(edges))
     tally.add(values, Batch(rows, values.device), peaks)
     return tally.statistics, peaks
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a layer's sums are taken against: what the first pictures of a set gave.
+
+    Sums that are to be merged agree to the last digits where they began from the same.
+
+    Args:
+        edges: float32 (U, BINS + 1), the histogram's bounds; None takes them from the first
+            `EDGE_PICTURES` pictures.
+        origin: float (U,), values that differences are taken from; None takes the smallest of the
+            first batch.
+    """
+
+    edges: torch.Tensor | None = None
+    origin: torch.Tensor | None = None
 
 
 class UnitTally:
@@ -198,12 +157,13 @@ class UnitTally:
     Args:
         counted: places of each map that are summed up, at most; the largest value is looked for in
             all of them.
-        edges: float32 (U, BINS + 1); None takes them from the first `EDGE_PICTURES` pictures.
+        start: what sums are taken against.
     """
 
-    def __init__(self, *, counted: int, edges: torch.Tensor | None = None) -> None:
+    def __init__(self, *, counted: int, start: Start) -> None:
         self.counted = counted
-        self.edges = edges
+        self.edges = start.edges
+        self.origin = start.origin
         self.n = self.n_values = 0
         # Values are put by until there are enough of them to be worth the calls.
         self.waiting: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
@@ -234,8 +194,9 @@ class UnitTally:
             chosen = sampled if few == places else batch.take(values, few)
         if not self.n:
             # Differences from a value of the unit's own keep the digits that squares would lose.
-            self.origin = sampled.amin((0, 1))
-            self.low, self.high = self.origin.clone(), peaks[0].clone()
+            low = sampled.amin((0, 1))
+            self.origin = low if self.origin is None else self.origin.to(values.device)
+            self.low, self.high = low, peaks[0].clone()
             self.sums = torch.zeros(3, U, dtype=torch.float64, device=values.device)
             if self.edges is not None:
                 self.counts = torch.zeros(U, BINS, dtype=torch.int64, device=values.device)
@@ -253,9 +214,11 @@ class UnitTally:
             for part in zip(*self.waiting, strict=True)
         )
         self.waiting, self.n_waiting = [], 0
+        origin = self.origin
+        assert origin is not None
         for part in sampled.split(max(1, CACHED_VALUES // sampled[0].numel())):
             self.low = torch.minimum(self.low, part.amin((0, 1)))
-            apart = part - self.origin
+            apart = part - origin
             total = apart.sum(1)
             squares = apart.square_().sum(1)
             # Written over `apart`: sums of floats are many times faster than of truth values.
@@ -277,13 +240,23 @@ class UnitTally:
         self.unbinned = []
 
     @property
+    def start(self) -> Start:
+        """What these sums are taken against, for others that are to be merged with them."""
+        if self.waiting:
+            self.settle()
+        if self.edges is None:
+            self.bound()
+        assert self.origin is not None
+        return Start(self.edges, self.origin.cpu())
+
+    @property
     def statistics(self) -> UnitStatistics:
         """All that was added, of at least one picture."""
         if self.waiting:
             self.settle()
         if self.edges is None:
             self.bound()
-        assert self.edges is not None
+        assert self.edges is not None and self.origin is not None
         total, squares, n_zero = self.sums.cpu()
         return UnitStatistics(
             n=self.n,
