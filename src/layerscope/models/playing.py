@@ -32,6 +32,7 @@ def play(
     """
     values: dict[fx.Node, Any] = {}
     left = {node: len(node.users) for node in graph.nodes}
+    modules = dict(traced.named_modules(remove_duplicate=False))
     given = [images]
     for node in graph.nodes:
         args = map_arg(node.args, values.__getitem__)
@@ -41,7 +42,7 @@ def play(
                 raise RuntimeError(f"it takes a second input, {node.target!r}, that has no default")
             value = given.pop() if given else args[0]
         elif node.op == "call_module":
-            value = traced.get_submodule(node.target)(*args, **kwargs)
+            value = modules[node.target](*args, **kwargs)
         elif node.op == "call_function":
             value = node.target(*args, **kwargs)
         elif node.op == "call_method":
