@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from flat_memory import own_memory_mb
 from layerscope.atlas.look import scanned_layers
@@ -68,7 +69,8 @@ def scanning(run: Run, test: ImageSet) -> Callable[[], object]:
 def passing(run: Run, test: ImageSet, batch_size: int, *, last: bool) -> Callable[[], None]:
     """A bare forward pass."""
     layout = torch.channels_last if last else torch.contiguous_format
-    model = copy.deepcopy(run.model).eval().to(memory_format=layout)
+    model: nn.Module = copy.deepcopy(run.model).eval()
+    model = model.to(memory_format=layout)  # type: ignore[call-overload]
 
     def bare() -> None:
         with torch.inference_mode():
@@ -102,7 +104,6 @@ def measure_time(run: Run, test: ImageSet) -> dict[str, Any]:
     return {
         "pictures": len(test),
         "threads": torch.get_num_threads(),
-        "test_accuracy": run.evaluation.accuracy,
         "ratio": ratio(wall_s, statistics.median),
         "ratio_of_minima": ratio(wall_s, min),
         "cpu_ratio": ratio(cpu_s, statistics.median),
@@ -153,8 +154,8 @@ def main() -> None:
         for _ in range(MEMORY_ROUNDS):
             for n in SIZES:
                 command = [sys.executable, __file__, str(data), str(path), str(n)]
-                done = subprocess.run(command, capture_output=True, text=True, check=True)
-                rows[n].append(json.loads(done.stdout.splitlines()[-1]))
+                ran = subprocess.run(command, capture_output=True, text=True, check=True)
+                rows[n].append(json.loads(ran.stdout.splitlines()[-1]))
     peaks = {n: statistics.median(row["peak_mb"] for row in by_n) for n, by_n in rows.items()}
     for n, value in peaks.items():
         print(f"{n:>7,} pictures: {value:.0f} MB of its own at most")
