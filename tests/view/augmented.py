@@ -60,11 +60,7 @@ def layer_evidence(rng: random.Random, layer: dict[str, Any], t: float) -> dict[
             "untrained": around(0.6 + 0.05 * t, 0.02),
         },
         "separation": {"value": 0.05 + 0.5 * t**2, "untrained": around(0.05, 0.01)},
-        "dimension": {
-            "value": max(1.0, n * (0.4 - 0.3 * t)),
-            "of": n,
-            "untrained": around(max(1.0, n * 0.15), 0.02 * n),
-        },
+        "dimension": {"value": max(1.0, n * (0.4 - 0.3 * t)), "of": n, "untrained": around(max(1.0, n * 0.15), 0.02 * n)},
         "effective_field_px": [7.2, 7.0] if layer["receptive_field"] else None,
         "duplicates": [[0, 1, 0.98]] if n > 1 and rng.random() < 0.5 else [],
     }
