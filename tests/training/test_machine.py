@@ -7,7 +7,7 @@ import platform
 
 import pytest
 
-from layerscope.training.machine import keep_freed_memory
+from layerscope.memory import keep_freed_memory
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has mallopt")

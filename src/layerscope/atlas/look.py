@@ -26,10 +26,10 @@ from layerscope.files import write_json
 from layerscope.looking.replay import check_replay
 from layerscope.looking.scan import scan
 from layerscope.looking.steps import eight_steps
+from layerscope.memory import keep_freed_memory
 from layerscope.models.graph import Layer, read_program
 from layerscope.models.spec import ModelSpec
 from layerscope.seed import make_generator
-from layerscope.training.machine import keep_freed_memory
 
 MEASURED_KINDS = ("conv", "dense", "activation")
 MOST_PICTURES = 10_000

@@ -70,3 +70,93 @@ def top_places(
     places[unit, rank] = values[order[unit, rank], :, unit].argmax(1)
     order = order.cpu()
     return TopPlaces(values=best.float().cpu(), rows=rows[order], places=places.cpu())
+
+
+class TopTally:
+    """Keeps a layer's strongest places batch by batch: the same as `TopPlaces.merged`, sooner.
+
+    A peak that does not beat its unit's ninth so far is passed over. The few that do are put by,
+    and merged when there are many.
+    """
+
+    def __init__(self) -> None:
+        self.top: TopPlaces | None = None
+        self.floor: torch.Tensor | None = None
+        self.waiting: list[tuple[torch.Tensor, ...]] = []
+
+    def add(
+        self,
+        values: torch.Tensor,
+        peaks: torch.Tensor,
+        rows: torch.Tensor,
+        *,
+        spared: torch.Tensor | None = None,
+    ) -> None:
+        """Add a batch; see `top_places`. Rows ascend from batch to batch, too.
+
+        Args:
+            values: float (B, places, U).
+            peaks: float (B, U).
+            rows: int64 (B,).
+            spared: bool (U,), units whose places are known from elsewhere from now on.
+        """
+        if spared is not None and spared.all():
+            return
+        if self.floor is None:
+            part = top_places(values, peaks, rows)
+            self.keep(self.top.merged(part) if self.top else part, peaks.device)
+            return
+        floor = self.floor
+        if spared is not None:
+            floor = floor.masked_fill(spared, torch.inf)
+        picture, unit = (peaks > floor).nonzero(as_tuple=True)
+        if not len(picture):
+            return
+        places = values[picture, :, unit].argmax(1)
+        found = (unit, peaks[picture, unit].float(), rows[picture.cpu()], places)
+        self.waiting.append(tuple(part.cpu() for part in found))
+        if sum(len(part[0]) for part in self.waiting) > 2 * len(self.floor):
+            self.settle(peaks.device)
+
+    def keep(self, top: TopPlaces, device: torch.device) -> None:
+        """Take over what is strongest now."""
+        self.top = top
+        self.floor = top.values[:, -1].to(device) if top.is_full else None
+
+    def settle(self, device: torch.device) -> None:
+        """Merge what was put by."""
+        assert self.top is not None
+        unit, values, rows, places = (torch.cat(part) for part in zip(*self.waiting, strict=True))
+        self.waiting = []
+        order = unit.argsort(stable=True)
+        n = torch.bincount(unit, minlength=len(self.top.values))
+        # Where each stands among its unit's own.
+        rank = torch.arange(len(order)) - (n.cumsum(0) - n)[unit[order]]
+        where = (unit[order], rank)
+        shape = (len(n), int(n.max()))
+        part = TopPlaces(
+            values=values.new_full(shape, -torch.inf).index_put_(where, values[order]),
+            rows=rows.new_zeros(shape).index_put_(where, rows[order]),
+            places=places.new_zeros(shape).index_put_(where, places[order]),
+        )
+        self.keep(self.top.merged(part), device)
+
+    def places(self, elsewhere: TopPlaces | None = None) -> TopPlaces:
+        """The strongest of all that was added, of at least one batch.
+
+        Args:
+            elsewhere: those of the layer that made units spared.
+        """
+        if self.waiting:
+            self.settle(torch.device("cpu"))
+        if elsewhere is None or not elsewhere.is_full:
+            assert self.top is not None
+            return self.top
+        if self.top is None:
+            return elsewhere
+        above = elsewhere.values[:, -1:] > 0
+        return TopPlaces(
+            torch.where(above, elsewhere.values, self.top.values),
+            torch.where(above, elsewhere.rows, self.top.rows),
+            torch.where(above, elsewhere.places, self.top.places),
+        )

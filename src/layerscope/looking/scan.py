@@ -2,40 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import nn
 
 from layerscope.data.imageset import ImageSet
 from layerscope.errors import LayerNotFoundError, nearest
-from layerscope.looking.patches import TopPlaces, top_places
-from layerscope.looking.statistics import UnitStatistics, histogram_edges, statistics_of
-from layerscope.models.graph import read_program
+from layerscope.looking.batch import Batch, counted_places
+from layerscope.looking.statistics import Start
+from layerscope.looking.tally import LayerScan, LayerTally
+from layerscope.memory import keep_freed_memory
+from layerscope.models.graph import Layer, TracedProgram, read_program
 
-
-@dataclass(frozen=True)
-class LayerScan:
-    """What one pass found out about a layer's units.
-
-    Args:
-        map_px: (H, W) of its maps; (1, 1) for dense layers.
-        statistics: of each unit's activations.
-        top: each unit's strongest places.
-    """
-
-    map_px: tuple[int, int]
-    statistics: UnitStatistics
-    top: TopPlaces
-
-    def merged(self, other: LayerScan) -> LayerScan:
-        """Both together, so that several processes can scan a share each."""
-        return LayerScan(
-            self.map_px,
-            self.statistics.merged(other.statistics),
-            self.top.merged(other.top),
-        )
+# What a layer may put out for one batch: a share of a processor's last cache.
+CACHE_BYTES = 6 << 20
+FEWEST_PICTURES = 8
 
 
 def scan(
@@ -47,6 +31,7 @@ def scan(
     rows: torch.Tensor | None = None,
     batch_size: int = 256,
     edges: dict[str, torch.Tensor] | None = None,
+    counted: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, LayerScan]:
     """Pass over a set once and sum up every unit of some layers.
@@ -54,15 +39,23 @@ def scan(
     Memory does not grow with the set: each layer's output is summed up as soon as it is there,
     while it still lies in the processor's cache and before anything works on it in place.
 
+    The strongest places and the largest value are looked for in all places of all maps. The other
+    statistics take all pictures, but of large maps in a large set some places only: those that
+    make 131,072 values of each unit, others in each picture.
+
     Args:
         model: any network; left as it was.
         imageset: the pictures.
         normalise: pixels uint8 (B, C, H, W) -> images.
         layers: names of `read_graph`'s layers, functions and modules called again among them.
         rows: int64, which pictures; None takes all. Ascending.
-        batch_size: pictures at a time; of large ones fewer are taken.
+        batch_size: pictures at a time, at most; of large ones fewer are taken, and on a processor
+            so few that what a layer puts out stays in its cache.
         edges: histogram bounds by layer, so that two scans can be merged; None takes them from the
-            first batch.
+            first 256 pictures.
+        counted: places of each map that mean, spread, smallest value and zeros are taken from;
+            None is `statistics.counted_places` of how many pictures there are. Two scans that are
+            to give the same together as one need that one's.
         progress: told (pictures done, pictures in all).
 
     Returns:
@@ -72,52 +65,97 @@ def scan(
         LayerNotFoundError: there is no such layer.
         ModelError: the network cannot be read or does not take the pictures.
     """
-    device = next(model.parameters()).device
     rows = torch.arange(len(imageset)) if rows is None else rows
+    if not len(rows):
+        return {}
+    starts = {name: Start(bounds) for name, bounds in (edges or {}).items()}
+    tallies = tally(
+        model,
+        imageset,
+        normalise=normalise,
+        layers=layers,
+        rows=rows,
+        batch_size=batch_size,
+        counted=counted or counted_places(len(rows)),
+        starts=starts,
+        progress=progress,
+    )
+    # Not all pictures come by every layer of a network that decides by values.
+    return {name: found.scan for name, found in tallies.items() if found.n}
+
+
+def tally(
+    model: nn.Module,
+    imageset: ImageSet,
+    *,
+    normalise: Callable[[torch.Tensor], torch.Tensor],
+    layers: Sequence[str],
+    rows: torch.Tensor,
+    batch_size: int,
+    counted: int,
+    starts: Mapping[str, Start],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, LayerTally]:
+    """Sum up some layers over at least one picture; arguments as `scan`'s.
+
+    Args:
+        starts: what each layer's sums are taken against; of those missing the first pictures'.
+    """
+    device = next(model.parameters()).device
+    if device.type == "cpu":
+        keep_freed_memory()
 
     def images_of(batch: torch.Tensor) -> torch.Tensor:
         images = normalise(imageset.take(batch).to(device))
         return images.contiguous(memory_format=torch.channels_last)
 
-    program = read_program(model, images_of(rows[:1]))
-    known = [layer.name for layer in program.layers]
-    for layer in layers:
-        if layer not in known:
-            raise LayerNotFoundError(f"there is no layer {layer!r}{nearest(layer, known)}")
-    batch_size = imageset.batch_of(batch_size)
-    bounds = dict(edges or {})
-    found: dict[str, LayerScan] = {}
-    for start in range(0, len(rows), batch_size):
-        batch = rows[start : start + batch_size]
+    with torch.no_grad(), in_channels_last(model):
+        program = read_program(model, images_of(rows[:1]))
+        known = [layer.name for layer in program.layers]
+        for layer in layers:
+            if layer not in known:
+                raise LayerNotFoundError(f"there is no layer {layer!r}{nearest(layer, known)}")
+        batch_size = batch_for(program.layers, imageset.batch_of(batch_size), device)
+        tallies: dict[str, LayerTally] = {}
+        for layer in program.layers:
+            if layer.name in layers:
+                # Where a network decides by values, a ReLU may read another layer next time.
+                follows = layer.function == "relu" and isinstance(program, TracedProgram)
+                before = tallies.get(layer.inputs[0]) if follows else None
+                before = before if len(layer.shape) == 3 else None
+                tallies[layer.name] = LayerTally(counted, starts.get(layer.name, Start()), before)
+        for start in range(0, len(rows), batch_size):
+            batch = Batch(rows[start : start + batch_size], device)
 
-        def sum_up(name: str, output: torch.Tensor, batch: torch.Tensor = batch) -> None:
-            if name in layers:
-                found[name] = scan_batch(output, batch, bounds, name, found.get(name))
+            def sum_up(name: str, output: torch.Tensor, batch: Batch = batch) -> None:
+                if name in tallies:
+                    tallies[name].add(output, batch)
 
-        program.run(images_of(batch), sum_up)
-        progress(start + len(batch), len(rows))
-    return found
+            program.run(images_of(batch.rows), sum_up)
+            progress(start + len(batch.rows), len(rows))
+    return tallies
 
 
-def scan_batch(
-    output: torch.Tensor,
-    rows: torch.Tensor,
-    bounds: dict[str, torch.Tensor],
-    layer: str,
-    before: LayerScan | None,
-) -> LayerScan:
-    """Add one layer's output for one batch; the first batch sets the histogram's bounds."""
-    if output.ndim == 4:  # (B, U, H, W); channels-last maps lie in memory as (B, H, W, U)
-        output = output.permute(0, 2, 3, 1)
-    values = output.reshape(len(output), -1, output.shape[-1]).float()  # (B, places, U)
-    map_px = (output.shape[1], output.shape[2]) if output.ndim == 4 else (1, values.shape[1])
-    if layer not in bounds:
-        bounds[layer] = histogram_edges(values)
-    statistics, peaks = statistics_of(values, rows, bounds[layer])
-    floor = before.top.values[:, -1].to(peaks.device) if before and before.top.is_full else None
-    part = LayerScan(
-        map_px,
-        statistics,
-        top_places(values, peaks, rows, floor=floor),
-    )
-    return before.merged(part) if before else part
+def batch_for(layers: Sequence[Layer], most: int, device: torch.device) -> int:
+    """How many pictures to run at once: on a processor as many as its cache holds the maps of."""
+    if device.type != "cpu":
+        return most
+    largest = max((math.prod(layer.shape) for layer in layers), default=1) * 4
+    fits = max(FEWEST_PICTURES, CACHE_BYTES // largest)
+    return min(most, 1 << (fits.bit_length() - 1))
+
+
+@contextmanager
+def in_channels_last(model: nn.Module) -> Iterator[None]:
+    """Lay a network's filters out as its processor reads them fastest, for a while.
+
+    Otherwise they would be laid out again for every batch, and maps in turn with them.
+    """
+    own = [(p, p.data) for p in model.parameters() if p.ndim == 4]
+    try:
+        for p, data in own:
+            p.data = data.clone(memory_format=torch.channels_last)
+        yield
+    finally:
+        for p, data in own:
+            p.data = data

@@ -7,11 +7,17 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from layerscope.looking.batch import Batch
+
 BINS = 24
 # Places of each map that the histogram counts; with a few thousand pictures a unit has plenty.
 HISTOGRAM_PLACES = 4
+# Pictures that set a histogram's bounds.
+EDGE_PICTURES = 256
 # Values worked on at a time: half a megabyte, which a core's cache holds.
 CACHED_VALUES = 2**17
+# Values put by before they are worked on.
+WAITING_VALUES = 2**19
 
 
 @dataclass(frozen=True)
@@ -100,15 +106,19 @@ def histogram_edges(values: torch.Tensor) -> torch.Tensor:
         float32 (U, BINS + 1), evenly spaced from the smallest value to a little over the largest:
         pictures to come may well drive a unit further than the first ones.
     """
-    low = values.amin((0, 1)).cpu()
-    span = (values.amax((0, 1)).cpu() - low).clamp(min=1e-6)
+    return edges_between(values.amin((0, 1)).cpu(), values.amax((0, 1)).cpu())
+
+
+def edges_between(low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
+    """Bounds from the smallest value of each unit, float (U,), to a little over its largest."""
+    span = (high - low).clamp(min=1e-6)
     return low[:, None] + span[:, None] * torch.linspace(0, 1.1, BINS + 1)
 
 
 def statistics_of(
     values: torch.Tensor, rows: torch.Tensor, edges: torch.Tensor
 ) -> tuple[UnitStatistics, torch.Tensor]:
-    """Sum up one batch, a few pictures at a time.
+    """Sum up all values of some pictures.
 
     Args:
         values: float (B, places, U); places is 1 for dense units.
@@ -118,42 +128,153 @@ def statistics_of(
     Returns:
         The statistics, and float (B, U), the largest value of each map.
     """
-    B, places, U = values.shape
-    n_values = B * places
-    # Differences from any value of the unit's own keep the digits that squares would lose.
-    origin = values[0, 0]
-    sums, lows, highs = [], [], []
-    for part in values.split(max(1, CACHED_VALUES // (places * U))):
-        lows.append(part.amin(1))
-        highs.append(part.amax(1))
-        apart = part - origin
-        total = apart.sum(1)
-        squares = apart.square_().sum(1)
-        # Written over `apart`: sums of floats are many times faster than sums of truth values.
-        n_zero = torch.eq(part, 0, out=apart).sum(1)
-        sums.append(torch.stack([total, squares, n_zero]))
-    # The sums over one map are short; only their total needs the precision.
-    total, squares, n_zero = torch.cat(sums, 1).double().sum(1).cpu()
-    peaks = torch.cat(highs)
-    statistics = UnitStatistics(
-        n=B,
-        n_values=n_values,
-        mean=origin.double().cpu() + total / n_values,
-        deviation=(squares - total.square() / n_values).clamp(min=0),
-        low=torch.cat(lows).amin(0).cpu(),
-        high=peaks.amax(0).cpu(),
-        n_zero=n_zero.long(),
-        edges=edges,
-        counts=histogram(values, rows, edges.to(values.device)).cpu(),
-    )
-    return statistics, peaks
+    peaks = values.amax(1)
+    tally = UnitTally(counted=values.shape[1], start=Start(edges))
+    tally.add(values, Batch(rows, values.device), peaks)
+    return tally.statistics, peaks
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a layer's sums are taken against: what the first pictures of a set gave.
+
+    Sums that are to be merged agree to the last digits where they began from the same.
+
+    Args:
+        edges: float32 (U, BINS + 1), the histogram's bounds; None takes them from the first
+            `EDGE_PICTURES` pictures.
+        origin: float (U,), values that differences are taken from; None takes the smallest of the
+            first batch.
+    """
+
+    edges: torch.Tensor | None = None
+    origin: torch.Tensor | None = None
+
+
+class UnitTally:
+    """Sums up a layer's U units batch by batch.
+
+    Args:
+        counted: places of each map that are summed up, at most; the largest value is looked for in
+            all of them.
+        start: what sums are taken against.
+    """
+
+    def __init__(self, *, counted: int, start: Start) -> None:
+        self.counted = counted
+        self.edges = start.edges
+        self.origin = start.origin
+        self.n = self.n_values = 0
+        # Values are put by until there are enough of them to be worth the calls.
+        self.waiting: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
+        self.n_waiting = 0
+        self.unbinned: list[torch.Tensor] = []  # for the histogram, while it has no bounds
+
+    def add(self, values: torch.Tensor, batch: Batch, peaks: torch.Tensor) -> None:
+        """Add some pictures.
+
+        Args:
+            values: float (B, places, U).
+            batch: which pictures they are of.
+            peaks: float (B, U), the largest value of each map; kept for a while.
+        """
+        B, places, U = values.shape
+        k = self.counted
+        # Only with no factor in common do the places of all pictures together cover the map.
+        while k < places and math.gcd(k, places) > 1:
+            k += 1
+        k = min(k, places)
+        # A sixteenth of them suffices to draw a curve; a map's four as long as there are few.
+        few = min(places, HISTOGRAM_PLACES, max(1, -(-self.counted // 16)))
+        if k < places:
+            sampled = batch.take(values, k)
+            chosen = sampled[:, :few]
+        else:
+            sampled = values if values.numel() >= WAITING_VALUES else values.clone()
+            chosen = sampled if few == places else batch.take(values, few)
+        if not self.n:
+            # Differences from a value of the unit's own keep the digits that squares would lose.
+            low = sampled.amin((0, 1))
+            self.origin = low if self.origin is None else self.origin.to(values.device)
+            self.low, self.high = low, peaks[0].clone()
+            self.sums = torch.zeros(3, U, dtype=torch.float64, device=values.device)
+            if self.edges is not None:
+                self.counts = torch.zeros(U, BINS, dtype=torch.int64, device=values.device)
+        self.n += B
+        self.n_values += B * k
+        self.waiting.append((sampled, chosen, peaks))
+        self.n_waiting += B * k * U
+        if self.n_waiting >= WAITING_VALUES or (self.edges is None and self.n >= EDGE_PICTURES):
+            self.settle()
+
+    def settle(self) -> None:
+        """Sum up what was put by."""
+        sampled, chosen, peaks = (
+            part[0] if len(part) == 1 else torch.cat(part)
+            for part in zip(*self.waiting, strict=True)
+        )
+        self.waiting, self.n_waiting = [], 0
+        origin = self.origin
+        assert origin is not None
+        for part in sampled.split(max(1, CACHED_VALUES // sampled[0].numel())):
+            self.low = torch.minimum(self.low, part.amin((0, 1)))
+            apart = part - origin
+            total = apart.sum(1)
+            squares = apart.square_().sum(1)
+            # Written over `apart`: sums of floats are many times faster than of truth values.
+            n_zero = torch.eq(part, 0, out=apart).sum(1)
+            # The sums over one map are short; only their total needs the precision.
+            self.sums += torch.stack([total, squares, n_zero]).sum(1, dtype=torch.float64)
+        self.high = torch.maximum(self.high, peaks.amax(0))
+        if self.edges is not None:
+            self.counts += counts_of(chosen, self.edges.to(chosen.device))
+            return
+        self.unbinned.append(chosen.clone())
+        if self.n >= EDGE_PICTURES:
+            self.bound()
+
+    def bound(self) -> None:
+        """Set the histogram's bounds by what was seen so far."""
+        self.edges = edges_between(self.low.cpu(), self.high.cpu())
+        self.counts = counts_of(torch.cat(self.unbinned), self.edges.to(self.low.device))
+        self.unbinned = []
+
+    @property
+    def start(self) -> Start:
+        """What these sums are taken against, for others that are to be merged with them."""
+        if self.waiting:
+            self.settle()
+        if self.edges is None:
+            self.bound()
+        assert self.origin is not None
+        return Start(self.edges, self.origin.cpu())
+
+    @property
+    def statistics(self) -> UnitStatistics:
+        """All that was added, of at least one picture."""
+        if self.waiting:
+            self.settle()
+        if self.edges is None:
+            self.bound()
+        assert self.edges is not None and self.origin is not None
+        total, squares, n_zero = self.sums.cpu()
+        return UnitStatistics(
+            n=self.n,
+            n_values=self.n_values,
+            mean=self.origin.double().cpu() + total / self.n_values,
+            deviation=(squares - total.square() / self.n_values).clamp(min=0),
+            low=self.low.cpu(),
+            high=self.high.cpu(),
+            n_zero=n_zero.long(),
+            edges=self.edges,
+            counts=self.counts.cpu(),
+        )
 
 
 def histogram(values: torch.Tensor, rows: torch.Tensor, edges: torch.Tensor) -> torch.Tensor:
-    """Count a few values of each map, at places that wander from picture to picture.
+    """Count a few values of each map.
 
-    Counting every value would cost as much as the network itself. The places follow from a
-    picture's row alone, so that the counts do not depend on how the data was split.
+    Counting every value would cost as much as the network itself.
 
     Args:
         values: float (B, places, U).
@@ -163,16 +284,14 @@ def histogram(values: torch.Tensor, rows: torch.Tensor, edges: torch.Tensor) -> 
     Returns:
         int64 (U, BINS).
     """
-    B, places, U = values.shape
-    k = min(HISTOGRAM_PLACES, places)
-    # A stride that shares no factor with the number of places visits each of them in turn; one of
-    # about the golden ratio spreads neighbours in the sequence over the whole map.
-    stride = next(
-        s for s in range(round(0.618 * places), 2 * places + 1) if math.gcd(s, places) == 1
-    )
-    turn = (rows[:, None] * k + torch.arange(k)).to(values.device)
-    chosen = values[torch.arange(B, device=values.device)[:, None], turn * stride % places]
+    batch = Batch(rows, values.device)
+    return counts_of(batch.take(values, min(HISTOGRAM_PLACES, values.shape[1])), edges)
+
+
+def counts_of(values: torch.Tensor, edges: torch.Tensor) -> torch.Tensor:
+    """Count float (B, k, U) in the bins of each unit: int64 (U, BINS)."""
+    U = values.shape[2]
     width = (edges[:, -1] - edges[:, 0]) / BINS
-    bins = ((chosen - edges[:, 0]) / width).long().clamp_(0, BINS - 1)
-    bins += torch.arange(U, device=values.device) * BINS
+    bins = (values - edges[:, 0]).div_(width).clamp_(0, BINS - 1).nan_to_num_(0).int()
+    bins += torch.arange(0, U * BINS, BINS, device=values.device, dtype=torch.int32)
     return torch.bincount(bins.flatten(), minlength=U * BINS).view(U, BINS)

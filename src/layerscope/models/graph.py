@@ -270,12 +270,13 @@ def is_otherwise(model: nn.Module, images: torch.Tensor, logits: torch.Tensor) -
 def evaluating(model: nn.Module) -> Iterator[None]:
     """Put every module into evaluation mode for a while, then each back into its own."""
     modes = [(module, module.training) for module in model.modules()]
-    model.eval()
+    if any(training for _, training in modes):
+        model.eval()
     try:
         yield
     finally:
-        for module, mode in modes:
-            module.training = mode
+        for module, training in modes:
+            module.training = training
 
 
 def layers_of(

@@ -10,6 +10,7 @@ import torch
 from torch import fx, nn
 
 from layerscope.errors import ModelError
+from layerscope.models.playing import play
 
 
 def trace_symbolically(model: nn.Module) -> fx.GraphModule:
@@ -39,17 +40,10 @@ def run_shown(
     `until` is the node whose value is given back, with nothing run behind it; None runs it all.
     """
     graph = traced.graph if until is None else graph_until(traced.graph, until)
-
-    class Shown(fx.Interpreter):
-        def run_node(self, n: fx.Node) -> Any:
-            value = super().run_node(n)
-            other = show(n, value)
-            return value if other is None else other
-
     try:
         with torch.set_grad_enabled(grad):
             # Cloned, for a network may begin with an operation in place.
-            return Shown(traced, graph=graph).run(images.clone())
+            return play(traced, graph, images.clone(), show)
     except (RuntimeError, ValueError) as error:
         first_line = str(error).splitlines()[0]
         raise ModelError(
