@@ -30,6 +30,7 @@ def layer_statistics(scan: LayerScan) -> dict[str, Any]:
     variance = float(found.squares.sum() / n_values) - mean**2
     return {
         "n": found.n,
+        "values_per_unit": found.n_values,
         "mean": mean,
         "std": max(0.0, variance) ** 0.5,
         "min": float(found.low.min()),
