@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,6 +14,15 @@ import torch
 from layerscope.data.imageset import ImageSet, Splits
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -49,3 +59,17 @@ def stripes(n: int, *, split: str, seed: int, size: int = 12) -> ImageSet:
 def striped() -> Splits:
     """Two classes of striped pictures, 400 to learn from and 100 to test on."""
     return Splits(stripes(400, split="train", seed=1), stripes(100, split="test", seed=2))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None:
+        if os.environ.get("LAYERSCOPE_REQUIRE_BROWSER"):
+            pytest.fail("LAYERSCOPE_REQUIRE_BROWSER is set, but there is no chromium")
+        pytest.skip("there is no chromium on this machine")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()

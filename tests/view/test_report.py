@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from browsing import Page, needs_page
 from safetensors.numpy import load_file
 
+from layerscope.atlas.effort import Effort
 from layerscope.atlas.look import look
 from layerscope.data.imageset import ImageSet, Splits
 from layerscope.errors import AtlasError
@@ -24,35 +24,7 @@ from layerscope.training.session import train
 from layerscope.view import report
 from layerscope.view.report import filled, write_report
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-needs_page = pytest.mark.skipif(
-    not report.template_path().is_file(),
-    reason="the page is not built: pip install . builds it",
-)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        if os.environ.get("LAYERSCOPE_REQUIRE_BROWSER"):
-            pytest.fail("LAYERSCOPE_REQUIRE_BROWSER is set, but there is no chromium")
-        pytest.skip("there is no chromium on this machine")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield started
-        started.close()
+LITTLE = Effort(pictures=48, untrained=2, ablation_pictures=0, made_steps=0)
 
 
 @pytest.fixture(scope="module")
@@ -61,41 +33,9 @@ def made(striped: Splits, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = train(
         striped, model="fashion-cnn", out=tmp_path_factory.mktemp("runs"), epochs=2, batch_size=16
     )
-    atlas = look(run)
+    atlas = look(run, effort=LITTLE)
     write_report(run.path / "report.html", atlas_dir=atlas.path, run_dir=run.path)
     return run.path
-
-
-class Page:
-    """A page that notes every request and every complaint."""
-
-    def __init__(self, browser: Any, **options: Any) -> None:
-        self.page = browser.new_page(**options)
-        self.requests: list[str] = []
-        self.complaints: list[str] = []
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on(
-            "console",
-            lambda message: (
-                self.complaints.append(message.text)
-                if message.type in ("error", "warning")
-                else None
-            ),
-        )
-
-    def open(self, path: Path, hash_: str = "") -> Page:
-        self.page.goto(f"file://{path}{hash_}")
-        self.page.wait_for_selector("[data-testid=step-body]")
-        return self
-
-    def number(self, testid: str) -> float:
-        text = self.page.text_content(f"[data-testid={testid}]")
-        return float(text.replace("\u2212", "-").replace(",", "").rstrip("%"))
-
-    def go(self, step: int) -> None:
-        self.page.click(f"[data-testid=step-{step}]")
-        self.page.wait_for_selector(f"[data-testid=step-{step}][aria-current=step]")
 
 
 @pytest.fixture
@@ -283,7 +223,9 @@ def test_what_went_wrong_in_a_training_is_told(browser, striped: Splits, tmp_pat
     run = train(
         striped, model="digit-mlp", optimiser="adamw", learning_rate=1e-6, epochs=1, out=tmp_path
     )
-    page = write_report(run.path / "report.html", atlas_dir=look(run).path, run_dir=run.path)
+    page = write_report(
+        run.path / "report.html", atlas_dir=look(run, effort=None).path, run_dir=run.path
+    )
     opened = Page(browser).open(page)
     told = opened.page.locator("#training .findings li").all_inner_texts()
     assert told == [finding["sentence"] for finding in run.record["findings"]]
@@ -301,7 +243,9 @@ def noise_atlas(tmp_path: Path, name: str, names: tuple[str, ...], side: int = 2
         name, class_names=names, channels=3, height=side, width=side,
         mean=[0.5] * 3, std=[0.3] * 3,
     )  # fmt: skip
-    return look(build(spec, generator), pictures, spec=spec, out=tmp_path / "atlas").path
+    return look(
+        build(spec, generator), pictures, spec=spec, out=tmp_path / "atlas", effort=None
+    ).path
 
 
 @pytest.mark.browser

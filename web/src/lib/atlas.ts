@@ -59,6 +59,7 @@ export interface Layer {
   filter_scales: number[];
   statistics: {
     n: number;
+    values_per_unit?: number;
     mean: number;
     std: number;
     min: number;
@@ -100,6 +101,8 @@ export interface Atlas {
     class_names: string[];
     output: "softmax" | "sigmoid";
     options: Record<string, unknown>;
+    /** What the layers do not show, one sentence each. */
+    escaped?: string[];
   };
   input: { channels: number; height: number; width: number; mean: number[]; std: number[] };
   /** `class_names` are those of the labels; schema 1 has none of its own. */

@@ -20,7 +20,13 @@ export interface Tuning {
   reach_frac: number;
   best: string | null;
   curve: number[];
+  phase_deg?: number | null;
+  phase_selectivity?: number | null;
+  size_px?: number | null;
+  curvature?: number | null;
+  corner_deg?: number | null;
   gabor_r2: number | null;
+  gabor_counts?: boolean | null;
 }
 export interface Concept {
   kind: string;
@@ -59,6 +65,7 @@ export interface LayerEvidence {
   probe?: { accuracy: number; interval: [number, number]; n: number; chance: number; untrained: Range | null } | null;
   separation?: { value: number; untrained: Range | null } | null;
   dimension?: { value: number; of: number; untrained: Range | null } | null;
+  gabor_share?: { value: number; untrained: Range | null } | null;
   effective_field_px?: [number, number] | null;
   duplicates?: [number, number, number][] | null;
 }
@@ -73,6 +80,8 @@ export interface Rung {
   title: string;
   n_units: number;
   shares: Record<string, Share>;
+  /** Units above each kind's bar, whether or not training made them so. */
+  selective?: Record<string, { share: number; interval: [number, number]; untrained: Range | null }>;
 }
 export interface Evidence {
   n: number;

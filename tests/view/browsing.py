@@ -1,0 +1,47 @@
+"""A page in a real browser, for the tests of what a person sees."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from layerscope.view import report
+
+needs_page = pytest.mark.skipif(
+    not report.template_path().is_file(),
+    reason="the page is not built: pip install . builds it",
+)
+
+
+class Page:
+    """A page that notes every request and every complaint."""
+
+    def __init__(self, browser: Any, **options: Any) -> None:
+        self.page = browser.new_page(**options)
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on(
+            "console",
+            lambda message: (
+                self.complaints.append(message.text)
+                if message.type in ("error", "warning")
+                else None
+            ),
+        )
+
+    def open(self, path: Path, hash_: str = "") -> Page:
+        self.page.goto(f"file://{path}{hash_}")
+        self.page.wait_for_selector("[data-testid=step-body]")
+        return self
+
+    def number(self, testid: str) -> float:
+        text = self.page.text_content(f"[data-testid={testid}]")
+        return float(text.replace("\u2212", "-").replace(",", "").rstrip("%"))
+
+    def go(self, step: int) -> None:
+        self.page.click(f"[data-testid=step-{step}]")
+        self.page.wait_for_selector(f"[data-testid=step-{step}][aria-current=step]")

@@ -1,0 +1,194 @@
+"""The evidence in a real browser: what the page says is what the atlas holds."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from browsing import Page, needs_page
+from torch import nn
+
+from layerscope.atlas.effort import Effort
+from layerscope.atlas.look import look
+from layerscope.data import load
+from layerscope.data.imageset import ImageSet, Splits
+from layerscope.models.spec import ModelSpec, NetShape
+from layerscope.training.run import open_run
+from layerscope.view.report import write_report
+
+# Everything is measured, of everything little.
+LITTLE = Effort(pictures=60, untrained=2, ablation_pictures=20, made_steps=6)
+PERCENT = re.compile(r"([\d.]+)%")
+pytestmark = [pytest.mark.browser, needs_page]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The network of drawn cats and dogs that comes with the package, looked through in full."""
+    folder = tmp_path_factory.mktemp("look")
+    run = open_run("creatures-compact")
+    pictures = load("creatures").test.subset(torch.arange(60))
+    layers = ["stages.0.3.act1", "stages.0.3.act2", "head.2"]
+    atlas = look(run, pictures, out=folder / "atlas", effort=LITTLE, only=layers)
+    write_report(folder / "report.html", atlas_dir=atlas.path, run_dir=run.path)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def record(made: Path) -> dict[str, Any]:
+    return json.loads((made / "atlas" / "atlas.json").read_text())
+
+
+@pytest.fixture
+def page(browser: Any, made: Path) -> Iterator[Page]:
+    opened = Page(browser).open(made / "report.html")
+    yield opened
+    assert sum(url.startswith("file://") for url in opened.requests) == 1
+    assert all(url.startswith(("file://", "data:", "blob:")) for url in opened.requests)
+    assert not opened.complaints
+    opened.page.close()
+
+
+def measured_layers(record: dict[str, Any]) -> list[dict[str, Any]]:
+    return [layer for layer in record["layers"] if layer["evidence"]]
+
+
+def test_the_ladder_and_its_table_say_what_the_atlas_holds(page: Page, record) -> None:
+    page.page.click("[data-testid=to-ladder]")
+    shown = page.page.locator("[data-testid=ladder-table] tbody tr")
+    page.page.click("text=As a table")
+    kinds = [*record["evidence"]["kinds"], "unnamed"]
+    assert kinds == ["colour", "edge", "corner", "texture", "part", "object", "unnamed"]
+    rows = [
+        (rung, kind)
+        for rung in record["evidence"]["ladder"]
+        for kind in kinds
+        if kind in rung["shares"]
+    ]
+    assert shown.count() == len(rows)
+    for i, (rung, kind) in enumerate(rows):
+        share, text = rung["shares"][kind], shown.nth(i).inner_text()
+        assert rung["title"] in text
+        assert f"{share['count']} of {rung['n_units']}" in text
+        own, low, high, control = (float(value) for value in PERCENT.findall(text))
+        told = [share["share"], *share["interval"], share["untrained"]]
+        assert [own, low, high, control] == pytest.approx([100 * v for v in told], abs=0.051)
+
+
+def test_what_units_answer_to_stands_beside_untrained_copies(page: Page, record) -> None:
+    table = page.page.locator("[data-testid=selective] tbody tr")
+    for i, rung in enumerate(record["evidence"]["ladder"]):
+        for kind, found in rung["selective"].items():
+            cell = table.nth(i).locator(f"td:has([data-testid=selective-{kind}])")
+            for part, share in ((".own", found["share"]), (".control", found["untrained"]["mean"])):
+                shown = int(cell.locator(part).inner_text().removesuffix("%"))
+                assert abs(shown - 100 * share) < 0.51
+            title = cell.locator("[title]").get_attribute("title")
+            assert "untrained" in title and title.startswith(f"{rung['title']}, {kind}: ")
+
+
+def test_curves_are_told_in_words(page: Page, record) -> None:
+    labels = page.page.locator("[data-testid=probe-curve] [aria-label]").evaluate_all(
+        "nodes => nodes.map(n => n.getAttribute('aria-label'))"
+    )
+    for layer in measured_layers(record):
+        probe = layer["evidence"]["probe"]
+        said = f"{layer['title']}: {100 * probe['accuracy']:.1f}%"
+        assert any(said in label for label in labels), said
+
+
+def test_a_unit_s_dossier_is_its_record(page: Page, record) -> None:
+    layers = [layer for layer in measured_layers(record) if layer["units"]]
+    last, middle = layers[-2], layers[len(layers) // 2]
+    named = next(unit for unit in last["units"] if unit["name"])
+    nameless = next(unit for unit in middle["units"] if not unit["name"] and not unit["dead"])
+    for layer, unit in ((last, named), (middle, nameless)):
+        link = f"#/layers/{layer['name']}/{unit['index']}"
+        page.page.evaluate("link => { location.hash = link }", link)
+        panel = page.page.locator("[data-testid=unit-panel]")
+        verdict = panel.locator("[data-testid=verdict]").inner_text()
+        assert (unit["name"] or "no simple name") in verdict, link
+        measures = panel.locator("[data-testid=measures]").inner_text()
+        for measure in unit["measures"].values():
+            assert f"{measure['value']:.2f}" in measures
+            assert f"{measure['untrained_95']:.2f}" in measures
+        concepts = panel.locator("[data-testid=concepts]").inner_text()
+        for concept in unit["concepts"]:
+            assert concept["name"] in concepts
+            assert f"{concept['value']:.2f}" in concepts
+        assert panel.locator("[data-testid=ablation]").count() == 1
+        assert panel.locator("[data-testid=made]").count() == 1
+        if unit["made"]["unnatural"]:
+            assert panel.locator("[data-testid=unnatural]").count() == 1
+        assert panel.locator("[data-testid=tuning]").count() == 1
+
+
+def test_units_stand_best_understood_first_or_last(page: Page, record) -> None:
+    layers = [x for x in measured_layers(record) if any(u["name"] for u in x["units"])]
+    layer = next(x for x in layers if any(not u["name"] for u in x["units"]))
+    page.page.evaluate("link => { location.hash = link }", f"#/layers/{layer['name']}/0")
+    tiles = page.page.locator(f"[role=group][aria-label='Units of {layer['name']}'] button")
+    tiles.first.wait_for()
+
+    def shown() -> list[int]:
+        ids = tiles.evaluate_all("nodes => nodes.map(n => n.dataset.testid)")
+        return [int(name.removeprefix("unit-")) for name in ids]
+
+    def rank(index: int) -> float:
+        unit = layer["units"][index]
+        return (2 if unit["name"] else 0) + (unit["score"] or 0)
+
+    for order, sign in (("best", -1), ("least", 1)):
+        page.page.click(f"[data-testid=order-{order}]")
+        ranks = [sign * rank(index) for index in shown()]
+        assert ranks == sorted(ranks)
+        assert len(ranks) == len(layer["units"])
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_it_fits_a_phone_and_a_desk(browser: Any, made: Path, record, scheme, width) -> None:
+    opened = Page(browser, viewport={"width": width, "height": 800}, color_scheme=scheme)
+    layer = measured_layers(record)[1]
+    opened.open(made / "report.html", f"#/layers/{layer['name']}/0")
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert not opened.complaints
+    opened.page.close()
+
+
+class Deciding(nn.Module):
+    """A network that takes another way for bright pictures."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 4, 3)
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        x = self.conv(images).relu()
+        if images.mean() > 100:
+            x = x * 2
+        return self.head(x.mean((2, 3)))
+
+
+def test_what_the_layers_do_not_show_is_told(browser: Any, striped: Splits, tmp_path: Path) -> None:
+    pictures: ImageSet = striped.test
+    spec = ModelSpec(
+        name="deciding", class_names=pictures.class_names, channels=1, height=12, width=12,
+        mean=(0.5,), std=(0.3,), shape=NetShape(widths=(), hidden=()),
+    )  # fmt: skip
+    atlas = look(Deciding().eval(), pictures, spec=spec, out=tmp_path / "atlas", effort=None)
+    escaped = atlas.record["model"]["escaped"]
+    assert escaped
+    opened = Page(browser).open(write_report(tmp_path / "report.html", atlas_dir=atlas.path))
+    box = opened.page.locator("[data-testid=escaped]")
+    assert re.search(rf"\({len(escaped)}\)", box.inner_text())
+    box.locator("summary").click()
+    assert box.locator("li").all_inner_texts() == escaped
+    assert not opened.complaints
+    opened.page.close()
