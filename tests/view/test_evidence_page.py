@@ -86,7 +86,7 @@ def test_what_units_answer_to_stands_beside_untrained_copies(page: Page, record)
         for kind, found in rung["selective"].items():
             cell = table.nth(i).locator(f"td:has([data-testid=selective-{kind}])")
             for part, share in ((".own", found["share"]), (".control", found["untrained"]["mean"])):
-                shown = int(cell.locator(part).inner_text().removesuffix("%"))
+                shown = int(cell.locator(part).inner_text().strip("(%)"))
                 assert abs(shown - 100 * share) < 0.51
             title = cell.locator("[title]").get_attribute("title")
             assert "untrained" in title and title.startswith(f"{rung['title']}, {kind}: ")

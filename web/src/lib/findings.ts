@@ -75,7 +75,16 @@ interface Run {
   from: Rung;
   to: Rung;
   finding: Finding | null;
+  /** The smallest and largest share of that kind among these layers. */
+  low: number;
+  high: number;
   key: string;
+}
+
+/** How much of a layer that is: "14%", or over several layers "14% to 100%". */
+function sharesText(run: Run): string {
+  const [low, high] = [percent(run.low, 0), percent(run.high, 0)];
+  return low === high ? low : `${low} to ${high}`;
 }
 
 function clause(run: Run, i: number, all: Run[]): string {
@@ -83,7 +92,8 @@ function clause(run: Run, i: number, all: Run[]): string {
   if (!run.finding) return `${where} no unit has a simple name`;
   const { kind, share, most } = run.finding;
   const again = all.slice(0, i).some((earlier) => earlier.finding);
-  const who = again ? (most ? "most to" : "the commonest to") : `${most ? "most" : "the commonest"} named units respond to`;
+  const many = `(${sharesText(run)}${again ? "" : " of all"})`;
+  const who = again ? `${most ? "most" : "the commonest"} ${many} to` : `${most ? "most" : "the commonest"} named units ${many} respond to`;
   return `${where} ${who} ${lookOf(kind).many}${CONTROL[against(share)]}`;
 }
 
@@ -96,8 +106,9 @@ export function ladderSentence(evidence: Evidence): string {
     const finding = commonest(rung, evidence.kinds);
     const key = finding ? `${finding.kind} ${finding.most} ${against(finding.share)}` : "";
     const last = runs.at(-1);
-    if (last?.key === key) last.to = rung;
-    else runs.push({ from: rung, to: rung, finding, key });
+    const share = finding?.share.share ?? 0;
+    if (last?.key === key) Object.assign(last, { to: rung, low: Math.min(last.low, share), high: Math.max(last.high, share) });
+    else runs.push({ from: rung, to: rung, finding, low: share, high: share, key });
   }
   if (!runs.length) return "No layer was measured.";
   const told = runs.length > MOST_CLAUSES ? [runs[0], runs.at(-1)!] : runs;
