@@ -13,7 +13,7 @@ from layerscope.atlas.arrays import write_weights
 from layerscope.atlas.evidence import EvidenceRecord
 from layerscope.atlas.units import layer_statistics, patched_units, unit_records, write_patches
 from layerscope.data.imageset import ImageSet
-from layerscope.looking.filters import acting_on_pixels, filter_pictures
+from layerscope.looking.filters import acting_on_pixels, filter_pictures, spectrum_pictures
 from layerscope.looking.scan import LayerScan
 from layerscope.models.cost import costs
 from layerscope.models.graph import INPUT, Layer
@@ -60,9 +60,7 @@ def layer_records(
                 path = folder / "sprites" / f"{layer.name.replace('/', '-')}.patches.webp"
                 sprite = write_patches(path, units, imageset, field)
         unchanged |= {layer.name} if layer.kind == "flatten" and reads(layer, unchanged) else set()
-        filters, scales = write_filters(
-            folder, model, spec, layer, reads_picture=reads(layer, unchanged)
-        )
+        filters = write_filters(folder, model, spec, layer, reads_picture=reads(layer, unchanged))
         records.append(
             {
                 "name": layer.name,
@@ -76,8 +74,7 @@ def layer_records(
                 "receptive_field": asdict(field) if field else None,
                 "options": layer.options,
                 **weights.get(layer.name, {"weight": None, "bias": None}),
-                "filters": filters,
-                "filter_scales": scales,
+                **filters,
                 "statistics": layer_statistics(found) if found else None,
                 "units": units,
                 "units_in": units_in,
@@ -109,18 +106,20 @@ def units_elsewhere(name: str, layers: Sequence[Layer]) -> str | None:
 
 def write_filters(
     folder: Path, model: nn.Module, spec: ModelSpec, layer: Layer, *, reads_picture: bool
-) -> tuple[dict[str, Any] | None, list[float]]:
-    """The pictures of a layer's weights, where it reads the picture itself."""
+) -> dict[str, Any]:
+    """The pictures of a layer's weights and of their spectra, where it reads the picture itself."""
     module = dict(model.named_modules()).get(layer.module or "")
     weight = getattr(module, "weight", None)
-    if layer.kind not in ("conv", "dense") or weight is None:
-        return None, []
-    pictures = acting_on_pixels(
-        weight, channels=spec.channels, height=spec.height, width=spec.width
-    )
-    if pictures is None or not reads_picture:
-        return None, []
-    tiles, scales = filter_pictures(pictures.cpu())
-    path = folder / "sprites" / f"{layer.name.replace('/', '-')}.filters.webp"
-    sprite = write_sprite(path, tiles, columns=8)
-    return {"file": f"sprites/{path.name}", **sprite}, scales
+    acting = None
+    if layer.kind in ("conv", "dense") and weight is not None and reads_picture:
+        acting = acting_on_pixels(
+            weight, channels=spec.channels, height=spec.height, width=spec.width
+        )
+    if acting is None:
+        return {"filters": None, "filter_scales": [], "spectra": None}
+    tiles, scales = filter_pictures(acting.cpu())
+    sprites = {}
+    for kind, pictures in (("filters", tiles), ("spectra", spectrum_pictures(acting.cpu()))):
+        path = folder / "sprites" / f"{layer.name.replace('/', '-')}.{kind}.webp"
+        sprites[kind] = {"file": f"sprites/{path.name}", **write_sprite(path, pictures, columns=8)}
+    return {**sprites, "filter_scales": scales}

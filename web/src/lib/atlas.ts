@@ -56,6 +56,7 @@ export interface Layer {
   weight: ArrayRef | null;
   bias: ArrayRef | null;
   filters: Sprite | null;
+  spectra?: Sprite | null;
   filter_scales: number[];
   statistics: {
     n: number;
