@@ -146,3 +146,38 @@ def test_an_unknown_layer_is_refused_with_the_nearest_name(model: nn.Sequential)
     with pytest.raises(LayerNotFoundError, match="no layer 'conv'; there are: 0, 1"):
         scan(model, pictures(), normalise=normalise, layers=["0", "conv"])
     assert list(scan(model, pictures(), normalise=normalise, layers=["0"])) == ["0"]
+
+
+@pytest.mark.parametrize("batch_size", [5, 8, 97])
+@pytest.mark.parametrize("bias", [5.0, 0.0, -1.0])
+def test_a_relu_scanned_with_what_it_reads_gives_what_it_gives_alone(
+    batch_size: int, bias: float
+) -> None:
+    """Its peaks are the convolution's; with a large bias all of them are, from the first batch."""
+    torch.manual_seed(4)
+    net = nn.Sequential(nn.Conv2d(1, 5, 3), nn.ReLU(), nn.ReLU(inplace=True))
+    with torch.no_grad():
+        net[0].bias.fill_(bias)
+        if bias < 5:
+            net[0].bias[2] = -100
+    settings = {"normalise": normalise, "batch_size": batch_size}
+    together = scan(net, pictures(), layers=["0", "1", "2"], **settings)
+    for layer in ("1", "2"):
+        alone = scan(net, pictures(), layers=[layer], **settings)[layer]
+        assert torch.equal(together[layer].top.values, alone.top.values)
+        assert torch.equal(together[layer].top.rows, alone.top.rows)
+        fires = alone.top.values > 0
+        assert torch.equal(together[layer].top.places[fires], alone.top.places[fires])
+        assert torch.equal(together[layer].statistics.high, alone.statistics.high)
+        assert torch.equal(together[layer].statistics.dead, alone.statistics.dead)
+
+
+def test_statistics_of_some_places_lie_near_those_of_all(model: nn.Sequential) -> None:
+    whole = scan(model, pictures(), normalise=normalise, layers=["0"])["0"].statistics
+    some = scan(model, pictures(), normalise=normalise, layers=["0"], counted=9)["0"].statistics
+    assert whole.n_values == 97 * 100
+    assert some.n_values == 97 * 9
+    error = whole.std / some.n_values**0.5
+    assert bool(((some.mean - whole.mean).abs() < 4 * error).all())
+    assert some.std.numpy() == pytest.approx(whole.std.numpy(), rel=0.15)
+    assert torch.equal(some.high, whole.high)  # the largest is looked for everywhere

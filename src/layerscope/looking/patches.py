@@ -152,9 +152,10 @@ class TopTally:
         if elsewhere is None or not elsewhere.is_full:
             assert self.top is not None
             return self.top
-        if self.top is None:
-            return elsewhere
         above = elsewhere.values[:, -1:] > 0
+        # With all units spared since an early batch, fewer than nine pictures were kept here.
+        if self.top is None or above.all():
+            return elsewhere
         return TopPlaces(
             torch.where(above, elsewhere.values, self.top.values),
             torch.where(above, elsewhere.rows, self.top.rows),
