@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
+from typing import Literal
 
 import jsonschema
 import numpy as np
@@ -168,7 +170,9 @@ def test_every_number_of_the_evidence_stands_beside_its_control(atlas: Atlas) ->
             assert share["count"] == len(named)
             assert share["share"] == pytest.approx(len(named) / rung["n_units"])
         assert layer["evidence"]["probe"]["untrained"]
-        assert layer["evidence"]["separation"]["untrained"]
+        for figure in ("separation", "sparsity", "dead_share", "duplicate_pairs"):
+            assert layer["evidence"][figure]["untrained"]
+        assert layer["evidence"]["duplicate_pairs"]["value"] >= len(layer["evidence"]["duplicates"])
         for unit in units:
             assert (unit["name"] is None) == (unit["kind"] is None)
             assert set(unit["measures"]) == set(evidence["kinds"])
@@ -176,6 +180,11 @@ def test_every_number_of_the_evidence_stands_beside_its_control(atlas: Atlas) ->
                 assert unit["measures"][unit["kind"]]["passes"]
             assert unit["made"]["natural_max"] <= unit["max"] + 1e-4  # a mean of the strongest
             assert (unit["ablation"] is None) == (layer["name"] == "classifier.3")
+    cka = evidence["cka"]
+    for matrix in (cka["trained"], cka["untrained"]):
+        assert np.allclose(matrix, np.transpose(matrix))
+        assert np.diag(matrix) == pytest.approx(1, abs=1e-5)
+    assert len(cka["with_untrained"]) == len(cka["untrained"]) == len(measured)
     first, dense = atlas["features.1"].unit(0), atlas["classifier.2"].unit(0)
     assert first["strongest_inputs"] == []  # it reads the picture
     assert 1 <= len(dense["strongest_inputs"]) <= 4
@@ -186,6 +195,18 @@ def test_an_effort_without_a_control_is_refused() -> None:
         Effort(untrained=1)
     with pytest.raises(AtlasError, match="pictures is 0"):
         Effort(pictures=0)
+    with pytest.raises(AtlasError, match="ablation_way is 'off'; there are mean, resample, zero"):
+        Effort(ablation_way="off")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("way", ["resample", "zero"])
+def test_units_are_taken_out_in_the_way_that_is_asked_for(
+    run: Run, tmp_path: Path, way: Literal["resample", "zero"]
+) -> None:
+    effort = replace(LITTLE, made_steps=0, ablation_way=way)
+    atlas = look(run, out=tmp_path / "atlas", only=["features.3"], effort=effort)
+    jsonschema.validate(atlas.record, SCHEMA)
+    assert {unit["ablation"]["way"] for unit in atlas["features.4"].record["units"]} == {way}
 
 
 def test_an_interrupted_look_goes_on_where_it_stopped(

@@ -13,7 +13,7 @@ from layerscope.atlas.layer_evidence import layer_figures
 from layerscope.data.imageset import ImageSet
 from layerscope.looking.naming import Measured
 from layerscope.looking.observe import Observed, observe
-from layerscope.looking.similarity import linear_cka
+from layerscope.looking.similarity import cka_matrix, linear_cka
 from layerscope.looking.untrained import calibrate_batch_norms, untrained_copy
 from layerscope.models import build, model_names
 from layerscope.models.graph import Program, read_program
@@ -50,7 +50,7 @@ def measure_copy(
     network = untrained(program.model, spec, make_generator(seed, f"untrained {copy}"))
     calibrate_batch_norms(network, calibration)
     return control_record(
-        read_copy(program, network, calibration[:1]), trained, imageset, rows, spec,
+        read_copy(program, network, calibration[:1]), trained, imageset, rows, spec, calibration,
         seed=seed, with_cka=copy == 0,
     )  # fmt: skip
 
@@ -75,13 +75,14 @@ def control_record(
     imageset: ImageSet,
     rows: torch.Tensor,
     spec: ModelSpec,
+    images: torch.Tensor,
     *,
     seed: int,
     with_cka: bool,
 ) -> dict[str, Any]:
     """What is kept of an untrained copy: values of units and layers, as plain values."""
     found = observe(program, list(trained), imageset, rows, spec, seed=seed)
-    figures = layer_figures(program, found, imageset.labels[rows], imageset.n_classes, None)
+    figures = layer_figures(program, found, imageset.labels[rows], imageset.n_classes, images)
     return {
         "units": {
             name: {kind: values.tolist() for kind, values in seen.units.values.items()}
@@ -94,7 +95,14 @@ def control_record(
         }
         if with_cka
         else {},
+        "cka_matrix": cka_of(found) if with_cka else None,
     }
+
+
+def cka_of(found: Mapping[str, Observed]) -> dict[str, Any]:
+    """How alike the layers of one network are."""
+    layers, matrix = cka_matrix({name: seen.features.pooled for name, seen in found.items()})
+    return {"layers": list(layers), "matrix": matrix.tolist()}
 
 
 def as_measured(units: Mapping[str, Mapping[str, list[float]]]) -> dict[str, Measured]:

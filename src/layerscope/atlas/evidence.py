@@ -11,7 +11,7 @@ import torch
 
 from layerscope.atlas.ablation_evidence import ablation_evidence, can_ablate
 from layerscope.atlas.budget import Budget, budget_for
-from layerscope.atlas.control import as_measured, measure_copy
+from layerscope.atlas.control import as_measured, cka_of, measure_copy
 from layerscope.atlas.effort import Effort
 from layerscope.atlas.layer_evidence import compared, gabor_fits, layer_figures, spread
 from layerscope.atlas.made_evidence import made_evidence
@@ -22,7 +22,6 @@ from layerscope.errors import ModelError, UnreachedError
 from layerscope.looking.ladder import Rung, ladder, untrained_names
 from layerscope.looking.naming import KINDS, Naming, name_units
 from layerscope.looking.observe import Observed, observe
-from layerscope.looking.similarity import cka_matrix
 from layerscope.looking.wiring import strongest_inputs
 from layerscope.models.graph import Layer, Program
 from layerscope.models.spec import ModelSpec
@@ -168,7 +167,7 @@ def gather_evidence(
             "kinds": kinds_of(names),
             "measures": {kind: HOW[kind] for kind in kinds_of(names)},
             "ladder": [rung_record(rung, layers) for rung in rungs],
-            "cka": cka_record(found, controls[0]["cka"]) if controls and found else None,
+            "cka": cka_record(found, controls[0]) if controls and found else None,
         },
         layers={
             name: compared(own[name], [record["layers"][name] for record in controls])
@@ -245,11 +244,14 @@ def rung_record(rung: Rung, layers: Sequence[Layer]) -> dict[str, Any]:
     }
 
 
-def cka_record(found: Mapping[str, Observed], with_untrained: dict[str, float]) -> dict[str, Any]:
-    """How alike the layers are."""
-    layers, matrix = cka_matrix({name: seen.features.pooled for name, seen in found.items()})
+def cka_record(found: Mapping[str, Observed], control: dict[str, Any]) -> dict[str, Any]:
+    """How alike the layers are: trained, untrained, and each with itself untrained."""
+    own, untrained = cka_of(found), control["cka_matrix"]
+    layers = own["layers"]
+    place = [untrained["layers"].index(name) for name in layers]
     return {
-        "layers": list(layers),
-        "trained": matrix.tolist(),
-        "with_untrained": [with_untrained[n] for n in layers],
+        "layers": layers,
+        "trained": own["matrix"],
+        "untrained": [[untrained["matrix"][i][j] for j in place] for i in place],
+        "with_untrained": [control["cka"][name] for name in layers],
     }

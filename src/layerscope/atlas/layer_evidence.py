@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
@@ -11,7 +12,12 @@ import torch
 from layerscope.errors import UnreachedError
 from layerscope.looking.effective import EffectiveField, effective_field
 from layerscope.looking.gabor import LEAST_PX, GaborFits, fit_gabors
-from layerscope.looking.geometry import class_separation, duplicate_units, effective_dimension
+from layerscope.looking.geometry import (
+    class_separation,
+    duplicate_units,
+    effective_dimension,
+    sparsity,
+)
 from layerscope.looking.observe import Observed
 from layerscope.looking.probes import probe
 from layerscope.looking.wiring import picture_weights
@@ -27,17 +33,16 @@ def layer_figures(
     found: Mapping[str, Observed],
     labels: torch.Tensor,
     n_classes: int,
-    images: torch.Tensor | None,
+    images: torch.Tensor,
 ) -> dict[str, dict[str, Any]]:
     """Measure whole layers.
 
     Args:
-        program: the network.
+        program: the network, or an untrained copy.
         found: layer -> what was observed.
         labels: int64 (N,), of the observed pictures.
         n_classes: K.
-        images: float (B, C, H, W), for the effective receptive field; None leaves it and the
-            duplicates out, which untrained copies are not asked for.
+        images: float (B, C, H, W), for the effective receptive field.
 
     Returns:
         layer -> its figures. The probe learns from one half of each class's pictures and is scored
@@ -53,6 +58,9 @@ def layer_figures(
                 pooled[learned], labels[learned], pooled[scored], labels[scored],
                 n_classes=n_classes,
             )  # fmt: skip
+        field = field_of(program, name, images[:FIELD_PICTURES])
+        fits = gabor_fits(program, name)
+        pairs = duplicate_units(placed)
         figures[name] = {
             "probe": {
                 "accuracy": result.accuracy,
@@ -65,16 +73,14 @@ def layer_figures(
             "separation": class_separation(pooled, labels),
             "dimension": effective_dimension(placed),
             "of": placed.shape[1],
+            "sparsity": sparsity(placed) if placed.shape[1] > 1 else None,
+            "dead_share": float((seen.features.peaks.amax(0) <= 0).float().mean()),
+            "effective_field_px": list(field.size_px) if field else None,
+            "field_side_px": math.sqrt(math.prod(field.size_px)) if field else None,
+            "gabor_share": float(fits.counts.float().mean()) if fits else None,
+            "duplicate_pairs": len(pairs),
+            "duplicates": [list(pair) for pair in pairs[:MOST_DUPLICATES]],
         }
-        fits = gabor_fits(program, name)
-        figures[name]["gabor_share"] = float(fits.counts.float().mean()) if fits else None
-        if images is not None:
-            field = field_of(program, name, images[:FIELD_PICTURES])
-            pairs = duplicate_units(placed)
-            figures[name] |= {
-                "effective_field_px": list(field.size_px) if field else None,
-                "duplicates": [list(pair) for pair in pairs[:MOST_DUPLICATES]],
-            }
     return figures
 
 
@@ -102,26 +108,28 @@ def halves(labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return (~second).nonzero()[:, 0], second.nonzero()[:, 0]
 
 
+# What is one number of a layer, and its control's the same number of each copy.
+PLAIN = ("separation", "sparsity", "dead_share", "duplicate_pairs", "field_side_px", "gabor_share")
+
+
 def compared(own: dict[str, Any], untrained: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """A layer's figures beside those of its untrained copies, as docs/atlas.md has them."""
+
+    def control(key: str) -> dict[str, float] | None:
+        return spread([copy[key] for copy in untrained if copy[key] is not None])
+
     probes = [copy["probe"]["accuracy"] for copy in untrained if copy["probe"]]
     return {
         "probe": {**own["probe"], "untrained": spread(probes)} if own["probe"] else None,
-        "separation": {
-            "value": own["separation"],
-            "untrained": spread([copy["separation"] for copy in untrained]),
-        },
         "dimension": {
             "value": own["dimension"],
             "of": own["of"],
-            "untrained": spread([copy["dimension"] for copy in untrained]),
+            "untrained": control("dimension"),
         },
-        "gabor_share": {
-            "value": own["gabor_share"],
-            "untrained": spread([copy["gabor_share"] for copy in untrained]),
-        }
-        if own["gabor_share"] is not None
-        else None,
+        **{
+            key: None if own[key] is None else {"value": own[key], "untrained": control(key)}
+            for key in PLAIN
+        },
         "effective_field_px": own["effective_field_px"],
         "duplicates": own["duplicates"],
     }

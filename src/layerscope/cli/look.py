@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -40,6 +41,10 @@ def look(
             help="Fewer pictures and untrained copies, no ablation, no images made for units."
         ),
     ] = False,
+    ablation: Annotated[
+        Literal["mean", "resample", "zero"],
+        typer.Option(help="What stands in for a unit that is taken out."),
+    ] = "mean",
     masks: Annotated[
         Path | None,
         typer.Option(
@@ -71,7 +76,8 @@ def look(
         out=out,
         data_dir=data_dir,
     )
+    effort = QUICK if quick else replace(FULL, ablation_way=ablation)
     if layer:
         show_look.units(subject, layer)
     else:
-        show_look.look(subject, effort=QUICK if quick else FULL, only=only, seed=seed)
+        show_look.look(subject, effort=effort, only=only, seed=seed)

@@ -65,6 +65,10 @@ export interface LayerEvidence {
   probe?: { accuracy: number; interval: [number, number]; n: number; chance: number; untrained: Range | null } | null;
   separation?: { value: number; untrained: Range | null } | null;
   dimension?: { value: number; of: number; untrained: Range | null } | null;
+  sparsity?: { value: number; untrained: Range | null } | null;
+  dead_share?: { value: number; untrained: Range | null } | null;
+  duplicate_pairs?: { value: number; untrained: Range | null } | null;
+  field_side_px?: { value: number; untrained: Range | null } | null;
   gabor_share?: { value: number; untrained: Range | null } | null;
   effective_field_px?: [number, number] | null;
   duplicates?: [number, number, number][] | null;
@@ -91,5 +95,5 @@ export interface Evidence {
   kinds: string[];
   measures: Record<string, string>;
   ladder: Rung[];
-  cka: { layers: string[]; trained: number[][]; with_untrained: number[] | null } | null;
+  cka: { layers: string[]; trained: number[][]; untrained?: number[][]; with_untrained: number[] | null } | null;
 }

@@ -46,6 +46,7 @@ const EVIDENCE: Record<string, string> = {
   IoU: "Intersection over union: the area where a unit responds and a thing is, over the area where either is; 1 is a perfect fit, 0 none.",
   AUROC: "How often a unit responds more to a picture of a class than to one of another class: 0.5 is chance, 1 is always.",
   "gabor fit": "How well a wave under a bell, the classic model of an edge detector, describes what the unit looks for: 1 is exactly (R²).",
+  sparsity: "How few of a layer's units answer at a place of a picture: 0 where all answer alike, 1 where a single one does.",
   spectrum:
     "Which stripes a filter passes: each point is one width and direction of stripes, brighter the more of them the filter lets through (the size of its Fourier transform).",
   "natural maximum": "The strongest that any real picture of the data drove the unit.",
