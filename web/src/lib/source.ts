@@ -13,7 +13,12 @@ function embedded<T>(id: string): T | null {
   return text ? (JSON.parse(text) as T | null) : null;
 }
 
-export const readAtlas = (): Atlas | null => embedded<Atlas>("layerscope-atlas");
+/** The atlas: gzipped as base64, for its names and numbers repeat; or plain. */
+export async function readAtlas(): Promise<Atlas | null> {
+  const value = embedded<Atlas | string>("layerscope-atlas");
+  if (typeof value !== "string") return value;
+  return JSON.parse(new TextDecoder().decode(await gunzip(bytesOf(value)))) as Atlas;
+}
 export const readRun = (): Run | null => embedded<Run>("layerscope-run");
 
 function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
