@@ -45,7 +45,7 @@ def ablation_evidence(
         seed: of what is drawn.
         progress: told (pictures done, pictures in all).
     """
-    U = next(found.shape[0] for found in program.layers if found.name == layer)
+    U = next(found.n_units for found in program.layers if found.name == layer)
     units, pictures = budget.ablation(layer, min(U, MOST_ABLATED), CONTROLS * LEVELS)
     if not units:
         return [None] * U

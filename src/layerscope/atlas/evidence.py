@@ -18,7 +18,7 @@ from layerscope.atlas.made_evidence import made_evidence
 from layerscope.atlas.stages import Stages
 from layerscope.atlas.unit_evidence import named_units, nothing_known
 from layerscope.data.imageset import ImageSet
-from layerscope.errors import ModelError, UnreachedError
+from layerscope.errors import ModelError
 from layerscope.looking.ladder import Rung, ladder, untrained_names
 from layerscope.looking.naming import KINDS, Naming, name_units
 from layerscope.looking.observe import Observed, observe
@@ -209,7 +209,7 @@ def add_made_images(
 
         try:
             result = stages.run(f"made-{i}", make)
-        except UnreachedError as error:
+        except ModelError as error:
             skipped.append(f"no images were made for {name!r}: {error}")
             continue
         sprites[name] = result["sprite"]

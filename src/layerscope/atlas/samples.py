@@ -65,11 +65,14 @@ def shown_layers(layers: Sequence[Layer], sizes: dict[str, int]) -> list[str]:
 def outputs_of(
     program: Program, images: torch.Tensor
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-    """The logits, and what every layer that was reached put out."""
+    """The logits, and what every layer that was reached put out, a row for each picture."""
     outputs: dict[str, torch.Tensor] = {}
+    shapes = {layer.name: layer.shape for layer in program.layers}
 
     def keep(name: str, value: torch.Tensor) -> None:
-        outputs[name] = value.clone()
+        # Attention turns its queries, keys and values so that these come before the pictures.
+        if value.shape == (len(images), *shapes[name]):
+            outputs[name] = value.clone()
 
     return program.run(images, keep), outputs
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -42,8 +42,8 @@ def look(
         ),
     ] = False,
     ablation: Annotated[
-        Literal["mean", "resample", "zero"],
-        typer.Option(help="What stands in for a unit that is taken out."),
+        str,
+        typer.Option(help="What stands in for a unit that is taken out: mean, resample or zero."),
     ] = "mean",
     masks: Annotated[
         Path | None,

@@ -174,7 +174,7 @@ def units_of(
         The indices; int64 (U,); float (U,), -1 where the value is made small.
     """
     two_ways = spec.n_logits == 1 and target.layer.name == program.layers[-1].name
-    n = 2 if two_ways else target.layer.shape[0]
+    n = 2 if two_ways else target.layer.n_units
     chosen = list(range(n)) if units is None else [int(unit) for unit in units]
     wrong = [unit for unit in chosen if not 0 <= unit < n]
     if wrong or not chosen:

@@ -9,6 +9,7 @@ import torch
 
 from layerscope.errors import LayerNotFoundError, UnreachedError, nearest
 from layerscope.looking.battery import Battery, make_battery
+from layerscope.looking.scan import batch_for
 from layerscope.models.graph import Program
 from layerscope.models.receptive import ReceptiveField
 
@@ -79,7 +80,7 @@ def centre_responses(
         layers: names of layers.
         pixels: uint8 (N, C, H, W).
         normalise: pixels -> images.
-        batch_size: pictures at a time.
+        batch_size: pictures at a time, at most (`looking.scan.batch_for`).
 
     Returns:
         layer -> float32 (N, U): at place (H // 2, W // 2) of maps, of the middle token, or of dense
@@ -99,7 +100,7 @@ def centre_responses(
         if name in found:
             found[name].append(at_middle(output).float().cpu())
 
-    for part in pixels.split(batch_size):
+    for part in pixels.split(batch_for(program.layers, batch_size, device)):
         images = normalise(part.to(device))
         if len(found) == 1:  # nothing behind a single layer need be run
             (layer,) = found

@@ -118,7 +118,7 @@ def layers_before(program: Program, layer: str) -> list[Layer]:
         if name != INPUT and name not in reached:
             reached.add(name)
             waiting += known[name].inputs
-    before = [found for found in program.layers if found.name in reached and found.shape[0] > 1]
+    before = [found for found in program.layers if found.name in reached and found.n_units > 1]
     read = [found for found in before if found.kind in READ_KINDS]
     return read or [found for found in before if found.kind in ("conv", "dense")]
 
@@ -185,9 +185,9 @@ def mean_in(
     output: torch.Tensor, boxes: torch.Tensor | None, field: ReceptiveField | None
 ) -> torch.Tensor:
     """The mean of each channel over the places whose middle lies in a box: float (B, channels)."""
-    if output.ndim < 3:
-        return output
-    if boxes is None or field is None or 0 in field.stride_px or output.ndim != 4:
+    if output.ndim < 4:
+        return output if output.ndim < 3 else output.mean(1)  # over tokens
+    if boxes is None or field is None or 0 in field.stride_px:
         return output.flatten(2).mean(2)
     inside = []
     for i in range(2):

@@ -39,7 +39,7 @@ def strongest_inputs(
     module = dict(model.named_modules())[str(known[weights].module)]
     if source is None or not isinstance(module, nn.Conv2d | nn.Linear):
         return None, []
-    norms = channel_norms(module, known[source].shape[0])
+    norms = channel_norms(module, known[source].n_units)
     if norms is None:
         return None, []
     best, order = norms.topk(min(STRONGEST, norms.shape[1]), dim=1)

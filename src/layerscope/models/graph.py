@@ -32,7 +32,7 @@ class Layer:
         title: for a person, counted: "Convolution 1".
         function: of an activation, such as "relu".
         inputs: names of the layers it reads; "input" is the picture.
-        shape: of its output for one picture: (C, H, W) or (U,).
+        shape: of its output for one picture: (C, H, W), (T, U) for tokens, or (U,).
         options: of a convolution or pooling: kernel_size, stride, padding, dilation, groups.
         module: the module's path, None for an operation that is no module.
         keeps_place: whether a unit at (y, x) reads its inputs at (y, x) alone.
@@ -47,6 +47,11 @@ class Layer:
     options: dict[str, Any] = field(default_factory=dict)
     module: str | None = None
     keeps_place: bool = False
+
+    @property
+    def n_units(self) -> int:
+        """Channels of maps (C, H, W), features of tokens (T, U), outputs of a dense layer (U,)."""
+        return self.shape[0] if len(self.shape) == 3 else self.shape[-1]
 
 
 @dataclass(frozen=True)
