@@ -15,14 +15,13 @@ from layerscope.atlas.effort import Effort
 from layerscope.atlas.look import look
 from layerscope.data.imageset import ImageSet
 from layerscope.models.spec import ModelSpec, NetShape
+from layerscope.vision import timm
 
 LITTLE = Effort(pictures=24, untrained=2, ablation_pictures=12, made_steps=2)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning:timm")
 def test_a_transformer_is_looked_through(tmp_path: Path) -> None:
-    from timm.models.vision_transformer import VisionTransformer
-
+    VisionTransformer = timm().models.vision_transformer.VisionTransformer
     torch.manual_seed(0)
     network = VisionTransformer(
         img_size=32, patch_size=8, num_classes=3, embed_dim=24, depth=2, num_heads=3, mlp_ratio=2

@@ -44,8 +44,8 @@ def run_shown(
         with torch.set_grad_enabled(grad):
             # Cloned, for a network may begin with an operation in place.
             return play(traced, graph, images.clone(), show)
-    except (RuntimeError, ValueError) as error:
-        first_line = str(error).splitlines()[0]
+    except (RuntimeError, ValueError, AssertionError) as error:
+        first_line = (str(error) or type(error).__name__).splitlines()[0]
         raise ModelError(
             f"the network does not run on pictures of {tuple(images.shape[1:])} "
             f"(channels, height, width): {first_line}; give it the size it was made for"
