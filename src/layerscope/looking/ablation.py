@@ -78,6 +78,7 @@ class Ablations:
             control = {"mean": float(draws.mean()), "low": low, "high": high}
         return {
             "way": self.way,
+            "n": self.n,
             "accuracy_change": float(self.change[at]),
             "per_class": per_class,
             "control": control,

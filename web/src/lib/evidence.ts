@@ -37,9 +37,10 @@ export interface Concept {
 }
 export interface Ablation {
   way: string;
+  n?: number;
   accuracy_change: number;
-  per_class: number[];
-  control: Range;
+  per_class: (number | null)[];
+  control: Range | null;
 }
 export interface Made {
   value: number;

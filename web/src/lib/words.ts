@@ -39,7 +39,7 @@ const EVIDENCE: Record<string, string> = {
     "In how many directions a layer's numbers really spread (participation ratio): 1 where all units say the same, as many as units where each says something of its own.",
   "class separation": "The share of the variance of a layer's numbers that lies between the classes: 0 where they are mixed, 1 where each class is one point.",
   "effective field": "The part of what a unit can see that in fact moves it; usually much smaller than the receptive field.",
-  ablation: "Taking one unit out, by holding it at its mean or at zero, and counting how much the network's accuracy changes.",
+  ablation: "Taking one unit out, by holding it at its mean or at zero or by giving it another picture's values, and counting how much the network's accuracy changes. The control takes out random mixtures of all units that carry as much activity.",
   "made image": "A picture made from noise, step by step, so that it drives one unit as far as it will go.",
   "false-discovery rate": "The largest share of the names given that is to be expected to be wrong: at 5 %, at most one name in twenty.",
   "untrained control": "The same network with its random starting weights, measured in the same way: what it shows too was not learned.",
