@@ -55,13 +55,14 @@ def cifar_files() -> dict[str, bytes]:
 
 
 def packed(files: dict[str, bytes]) -> bytes:
+    """The same bytes each time: tarfile's own gzip would write down the second it was made in."""
     out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+    with tarfile.open(fileobj=out, mode="w") as archive:
         for name, data in files.items():
             member = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
             member.size = len(data)
             archive.addfile(member, io.BytesIO(data))
-    return out.getvalue()
+    return gzip.compress(out.getvalue(), mtime=0)
 
 
 def md5(data: bytes) -> str:
