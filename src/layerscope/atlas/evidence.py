@@ -36,8 +36,8 @@ HOW = {
     "edge": "how strongly the answer to gratings depends on their angle (0 not at all, 1 only one)",
     "corner": "how much more its best corner or arc drives the unit than any straight line does",
     "texture": "how much more its best texture drives the unit than any single line or edge does",
-    "part": "how well the places where the unit is on (its strongest 0.5 %) cover a part of the "
-    "animal: intersection over union with the part's mask",
+    "part": "how well the places where the unit is on (its strongest 0.5 %) cover a part: "
+    "intersection over union with the part's mask",
     "object": "how well the unit's largest activation tells one class from the others: 2 AUROC - 1",
 }
 

@@ -42,7 +42,7 @@ def look(
     data: Splits | ImageSet | None = None,
     *,
     spec: ModelSpec | None = None,
-    out: Path | None = None,
+    out: str | Path | None = None,
     effort: Effort | None = FULL,
     only: Sequence[str] | None = None,
     seed: int = 0,
@@ -187,7 +187,7 @@ def rounded(value: Any) -> Any:
 
 
 def settle(
-    run: Any, data: Splits | ImageSet | None, spec: ModelSpec | None, out: Path | None
+    run: Any, data: Splits | ImageSet | None, spec: ModelSpec | None, out: str | Path | None
 ) -> tuple[nn.Module, ModelSpec, ImageSet, Path]:
     """Find network, description, pictures and folder in what was handed over."""
     if isinstance(run, nn.Module):

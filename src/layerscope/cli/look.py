@@ -16,8 +16,9 @@ def look(
         str,
         typer.Argument(
             metavar="RUN|NETWORK",
-            help="A run folder, or a folder of runs: its latest. Or a network that was trained "
-            "elsewhere: torchvision:NAME, timm:NAME, package.module:callable.",
+            help="A run folder, or a folder of runs: its latest. A network that comes trained, such "
+            "as fashion-cnn. Or one from elsewhere: torchvision:NAME, timm:NAME, "
+            "package.module:callable, a .keras file.",
         ),
     ],
     data: Annotated[
