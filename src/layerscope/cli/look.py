@@ -16,8 +16,8 @@ def look(
         str,
         typer.Argument(
             metavar="RUN|NETWORK",
-            help="A run folder, or a folder of runs: its latest. A network that comes trained, such "
-            "as fashion-cnn. Or one from elsewhere: torchvision:NAME, timm:NAME, "
+            help="A run folder, or a folder of runs: its latest. A network that comes trained, "
+            "such as fashion-cnn. Or one from elsewhere: torchvision:NAME, timm:NAME, "
             "package.module:callable, a .keras file.",
         ),
     ],
