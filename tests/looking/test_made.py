@@ -2,60 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 import torch
+from networks import drawn, program_of, small_network, spec_of
 from torch import nn
 
 from layerscope.errors import LayerNotFoundError, ModelError
-from layerscope.looking.canvas import canvas_around, tiled
-from layerscope.looking.climb import likeness
-from layerscope.looking.jitter import Box
 from layerscope.looking.made import make_images
 from layerscope.looking.target import find_target
-from layerscope.models.graph import Program, read_program
-from layerscope.models.spec import ModelSpec, NetShape
-
-
-def spec_of(
-    channels: int, size: int, *, classes: int = 2, single_logit: bool = False, std: float = 0.5
-) -> ModelSpec:
-    return ModelSpec(
-        "own",
-        tuple("abcdefgh"[:classes]),
-        channels,
-        size,
-        size,
-        (0.5,) * channels,
-        (std,) * channels,
-        NetShape(single_logit=single_logit),
-    )
-
-
-def program_of(model: nn.Module, spec: ModelSpec) -> Program:
-    return read_program(model, torch.zeros(1, spec.channels, spec.height, spec.width))
-
-
-def drawn(make: Callable[[], nn.Module], seed: int = 0) -> nn.Module:
-    """A network whose weights follow from a seed."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return make()
-
-
-def small_network(channels: int = 1) -> nn.Module:
-    return drawn(
-        lambda: nn.Sequential(
-            nn.Conv2d(channels, 6, 3),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-            nn.Conv2d(6, 8, 3),
-            nn.ReLU(),
-            nn.Flatten(),
-            nn.Linear(8 * 5 * 5, 2),
-        )
-    )
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -247,125 +201,6 @@ def test_one_logit_is_driven_both_ways() -> None:
     assert made.place is None
     second = make_images(program, "1", [1], spec, jitter=None)
     assert torch.equal(second.pixels[0], made.pixels[1])
-
-
-def test_variants_are_driven_apart() -> None:
-    spec = spec_of(1, 16)
-    program = program_of(small_network(), spec)
-    made = make_images(program, "3", [0, 3], spec, variants=3)
-    assert made.pixels.shape == (6, 1, 16, 16)
-    assert made.variant_values.shape == (2, 3)
-    assert torch.equal(made.values, made.variant_values.amax(1))
-    best = int(made.variant_values[1].argmax())
-    assert torch.equal(made.best[1], made.pixels[3 + best])
-    alone = [make_images(program, "3", [0, 3], spec, seed=seed).pixels for seed in range(1, 4)]
-
-    def alike(pixels: torch.Tensor, unit: int) -> float:
-        """Mean cosine of what the other units make of three pictures."""
-        values = program.output_of("3", spec.normalise(pixels))[:, :, 2, 2]
-        others = torch.cat([values[:, :unit], values[:, unit + 1 :]], 1)
-        cosines = nn.functional.normalize(others, dim=1)
-        return float(((cosines @ cosines.T).sum() - 3) / 6)
-
-    for i, unit in enumerate(made.units):
-        seeds = torch.stack([pixels[i] for pixels in alone])
-        driven = 1 - alike(made.pixels[3 * i : 3 * i + 3], unit)
-        assert driven > 2 * (1 - alike(seeds, unit))
-
-
-def test_variants_of_one_logit_differ_as_pictures() -> None:
-    spec = spec_of(1, 12, single_logit=True)
-    model = drawn(
-        lambda: nn.Sequential(
-            nn.Conv2d(1, 6, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 1)
-        )
-    )
-    program = program_of(model, spec)
-    made = make_images(program, "4", [1], spec, variants=2)
-    alone = [make_images(program, "4", [1], spec, seed=seed).pixels for seed in (1, 2)]
-
-    def alike(pixels: torch.Tensor) -> float:
-        images = spec.normalise(pixels).flatten(1)
-        return float(nn.functional.cosine_similarity(images[:1], images[1:]))
-
-    assert alike(made.pixels) < alike(torch.cat(alone)) - 0.2
-
-
-def test_likeness_is_the_cosine_of_grams() -> None:
-    generator = torch.Generator().manual_seed(0)
-    maps = torch.randn(6, 4, 3, 3, generator=generator)
-    flat = maps.flatten(2)
-    grams = (flat @ flat.transpose(1, 2)).flatten(1)
-    for unit in range(2):
-        own = grams[3 * unit : 3 * unit + 3]
-        pairs = [(0, 1), (0, 2), (1, 2)]
-        cosines = [nn.functional.cosine_similarity(own[i], own[j], dim=0) for i, j in pairs]
-        assert likeness(maps, 3)[unit] == pytest.approx(float(sum(cosines)) / 3, abs=1e-5)
-    same = maps[:1].expand(2, 4, 3, 3)
-    assert float(likeness(same, 2)) == pytest.approx(1, abs=1e-5)
-
-
-def padded() -> nn.Module:
-    return nn.Sequential(
-        nn.Conv2d(1, 4, 5, stride=2, padding=2),
-        nn.ReLU(),
-        nn.MaxPool2d(3, stride=2, padding=1),
-        nn.Conv2d(4, 5, 3, padding=1),
-    )
-
-
-@pytest.mark.parametrize("make", [padded, small_network])
-def test_a_window_is_enough_for_a_unit(make: Callable[[], nn.Module]) -> None:
-    spec = spec_of(1, 48 if make is padded else 16)
-    program = program_of(drawn(make), spec)
-    images = torch.randn(4, 1, spec.height, spec.width, generator=torch.Generator().manual_seed(1))
-    target = find_target(program, "3", images)
-    top, left, h, w = target.window
-    assert h < spec.height and w < spec.width
-    assert target.source_place and target.window_place
-    part = program.output_of("3", images[:, :, top : top + h, left : left + w])
-    whole = program.output_of("3", images)
-    y, x = target.window_place
-    assert torch.allclose(
-        part[:, :, y, x], whole[:, :, target.source_place[0], target.source_place[1]], atol=1e-5
-    )
-
-
-def test_large_pictures_are_painted_around_the_unit_alone() -> None:
-    spec = spec_of(1, 96)
-    program = program_of(drawn(padded), spec)
-    made = make_images(program, "3", [0, 2], spec)
-    top, left, h, w = made.crop_px
-    canvas = canvas_around((top, left, h, w), height=96, width=96)
-    assert made.pixels.shape == (2, 1, 96, 96)
-    assert canvas[2:] == (2 * h, 2 * w)
-    for by in (canvas[2], -canvas[2]):  # the same again one canvas further
-        there = made.pixels[:, :, max(0, by) : 96 + min(0, by)]
-        assert torch.equal(there, made.pixels[:, :, max(0, -by) : 96 + min(0, -by)])
-    output = program.output_of("3", spec.normalise(made.pixels))
-    assert made.place
-    y, x = made.place
-    assert torch.allclose(made.values, torch.stack([output[0, 0, y, x], output[1, 2, y, x]]))
-    noise = torch.rand(500, 1, 96, 96, generator=torch.Generator().manual_seed(1))
-    natural = program.output_of("3", spec.normalise(255 * noise)).amax((0, 2, 3))
-    assert (made.values > natural[[0, 2]]).all()
-
-
-@pytest.mark.parametrize(
-    ("box", "canvas"),
-    [
-        ((110, 110, 5, 5), (97, 97, 32, 32)),
-        ((60, 0, 40, 50), (40, 0, 80, 100)),
-        ((190, 100, 30, 30), (164, 85, 60, 60)),  # pushed in at the border
-        ((20, 20, 180, 180), (0, 0, 224, 224)),
-    ],
-)
-def test_a_canvas_holds_its_box(box: Box, canvas: Box) -> None:
-    assert canvas_around(box, height=224, width=224) == canvas
-    painted = torch.arange(canvas[2] * canvas[3]).view(1, 1, canvas[2], canvas[3])
-    picture = tiled(painted, canvas, height=224, width=224)
-    top, left, h, w = canvas
-    assert torch.equal(picture[:, :, top : top + h, left : left + w], painted)
 
 
 def test_a_network_that_looks_everywhere_is_shown_everything() -> None:

@@ -10,20 +10,30 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from layerscope.looking.batch import Batch
 from layerscope.looking.statistics import (
     BINS,
     HISTOGRAM_PLACES,
+    Start,
     UnitStatistics,
-    histogram,
-    histogram_edges,
-    statistics_of,
+    UnitTally,
+    counts_of,
+    edges_between,
 )
 
 
 def figures_of(values: torch.Tensor, first: int = 0) -> UnitStatistics:
     rows = torch.arange(first, first + len(values))
     edges = torch.linspace(-3, 3, BINS + 1).repeat(values.shape[2], 1)
-    return statistics_of(values, rows, edges)[0]
+    tally = UnitTally(counted=values.shape[1], start=Start(edges))
+    tally.add(values, Batch(rows, values.device), values.amax(1))
+    return tally.statistics
+
+
+def histogram(values: torch.Tensor, edges: torch.Tensor) -> torch.Tensor:
+    """Counts of a few places of each map, as the tally chooses them."""
+    batch = Batch(torch.arange(len(values)), values.device)
+    return counts_of(batch.take(values, min(HISTOGRAM_PLACES, values.shape[1])), edges)
 
 
 def test_the_spread_of_values_far_from_zero_is_not_lost() -> None:
@@ -63,7 +73,7 @@ def test_the_histogram_visits_every_place_of_a_map(side: int) -> None:
     values = torch.arange(places).float().view(1, places, 1).expand(places, places, 1)
     k = min(HISTOGRAM_PLACES, places)
     edges = torch.linspace(-0.5, places - 0.5, BINS + 1)[None]
-    counts = histogram(values, torch.arange(places), edges)
+    counts = histogram(values, edges)
     assert int(counts.sum()) == places * k
     expected, _ = np.histogram(np.arange(places), edges[0].numpy())
     assert np.abs(np.cumsum(counts[0].numpy() - k * expected)).max() <= k  # at an edge
@@ -71,7 +81,7 @@ def test_the_histogram_visits_every_place_of_a_map(side: int) -> None:
 
 def test_bounds_reach_a_little_beyond_the_first_values_and_hold_all_that_comes() -> None:
     values = torch.tensor([0.0, 1.0, 2.0]).view(3, 1, 1)
-    edges = histogram_edges(values)
+    edges = edges_between(values.amin((0, 1)), values.amax((0, 1)))
     assert edges[0, 0] == 0 and edges[0, -1] == pytest.approx(2.2)
-    counts = histogram(torch.tensor([-7.0, 99.0]).view(2, 1, 1), torch.arange(2), edges)
+    counts = histogram(torch.tensor([-7.0, 99.0]).view(2, 1, 1), edges)
     assert counts[0, 0] == 1 and counts[0, -1] == 1 and int(counts.sum()) == 2

@@ -16,6 +16,7 @@ from layerscope.looking.observe import Observed, observe
 from layerscope.looking.similarity import cka_matrix, linear_cka
 from layerscope.looking.untrained import calibrate_batch_norms, untrained_copy
 from layerscope.models import build, model_names
+from layerscope.models.device import device_of
 from layerscope.models.graph import Program, read_program
 from layerscope.models.hooked import HookedProgram
 from layerscope.models.spec import ModelSpec
@@ -65,7 +66,7 @@ def read_copy(program: Program, copy: nn.Module, images: torch.Tensor) -> Progra
 def untrained(model: nn.Module, spec: ModelSpec, generator: torch.Generator) -> nn.Module:
     """The network as a training begins with it: our own drawn as ours, others by their modules."""
     if spec.name in model_names():
-        return build(spec, generator).to(next(model.parameters()).device)
+        return build(spec, generator).to(device_of(model))
     return untrained_copy(model, generator)
 
 

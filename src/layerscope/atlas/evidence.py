@@ -23,13 +23,13 @@ from layerscope.looking.ladder import Rung, ladder, untrained_names
 from layerscope.looking.naming import KINDS, Naming, name_units
 from layerscope.looking.observe import Observed, observe
 from layerscope.looking.wiring import strongest_inputs
+from layerscope.models.device import device_of
 from layerscope.models.graph import Layer, Program
 from layerscope.models.spec import ModelSpec
 from layerscope.seed import make_generator
 
 FDR_FRAC = 0.05
 CALIBRATION_PICTURES = 256
-
 
 HOW = {
     "colour": "how much more its best hue drives the unit than grey of the same brightness does",
@@ -96,7 +96,7 @@ def gather_evidence(
     effort = budget.effort
     order = torch.randperm(len(imageset), generator=make_generator(seed, "evidence pictures"))
     rows = order[: effort.pictures].sort().values
-    device = next(model.parameters()).device
+    device = device_of(model)
     some = spec.normalise(imageset.take(rows[:CALIBRATION_PICTURES])).to(device)
     total = 1 + effort.untrained
     progress("measuring units", 0, total)

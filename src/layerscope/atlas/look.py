@@ -27,6 +27,7 @@ from layerscope.looking.replay import check_replay
 from layerscope.looking.scan import scan
 from layerscope.looking.steps import eight_steps
 from layerscope.memory import keep_freed_memory
+from layerscope.models.device import device_of
 from layerscope.models.graph import Layer, read_program
 from layerscope.models.spec import ModelSpec
 from layerscope.seed import make_generator
@@ -81,7 +82,7 @@ def look(
     started = time.perf_counter()
     model, spec, imageset, folder = settle(run, data, spec, out)
     chosen = measured_rows(imageset, seed)
-    device = next(model.parameters()).device
+    device = device_of(model)
     if device.type == "cpu":
         keep_freed_memory()
     program = read_program(model, spec.normalise(imageset.take(chosen[:1])).to(device))

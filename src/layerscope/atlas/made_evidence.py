@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from layerscope.atlas.budget import Budget
+from layerscope.atlas.network import finite
 from layerscope.atlas.units import LARGEST_TILE_PX
 from layerscope.data.imageset import ImageSet
 from layerscope.looking.made import MadeImages, make_images
@@ -75,8 +75,8 @@ def made_evidence(
                 "value": value,
                 "natural_max": limit,
                 "ratio": value / limit if limit > 0 else None,
-                "path_similarity": finite(path.path_similarity[i]),
-                "natural_path": finite(path.natural_path[i]),
+                "path_similarity": finite(float(path.path_similarity[i])),
+                "natural_path": finite(float(path.natural_path[i])),
                 "unnatural": bool(path.unnatural[i]),
             }
         )
@@ -84,11 +84,6 @@ def made_evidence(
     file = folder / "sprites" / f"{layer.replace('/', '-')}.made.webp"
     sprite = write_sprite(file, tiles_of(made), columns=8, lossless=False)
     return {"sprite": {"file": f"sprites/{file.name}", **sprite}, "units": records}
-
-
-def finite(value: float) -> float | None:
-    """A number, or None where there is none."""
-    return float(value) if math.isfinite(value) else None
 
 
 def tiles_of(made: MadeImages) -> torch.Tensor:

@@ -206,10 +206,9 @@ def percent(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.1f}%"
 
 
-@contextlib.contextmanager
-def counted(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar for work that is counted: yields `progress(done, total)`."""
-    bar = Progress(
+def progress_bar() -> Progress:
+    """A bar that counts, and goes when the work is done."""
+    return Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
@@ -217,7 +216,12 @@ def counted(what: str) -> Iterator[Callable[[int, int], None]]:
         console=console,
         transient=True,
     )
-    with bar:
+
+
+@contextlib.contextmanager
+def counted(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar for work that is counted: yields `progress(done, total)`."""
+    with progress_bar() as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 

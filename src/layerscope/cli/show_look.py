@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from layerscope.cli.show import console, counted, percent, say
+from layerscope.cli.show import console, counted, percent, progress_bar, say
 
 if TYPE_CHECKING:
     from layerscope.atlas.effort import Effort
@@ -51,15 +50,7 @@ def look(
 @contextlib.contextmanager
 def in_turn() -> Iterator[Callable[[str, int, int], None]]:
     """Show a bar for each kind of work, one after another: yields `progress(what, done, total)`."""
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(compact=True),
-        console=console,
-        transient=True,
-    )
-    with bar:
+    with progress_bar() as bar:
         task = bar.add_task("reading the network", total=None)
         doing = ""
 

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 
 from layerscope.data.imageset import ImageSet
 from layerscope.errors import DataError, LayerNotFoundError, nearest
+from layerscope.models.device import device_of
 from layerscope.models.graph import Program
 from layerscope.seed import make_generator
 
@@ -122,7 +123,7 @@ def gather_features(
             raise LayerNotFoundError(f"there is no layer {name!r}{nearest(name, known)}")
     if not len(rows):
         raise DataError("there are no pictures to look at; give at least one row")
-    device = next(program.model.parameters()).device
+    device = device_of(program.model)
     parts: dict[str, list[Features]] = {name: [] for name in layers}
     foldings: dict[str, Folding] = {}
     spots = torch.rand(len(rows), PLACES, generator=make_generator(seed, "places"))

@@ -16,6 +16,7 @@ from layerscope.looking.climb import Climb, read
 from layerscope.looking.jitter import Box, Jitter
 from layerscope.looking.paint import draw_waves, to_pixels, wave_sizes
 from layerscope.looking.target import Place, Target, find_target
+from layerscope.models.device import device_of
 from layerscope.models.graph import Program
 from layerscope.models.spec import ModelSpec
 from layerscope.seed import make_generator
@@ -218,11 +219,6 @@ def bytes_per_picture(
     # Every output is kept for the way back, where it gets a gradient of the same size; the picture
     # passes through about a dozen forms between its waves and the network.
     return int(4 * (2 * values + 12 * spec.channels * canvas[2] * canvas[3])) + 1
-
-
-def device_of(model: nn.Module) -> torch.device:
-    """Where a network's parameters are."""
-    return next((p.device for p in model.parameters()), torch.device("cpu"))
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from layerscope.data.imageset import ImageSet
+from layerscope.models.device import device_of
 from layerscope.models.graph import Layer, Program
 from layerscope.models.receptive import ReceptiveField
 
@@ -68,7 +69,7 @@ def part_overlap(
     """
     known = {layer.name: layer for layer in program.layers}
     mapped = [name for name in layers if has_places(known[name])]
-    device = next(program.model.parameters()).device
+    device = device_of(program.model)
     sampled: dict[str, list[torch.Tensor]] = {name: [] for name in mapped}
 
     def sample(name: str, maps: torch.Tensor) -> None:

@@ -42,21 +42,13 @@ class TopPlaces:
         return TopPlaces(values.gather(1, order), rows.gather(1, order), places.gather(1, order))
 
 
-def top_places(
-    values: torch.Tensor,
-    peaks: torch.Tensor,
-    rows: torch.Tensor,
-    *,
-    floor: torch.Tensor | None = None,
-) -> TopPlaces:
+def top_places(values: torch.Tensor, peaks: torch.Tensor, rows: torch.Tensor) -> TopPlaces:
     """The strongest places of one batch.
 
     Args:
         values: float (B, places, U).
         peaks: float (B, U), the largest value of each map.
         rows: int64 (B,), ascending: which picture of the set each one is.
-        floor: float (U,), what a peak must exceed to count at all. Only the maps of those that do
-            are searched for the place; the places of the others are 0.
 
     Returns:
         For each unit the strongest pictures, and in each the strongest place (the first of equals).
@@ -64,10 +56,8 @@ def top_places(
     # topk leaves the order of equals open; a stable sort gives the earliest picture
     best, order = peaks.T.contiguous().sort(dim=1, descending=True, stable=True)
     best, order = best[:, :PATCHES], order[:, :PATCHES]  # (U, k)
-    risen = torch.ones_like(best, dtype=torch.bool) if floor is None else best > floor[:, None]
-    unit, rank = risen.nonzero(as_tuple=True)
-    places = torch.zeros_like(order)
-    places[unit, rank] = values[order[unit, rank], :, unit].argmax(1)
+    units = torch.arange(len(order), device=order.device)[:, None]
+    places = values[order, :, units].argmax(2)  # (U, k)
     order = order.cpu()
     return TopPlaces(values=best.float().cpu(), rows=rows[order], places=places.cpu())
 

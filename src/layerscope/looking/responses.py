@@ -10,6 +10,7 @@ import torch
 from layerscope.errors import LayerNotFoundError, UnreachedError, nearest
 from layerscope.looking.battery import Battery, make_battery
 from layerscope.looking.scan import batch_for
+from layerscope.models.device import device_of
 from layerscope.models.graph import Program
 from layerscope.models.receptive import ReceptiveField
 
@@ -93,7 +94,7 @@ def centre_responses(
     for layer in layers:
         if layer not in known:
             raise LayerNotFoundError(f"there is no layer {layer!r}{nearest(layer, known)}")
-    device = next(program.model.parameters()).device
+    device = device_of(program.model)
     found: dict[str, list[torch.Tensor]] = {layer: [] for layer in layers}
 
     def keep(name: str, output: torch.Tensor) -> None:

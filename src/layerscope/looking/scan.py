@@ -15,6 +15,7 @@ from layerscope.looking.batch import Batch, counted_places
 from layerscope.looking.statistics import Start
 from layerscope.looking.tally import LayerScan, LayerTally
 from layerscope.memory import keep_freed_memory
+from layerscope.models.device import device_of
 from layerscope.models.graph import Layer, TracedProgram, read_program
 
 # What a layer may put out for one batch: a share of a processor's last cache.
@@ -101,7 +102,7 @@ def tally(
     Args:
         starts: what each layer's sums are taken against; of those missing the first pictures'.
     """
-    device = next(model.parameters()).device
+    device = device_of(model)
     if device.type == "cpu":
         keep_freed_memory()
 

@@ -96,42 +96,10 @@ class UnitStatistics:
         )
 
 
-def histogram_edges(values: torch.Tensor) -> torch.Tensor:
-    """Bounds for the histograms of U units, from some of their values.
-
-    Args:
-        values: float (B, places, U).
-
-    Returns:
-        float32 (U, BINS + 1), evenly spaced from the smallest value to a little over the largest:
-        pictures to come may well drive a unit further than the first ones.
-    """
-    return edges_between(values.amin((0, 1)).cpu(), values.amax((0, 1)).cpu())
-
-
 def edges_between(low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
     """Bounds from the smallest value of each unit, float (U,), to a little over its largest."""
     span = (high - low).clamp(min=1e-6)
     return low[:, None] + span[:, None] * torch.linspace(0, 1.1, BINS + 1)
-
-
-def statistics_of(
-    values: torch.Tensor, rows: torch.Tensor, edges: torch.Tensor
-) -> tuple[UnitStatistics, torch.Tensor]:
-    """Sum up all values of some pictures.
-
-    Args:
-        values: float (B, places, U); places is 1 for dense units.
-        rows: int64 (B,), which picture of the set each one is.
-        edges: float32 (U, BINS + 1).
-
-    Returns:
-        The statistics, and float (B, U), the largest value of each map.
-    """
-    peaks = values.amax(1)
-    tally = UnitTally(counted=values.shape[1], start=Start(edges))
-    tally.add(values, Batch(rows, values.device), peaks)
-    return tally.statistics, peaks
 
 
 @dataclass(frozen=True)
@@ -269,23 +237,6 @@ class UnitTally:
             edges=self.edges,
             counts=self.counts.cpu(),
         )
-
-
-def histogram(values: torch.Tensor, rows: torch.Tensor, edges: torch.Tensor) -> torch.Tensor:
-    """Count a few values of each map.
-
-    Counting every value would cost as much as the network itself.
-
-    Args:
-        values: float (B, places, U).
-        rows: int64 (B,).
-        edges: float32 (U, BINS + 1).
-
-    Returns:
-        int64 (U, BINS).
-    """
-    batch = Batch(rows, values.device)
-    return counts_of(batch.take(values, min(HISTOGRAM_PLACES, values.shape[1])), edges)
 
 
 def counts_of(values: torch.Tensor, edges: torch.Tensor) -> torch.Tensor:

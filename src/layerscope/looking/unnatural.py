@@ -10,6 +10,7 @@ import torch
 from scipy.stats import rankdata
 
 from layerscope.errors import ModelError, UnreachedError
+from layerscope.models.device import device_of
 from layerscope.models.graph import INPUT, Layer, Program, not_reached
 from layerscope.models.receptive import ReceptiveField, receptive_fields
 from layerscope.models.spec import ModelSpec
@@ -84,7 +85,7 @@ def check_paths(
             "given; give one made image and at least 3 natural ones for each unit"
         )
     # Asked once for its refusal of a name that is none.
-    program.output_of(layer, spec.normalise(made_pixels[:1].to(device_of(program))))
+    program.output_of(layer, spec.normalise(made_pixels[:1].to(device_of(program.model))))
     before = layers_before(program, layer)
     pixels = torch.cat([made_pixels[:, None], natural_pixels], 1).flatten(0, 1)
     own = torch.tensor(rows).repeat_interleave(1 + k)
@@ -147,7 +148,7 @@ def describe(
     wanted = {found.name for found in before} | {layer}
     parts: list[list[torch.Tensor]] = [[] for _ in before]
     for start in range(0, len(pixels), at_once):
-        images = spec.normalise(pixels[start : start + at_once].to(device_of(program)))
+        images = spec.normalise(pixels[start : start + at_once].to(device_of(program.model)))
         kept: dict[str, torch.Tensor] = {}
 
         def keep(name: str, value: torch.Tensor, kept: dict[str, torch.Tensor] = kept) -> None:
@@ -220,8 +221,3 @@ def similarities(values: np.ndarray, n_units: int) -> np.ndarray:
     ranks = (ranks / np.where(lengths == 0, 1, lengths)).reshape(n_units, -1, values.shape[1])
     alike = ranks @ ranks.transpose(0, 2, 1)
     return np.where(flat[:, :, None] & flat[:, None, :], 1.0, alike)
-
-
-def device_of(program: Program) -> torch.device:
-    """Where a network's parameters are."""
-    return next((p.device for p in program.model.parameters()), torch.device("cpu"))

@@ -13,6 +13,7 @@ from torch import nn
 from layerscope.data.ink import Ink, read_ink
 from layerscope.data.pictures import is_picture_name, read_picture
 from layerscope.errors import DataError
+from layerscope.models.device import device_of
 from layerscope.models.probs import to_probs
 from layerscope.models.spec import ModelSpec
 
@@ -138,7 +139,7 @@ def read_for(spec: ModelSpec, path: Path, *, ink: Ink | None) -> tuple[torch.Ten
 
 def probs_of(model: nn.Module, spec: ModelSpec, pixels: torch.Tensor) -> torch.Tensor:
     """Probabilities of some pictures, float32 (B, K), in evaluation mode, on the model's device."""
-    device = next(model.parameters()).device
+    device = device_of(model)
     was_training = model.training
     model.eval()
     try:

@@ -12,6 +12,7 @@ from torch import nn
 from layerscope.data.imageset import ImageSet
 from layerscope.intervals import wilson_interval
 from layerscope.models import ModelSpec, predicted, to_probs
+from layerscope.models.device import device_of
 from layerscope.training.batches import in_order, make_feed
 
 CALIBRATION_BINS = 10
@@ -94,7 +95,7 @@ def predict_logits(
     Returns:
         float32 (N, `spec.n_logits`) on the CPU. The model's mode is put back.
     """
-    device = device or next(model.parameters()).device
+    device = device or device_of(model)
     feed = make_feed(imageset, device)
     batch_size = imageset.batch_of(512)
     was_training = model.training
