@@ -10,7 +10,7 @@ units a layer), as a user calls it, all cores:
                   (taken again where the copy has fewer); n = ROUNDS, 3 unless told; median
     resnet18      torchvision's, its weights drawn (they change no time), at 224 px on 1,000 of the
                   photographs in cats-dogs-photos.zip (some more than once); n = 1; of networks this
-                  large the budget of `atlas/budget.py` leaves out what would take hours
+                  large the budget of `pipeline/budget.py` leaves out what would take hours
 
 Also the peak of the process's memory after each. Hardware: named in the result.
 """
@@ -27,12 +27,12 @@ from typing import Any
 
 import torch
 
-from layerscope.atlas.look import look
 from layerscope.data import load
 from layerscope.data.imageset import ImageSet
 from layerscope.models import build, make_spec
+from layerscope.pipeline.look import look
 from layerscope.seed import make_generator
-from layerscope.training.run import open_run
+from layerscope.training.runs.run_folder import open_run
 from measured import write_result
 
 CLAIM = "full atlas of fashion-cnn on 10,000 pictures in at most 60 s; of ResNet-18 in minutes"

@@ -22,8 +22,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from layerscope.atlas.effort import Effort
-from layerscope.atlas.look import look
+from layerscope.pipeline.effort import Effort
+from layerscope.pipeline.look import look
 from layerscope.training.session import train
 from measured import RESULTS, write_result
 

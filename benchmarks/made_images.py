@@ -33,11 +33,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from layerscope.analysis.featurevis.fourier_image import colour_matrix
+from layerscope.analysis.featurevis.optimise import make_images
+from layerscope.analysis.featurevis.random_transforms import Move, seen_through
 from layerscope.data import load
-from layerscope.looking.jitter import Move, seen_through
-from layerscope.looking.made import make_images
-from layerscope.looking.paint import colour_matrix
-from layerscope.models.graph import Program, read_program
+from layerscope.graph.program import Program
+from layerscope.graph.read import read_program
 from layerscope.models.spec import ModelSpec
 from layerscope.training.session import train
 from measured import write_result

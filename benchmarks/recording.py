@@ -19,12 +19,12 @@ import torch
 
 from layerscope.models import build
 from layerscope.seed import make_generator
-from layerscope.training.batches import make_feed, steps_per_epoch
+from layerscope.training.diagnostics.recorded_steps import chosen_steps
+from layerscope.training.diagnostics.recorder import Recorder
+from layerscope.training.input.batches import make_feed, steps_per_epoch
+from layerscope.training.input.prepare import gather, parted, prepare
 from layerscope.training.loop import fit
 from layerscope.training.machine import make_fabric
-from layerscope.training.moments import chosen_steps
-from layerscope.training.prepare import gather, parted, prepare
-from layerscope.training.recorder import Recorder
 from measured import write_result
 
 ROUNDS = 5

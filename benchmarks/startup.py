@@ -23,7 +23,8 @@ ROUNDS = 7
 
 FIRST_STEP = """
 import sys, time
-from layerscope.training import batches, loop
+from layerscope.training import loop
+from layerscope.training.input import batches
 from layerscope.training.session import train
 
 def first(*args, **kwargs):

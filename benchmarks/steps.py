@@ -44,10 +44,11 @@ def measure(variant: str) -> dict[str, float]:
     import torch
 
     from layerscope.models import build, loss_of, make_spec
-    from layerscope.training import machine, muon
-    from layerscope.training.optimiser import make_optimiser
+    from layerscope.training import machine
+    from layerscope.training.optim import muon
+    from layerscope.training.optim.optimiser import make_optimiser
+    from layerscope.training.optim.pool_before_relu import pool_first
     from layerscope.training.recipe import Recipe
-    from layerscope.training.reorder import pool_first
 
     if variant == "memory given back":
         machine.keep_freed_memory = lambda: False

@@ -8,7 +8,7 @@ given; n = 7 rounds in turn, after one that does not count:
 
     bare    model(normalise(take(batch))) in inference mode, in batches of 32, 64, 128 and 256,
             channels last and not; the ratio is to the one with the smallest median
-    scan    `looking.scan.scan`
+    scan    `analysis.activations.scan.scan`
 
 The ratio is that of the medians; `ratio_of_minima` and `cpu_ratio` (seconds of processor time) are
 less moved by what else runs. Memory: the peak of RssAnon while scanning 1,000, 10,000 and 100,000
@@ -35,12 +35,12 @@ import torch
 from torch import nn
 
 from flat_memory import own_memory_mb
-from layerscope.atlas.look import scanned_layers
+from layerscope.analysis.activations.scan import scan
 from layerscope.data import load
 from layerscope.data.imageset import ImageSet
-from layerscope.looking.scan import scan
-from layerscope.models.graph import read_graph
-from layerscope.training.run import Run, open_run
+from layerscope.graph.read import read_graph
+from layerscope.pipeline.look import scanned_layers
+from layerscope.training.runs.run_folder import Run, open_run
 from layerscope.training.session import train
 from measured import write_result
 

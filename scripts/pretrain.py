@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from layerscope.training.run import HITS, PACKAGED, WEIGHTS
+from layerscope.training.runs.run_folder import HITS, PACKAGED, WEIGHTS
 from layerscope.training.session import train
 
 NETWORKS = {

@@ -11,9 +11,9 @@ from scipy.stats import spearmanr
 from torch import nn
 
 from claims.saliency import METHODS, Method
-from layerscope.looking.untrained import untrained_copy
-from layerscope.models.graph import read_program
-from layerscope.models.probs import predicted
+from layerscope.analysis.controls.untrained_copies import untrained_copy
+from layerscope.graph.read import read_program
+from layerscope.models.probabilities import predicted
 from layerscope.seed import make_generator
 
 

@@ -11,20 +11,20 @@ from typing import Any
 import torch
 from torch import nn
 
-from layerscope.atlas.effort import Effort
-from layerscope.atlas.evidence import gather_evidence
-from layerscope.atlas.layers import units_elsewhere
-from layerscope.atlas.look import scanned_layers
-from layerscope.atlas.stages import Stages, digest
 from layerscope.data.imageset import ImageSet, Splits
+from layerscope.graph.read import read_program
 from layerscope.intervals import wilson_interval
-from layerscope.models.graph import read_program
-from layerscope.models.probs import predicted
+from layerscope.models.probabilities import predicted
 from layerscope.models.spec import ModelSpec
+from layerscope.pipeline.effort import Effort
+from layerscope.pipeline.look import scanned_layers
+from layerscope.pipeline.measuring.evidence import gather_evidence
+from layerscope.pipeline.recording.layer_records import units_elsewhere
+from layerscope.pipeline.stages import Stages, digest
 from layerscope.seed import make_generator
-from layerscope.training.checkpoint import read_checkpoint
-from layerscope.training.evaluate import predict_logits
-from layerscope.training.run import Run
+from layerscope.training.runs.checkpoint import read_checkpoint
+from layerscope.training.runs.evaluation import predict_logits
+from layerscope.training.runs.run_folder import Run
 from layerscope.training.session import train
 
 CONCEPTS = ("part", "object")

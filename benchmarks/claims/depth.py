@@ -9,13 +9,13 @@ import torch
 from scipy.stats import spearmanr
 from torch import nn
 
-from layerscope.atlas.layer_evidence import halves
+from layerscope.analysis.activations.pooled_features import gather_features
+from layerscope.analysis.structure.linear_probe import probe
+from layerscope.analysis.structure.representation_geometry import class_separation
 from layerscope.data.imageset import ImageSet
-from layerscope.looking.features import gather_features
-from layerscope.looking.geometry import class_separation
-from layerscope.looking.probes import probe
-from layerscope.models.graph import read_program
+from layerscope.graph.read import read_program
 from layerscope.models.spec import ModelSpec
+from layerscope.pipeline.measuring.layer_evidence import halves
 
 
 @dataclass(frozen=True)

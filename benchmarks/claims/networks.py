@@ -8,11 +8,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from layerscope.analysis.controls.untrained_copies import calibrate_batch_norms
 from layerscope.data.imageset import ImageSet
-from layerscope.looking.untrained import calibrate_batch_norms
 from layerscope.models import ModelSpec, build
 from layerscope.seed import make_generator
-from layerscope.training.run import Run, find_run, open_run, with_data
+from layerscope.training.runs.run_folder import Run, find_run, open_run, with_data
 
 CALIBRATION_PICTURES = 256
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 
-from layerscope.models.graph import Program
+from layerscope.graph.program import Program
 
 # Program, images (B, C, H, W), classes (B,) -> maps (B, C, H, W) with signs, or (B, H, W).
 Method = Callable[[Program, torch.Tensor, torch.Tensor], torch.Tensor]

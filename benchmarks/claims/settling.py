@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from scipy.stats import spearmanr
 
+from layerscope.analysis.activations.pooled_features import gather_features
+from layerscope.analysis.structure.cka import linear_cka
 from layerscope.data.imageset import ImageSet, Splits
-from layerscope.looking.features import gather_features
-from layerscope.looking.similarity import linear_cka
+from layerscope.graph.read import read_program
 from layerscope.models import build, make_spec
-from layerscope.models.graph import read_program
 from layerscope.models.spec import ModelSpec
 from layerscope.seed import make_generator
 

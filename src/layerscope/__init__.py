@@ -15,45 +15,45 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from layerscope.atlas.look import look
-    from layerscope.atlas.read import Atlas, load_atlas
+    from layerscope.atlas.atlas_folder import Atlas, load_atlas
     from layerscope.data import ImageSet, Splits
     from layerscope.data import load as load_data
     from layerscope.errors import LayerscopeError
     from layerscope.models import ModelSpec, NetShape
     from layerscope.models.predict import Prediction, predict
     from layerscope.models.summary import summarise
-    from layerscope.training.compare import Comparison, compare
-    from layerscope.training.experiment import Experiment, experiment
-    from layerscope.training.finder import RateSearch, find_rate
+    from layerscope.pipeline.look import look
+    from layerscope.training.diagnostics.recording import Recording, read_recording
+    from layerscope.training.experiments.arms import Experiment, experiment
+    from layerscope.training.experiments.comparison import Comparison, compare
+    from layerscope.training.experiments.rate_finder import RateSearch, find_rate
     from layerscope.training.recipe import Recipe
-    from layerscope.training.recording import Recording, read_recording
-    from layerscope.training.run import Run, open_run
+    from layerscope.training.runs.run_folder import Run, open_run
     from layerscope.training.session import train
 
 _HOMES = {
-    "Atlas": ("layerscope.atlas.read", "Atlas"),
-    "Comparison": ("layerscope.training.compare", "Comparison"),
-    "Experiment": ("layerscope.training.experiment", "Experiment"),
+    "Atlas": ("layerscope.atlas.atlas_folder", "Atlas"),
+    "Comparison": ("layerscope.training.experiments.comparison", "Comparison"),
+    "Experiment": ("layerscope.training.experiments.arms", "Experiment"),
     "ImageSet": ("layerscope.data", "ImageSet"),
     "LayerscopeError": ("layerscope.errors", "LayerscopeError"),
     "ModelSpec": ("layerscope.models", "ModelSpec"),
     "NetShape": ("layerscope.models", "NetShape"),
     "Prediction": ("layerscope.models.predict", "Prediction"),
-    "RateSearch": ("layerscope.training.finder", "RateSearch"),
+    "RateSearch": ("layerscope.training.experiments.rate_finder", "RateSearch"),
     "Recipe": ("layerscope.training.recipe", "Recipe"),
-    "Recording": ("layerscope.training.recording", "Recording"),
-    "Run": ("layerscope.training.run", "Run"),
+    "Recording": ("layerscope.training.diagnostics.recording", "Recording"),
+    "Run": ("layerscope.training.runs.run_folder", "Run"),
     "Splits": ("layerscope.data", "Splits"),
-    "compare": ("layerscope.training.compare", "compare"),
-    "experiment": ("layerscope.training.experiment", "experiment"),
-    "find_rate": ("layerscope.training.finder", "find_rate"),
-    "load_atlas": ("layerscope.atlas.read", "load_atlas"),
+    "compare": ("layerscope.training.experiments.comparison", "compare"),
+    "experiment": ("layerscope.training.experiments.arms", "experiment"),
+    "find_rate": ("layerscope.training.experiments.rate_finder", "find_rate"),
+    "load_atlas": ("layerscope.atlas.atlas_folder", "load_atlas"),
     "load_data": ("layerscope.data", "load"),
-    "look": ("layerscope.atlas.look", "look"),
-    "open_run": ("layerscope.training.run", "open_run"),
+    "look": ("layerscope.pipeline.look", "look"),
+    "open_run": ("layerscope.training.runs.run_folder", "open_run"),
     "predict": ("layerscope.models.predict", "predict"),
-    "read_recording": ("layerscope.training.recording", "read_recording"),
+    "read_recording": ("layerscope.training.diagnostics.recording", "read_recording"),
     "summarise": ("layerscope.models.summary", "summarise"),
     "train": ("layerscope.training.session", "train"),
 }

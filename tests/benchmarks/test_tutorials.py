@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from layerscope.models.classic import CLASSICS
+from layerscope.models.nets.classic import CLASSICS
 
 TUTORIALS = Path(__file__).parents[2] / "benchmarks" / "tutorials"
 

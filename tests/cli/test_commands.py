@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+from published import write_published
 
 from layerscope.view.report import template_path
-from published import write_published
 
 needs_page = pytest.mark.skipif(
     not template_path().is_file(), reason="the page is not built: pip install . builds it"

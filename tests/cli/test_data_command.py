@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from layerscope.cli.data import app
+from layerscope.cli.data_command import app
 from layerscope.data.sets import set_names
 from layerscope.errors import DataError
 

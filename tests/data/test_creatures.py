@@ -11,7 +11,7 @@ import torch
 from layerscope.data import embedded, load
 from layerscope.data.creatures import PART_NAMES, draw
 from layerscope.data.creatures import shapes as forms
-from layerscope.data.creatures.canvas import Canvas
+from layerscope.data.creatures.mask_canvas import Canvas
 from layerscope.errors import DataError
 from layerscope.seed import derive_seed
 

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from layerscope.data import load, set_names, stratified
-from layerscope.data.fetch import fetch
+from layerscope.data.contact_sheet import write_sheet
+from layerscope.data.downloads.fetch import fetch
+from layerscope.data.folders.ink import Ink, measure_ink, read_ink
 from layerscope.data.imageset import ImageSet
-from layerscope.data.ink import Ink, measure_ink, read_ink
-from layerscope.data.sheet import write_sheet
 from layerscope.errors import DataError
 from layerscope.vision import torchvision
 

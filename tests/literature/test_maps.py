@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from claims.saliency import grad_cam, gradient, guided_backprop
-from layerscope.models.graph import read_program
+from layerscope.graph.read import read_program
 
 CLASSES = torch.tensor([0])
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from layerscope.errors import ModelError
 from layerscope.models import build, make_spec, model_names
-from layerscope.models.classic import CLASSICS, Classic
+from layerscope.models.nets.classic import CLASSICS, Classic
 
 
 def spec_of(name: str, *, channels: int = 1, side: int = 28, K: int = 10):

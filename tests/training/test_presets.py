@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from layerscope.errors import RecipeError
-from layerscope.models.classic import CLASSICS
+from layerscope.models.nets.classic import CLASSICS
 from layerscope.training.presets import PRESETS, make_preset
 
 NETWORKS = [*(classic.name for classic in CLASSICS), "compact"]

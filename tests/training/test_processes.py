@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from layerscope.data.imageset import Splits
 from layerscope.errors import DataError, RecipeError
-from layerscope.training.augment import Share, augment
-from layerscope.training.batches import Feed, in_order, make_feed, read_batches, shuffled
+from layerscope.training.input.augment import Share, augment
+from layerscope.training.input.batches import Feed, in_order, make_feed, read_batches, shuffled
 from layerscope.training.machine import make_fabric
 from layerscope.training.processes import check_shares
-from layerscope.training.run import open_run
+from layerscope.training.runs.run_folder import open_run
 from layerscope.training.session import train
 
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from layerscope.errors import RecipeError
+from layerscope.training.optim.schedule import has_stalled, learning_rate, plateau_frac
 from layerscope.training.recipe import Recipe
-from layerscope.training.schedule import has_stalled, learning_rate, plateau_frac
 
 
 @pytest.mark.parametrize(

@@ -13,15 +13,15 @@ import torch
 from layerscope.data.imageset import ImageSet, Splits
 from layerscope.errors import DataError, LayerscopeError, RecipeError, RunError
 from layerscope.files import whole_file
-from layerscope.training.batches import make_feed
-from layerscope.training.checkpoint import read_checkpoint
-from layerscope.training.evaluate import evaluate, predict_logits
+from layerscope.training.epoch_metrics import score
+from layerscope.training.input.batches import make_feed
+from layerscope.training.input.prepare import gather, parted, prepare
 from layerscope.training.loop import fit
 from layerscope.training.machine import make_fabric
-from layerscope.training.prepare import gather, parted, prepare
-from layerscope.training.run import Run, find_run, open_run, with_data
+from layerscope.training.runs.checkpoint import read_checkpoint
+from layerscope.training.runs.evaluation import evaluate, predict_logits
+from layerscope.training.runs.run_folder import Run, find_run, open_run, with_data
 from layerscope.training.session import Listener, resume, train
-from layerscope.training.tally import score
 
 QUICK = {"epochs": 3, "batch_size": 16, "augment": "none"}
 

@@ -10,20 +10,20 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from published import write_published
 from safetensors.torch import load_file
 
-from layerscope.atlas.look import look
 from layerscope.data import load
 from layerscope.data.imageset import Splits, in_channels
 from layerscope.data.sets import resized
 from layerscope.errors import DataError, ModelError
 from layerscope.models.predict import predict
-from layerscope.training.experiment import experiment
-from layerscope.training.finder import find_rate
+from layerscope.pipeline.look import look
+from layerscope.training.experiments.arms import experiment
+from layerscope.training.experiments.rate_finder import find_rate
 from layerscope.training.presets import make_preset
-from layerscope.training.run import Run, open_run, with_data
+from layerscope.training.runs.run_folder import Run, open_run, with_data
 from layerscope.training.session import Listener, resume, train
-from published import write_published
 
 NET = "torchvision:shufflenet_v2_x0_5"
 
@@ -108,7 +108,7 @@ def test_an_opened_run_gives_the_same_probabilities_without_the_file(
     first = predict(run, some)
     record = json.loads((run.path / "run.json").read_text())
     assert record["model"]["weights"]["file"]
-    monkeypatch.setattr("layerscope.models.weights.read_weights", None)
+    monkeypatch.setattr("layerscope.models.pretrained.starting_weights.read_weights", None)
     opened = open_run(run.path)
     assert [p.probs for p in predict(opened, some)] == [p.probs for p in first]
     assert all(sum(dict(p.probs).values()) == pytest.approx(1) for p in first)

@@ -13,12 +13,12 @@ import torch
 from browsing import Page, needs_page
 from torch import nn
 
-from layerscope.atlas.effort import Effort
-from layerscope.atlas.look import look
 from layerscope.data import load
 from layerscope.data.imageset import ImageSet, Splits
 from layerscope.models.spec import ModelSpec, NetShape
-from layerscope.training.run import open_run
+from layerscope.pipeline.effort import Effort
+from layerscope.pipeline.look import look
+from layerscope.training.runs.run_folder import open_run
 from layerscope.view.report import write_report
 
 # Everything is measured, of everything little.

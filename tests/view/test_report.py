@@ -15,11 +15,11 @@ import torch
 from browsing import Page, needs_page
 from safetensors.numpy import load_file
 
-from layerscope.atlas.effort import Effort
-from layerscope.atlas.look import look
 from layerscope.data.imageset import ImageSet, Splits
 from layerscope.errors import AtlasError
 from layerscope.models import ModelSpec, build, make_spec
+from layerscope.pipeline.effort import Effort
+from layerscope.pipeline.look import look
 from layerscope.training.session import train
 from layerscope.view import report
 from layerscope.view.report import filled, write_report

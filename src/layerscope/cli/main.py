@@ -8,7 +8,13 @@ from typing import Annotated
 
 import typer
 
-from layerscope.cli import data, doctor, experiment, find_rate, look, predict, train
+from layerscope.cli import data_command as data
+from layerscope.cli import doctor_command as doctor
+from layerscope.cli import experiment_command as experiment
+from layerscope.cli import find_rate_command as find_rate
+from layerscope.cli import look_command as look
+from layerscope.cli import predict_command as predict
+from layerscope.cli import train_command as train
 from layerscope.errors import LayerscopeError
 
 app = typer.Typer(

@@ -1,9 +1,9 @@
 """Pictures with labels: named sets, folders of photos, drawn creatures."""
 
 from layerscope.data.catalogue import set_names
+from layerscope.data.downloads.places import cache_folder
+from layerscope.data.folders.picture import read_picture
 from layerscope.data.imageset import ImageSet, Skipped, Splits
-from layerscope.data.pictures import read_picture
-from layerscope.data.places import cache_folder
 from layerscope.data.sets import load
 from layerscope.data.split import stratified
 

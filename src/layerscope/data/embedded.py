@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 
 from layerscope.data.catalogue import DIGITS
-from layerscope.data.decoded import map_pixels
+from layerscope.data.downloads.places import cache_folder
+from layerscope.data.folders.decode_cache import map_pixels
 from layerscope.data.imageset import ImageSet, Splits
-from layerscope.data.places import cache_folder
 from layerscope.data.split import stratified
 from layerscope.files import whole_file
 from layerscope.seed import derive_seed, make_generator

@@ -9,12 +9,12 @@ from pathlib import Path
 import torch
 
 from layerscope.data.catalogue import SETS, NamedSet, set_names
+from layerscope.data.downloads.fetch import fetch
+from layerscope.data.downloads.places import data_folders
+from layerscope.data.downloads.public import load_cifar, load_idx
 from layerscope.data.embedded import CREATURES_PX, load_creatures, load_digits
-from layerscope.data.fetch import fetch
+from layerscope.data.folders.class_folders import load_photos
 from layerscope.data.imageset import ImageSet, Splits
-from layerscope.data.photos import load_photos
-from layerscope.data.places import data_folders
-from layerscope.data.public import load_cifar, load_idx
 from layerscope.errors import DataError, nearest
 
 MOST_RESIZED_BYTES = 8 << 30  # named sets are resized in memory; photos are read from a file

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from layerscope.errors import ModelError, nearest
-from layerscope.models.backbone import build_backbone, find_backbone, torchvision_names
-from layerscope.models.classic import CLASSICS, build_classic
-from layerscope.models.compact import COMPACT, build_compact
+from layerscope.models.nets.classic import CLASSICS, build_classic
+from layerscope.models.nets.compact import COMPACT, build_compact
+from layerscope.models.pretrained.backbone import build_backbone, find_backbone, torchvision_names
 from layerscope.models.spec import LIBRARIES, ModelSpec, NetShape, is_backbone
 
 

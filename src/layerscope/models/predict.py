@@ -10,11 +10,11 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from layerscope.data.ink import Ink, read_ink
-from layerscope.data.pictures import is_picture_name, read_picture
+from layerscope.data.folders.ink import Ink, read_ink
+from layerscope.data.folders.picture import is_picture_name, read_picture
+from layerscope.device import device_of
 from layerscope.errors import DataError
-from layerscope.models.device import device_of
-from layerscope.models.probs import to_probs
+from layerscope.models.probabilities import to_probs
 from layerscope.models.spec import ModelSpec
 
 

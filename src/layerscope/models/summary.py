@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from layerscope.graph.cost import Cost, costs
+from layerscope.graph.layer import Layer
+from layerscope.graph.read import read_graph
+from layerscope.graph.receptive_field import ReceptiveField, receptive_fields
 from layerscope.models.build import build
-from layerscope.models.cost import Cost, costs
-from layerscope.models.graph import Layer, read_graph
-from layerscope.models.receptive import ReceptiveField, receptive_fields
 from layerscope.models.spec import ModelSpec
 
 

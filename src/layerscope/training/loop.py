@@ -12,20 +12,20 @@ from torch import nn
 
 from layerscope.models import ModelSpec, loss_of
 from layerscope.models.spec import is_backbone
-from layerscope.training.augment import Share, augment
-from layerscope.training.batches import Feed, read_batches, shuffled, steps_per_epoch
-from layerscope.training.checkpoint import State, copy_weights
-from layerscope.training.evaluate import as_images
-from layerscope.training.figures import EpochFigures, Progress, Setback
-from layerscope.training.freezing import begin_epoch
-from layerscope.training.optimiser import make_optimiser, set_rate
+from layerscope.training.diagnostics.detectors import Evidence, Finding, find_faults, largest_spike
+from layerscope.training.diagnostics.recorder import Recorder
+from layerscope.training.epoch_metrics import Clock, Tally, dead_units, score
+from layerscope.training.input.augment import Share, augment
+from layerscope.training.input.batches import Feed, read_batches, shuffled, steps_per_epoch
+from layerscope.training.optim.freezing import begin_epoch
+from layerscope.training.optim.optimiser import make_optimiser, set_rate
+from layerscope.training.optim.pool_before_relu import pool_first
+from layerscope.training.optim.schedule import has_stalled, learning_rate, plateau_frac
 from layerscope.training.processes import check_shares, share_buffers
 from layerscope.training.recipe import Recipe
-from layerscope.training.recorder import Recorder
-from layerscope.training.reorder import pool_first
-from layerscope.training.schedule import has_stalled, learning_rate, plateau_frac
-from layerscope.training.tally import Clock, Tally, dead_units, score
-from layerscope.training.watch import Evidence, Finding, find_faults, largest_spike
+from layerscope.training.runs.checkpoint import State, copy_weights
+from layerscope.training.runs.evaluation import as_images
+from layerscope.training.runs.progress import EpochFigures, Progress, Setback
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -9,26 +9,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from layerscope.data import load
+from layerscope.data.folders.ink import measure_ink
 from layerscope.data.imageset import Splits, in_channels
-from layerscope.data.ink import measure_ink
 from layerscope.errors import DataError
 from layerscope.files import write_json, write_tensors
 from layerscope.models import ModelSpec, build, predicted
 from layerscope.seed import make_generator
-from layerscope.training.batches import make_feed, steps_per_epoch
-from layerscope.training.checkpoint import read_checkpoint, write_checkpoint
-from layerscope.training.evaluate import Evaluation, evaluate, predict_logits
-from layerscope.training.figures import EpochFigures, Progress
+from layerscope.training.diagnostics.detectors import Finding
+from layerscope.training.diagnostics.label_suspects import label_suspects
+from layerscope.training.diagnostics.recorded_steps import chosen_steps
+from layerscope.training.diagnostics.recorder import Recorder
+from layerscope.training.diagnostics.recording import vitals_of
+from layerscope.training.input.batches import make_feed, steps_per_epoch
+from layerscope.training.input.prepare import Gathered, first_network, gather, parted_rows, prepare
 from layerscope.training.loop import Fitted, fit
 from layerscope.training.machine import hardware, make_fabric, versions
-from layerscope.training.moments import chosen_steps
-from layerscope.training.plan import PLAN, Plan, read_plan
-from layerscope.training.prepare import Gathered, first_network, gather, parted_rows, prepare
 from layerscope.training.processes import agree_on
 from layerscope.training.recipe import Recipe
-from layerscope.training.recorder import Recorder
-from layerscope.training.recording import vitals_of
-from layerscope.training.run import (
+from layerscope.training.runs.checkpoint import read_checkpoint, write_checkpoint
+from layerscope.training.runs.evaluation import Evaluation, evaluate, predict_logits
+from layerscope.training.runs.progress import EpochFigures, Progress
+from layerscope.training.runs.resume_plan import PLAN, Plan, read_plan
+from layerscope.training.runs.run_folder import (
     HITS,
     SCHEMA,
     WEIGHTS,
@@ -39,8 +41,6 @@ from layerscope.training.run import (
     write_history,
     write_hits,
 )
-from layerscope.training.suspects import label_suspects
-from layerscope.training.watch import Finding
 
 if TYPE_CHECKING:
     import torch

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 
 from layerscope.data.creatures.animal import Frame
-from layerscope.data.creatures.canvas import PART_NAMES, Canvas
 from layerscope.data.creatures.draws import Draws
 from layerscope.data.creatures.fur import grow
+from layerscope.data.creatures.mask_canvas import PART_NAMES, Canvas
 from layerscope.data.creatures.poses import POSES
 from layerscope.data.creatures.scene import backdrop, clutter, in_front, light
 from layerscope.data.creatures.shapes import turned

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 
 from layerscope.data.creatures import shapes
-from layerscope.data.creatures.canvas import Canvas
 from layerscope.data.creatures.draws import Draws
 from layerscope.data.creatures.fur import Coat
+from layerscope.data.creatures.mask_canvas import Canvas
 
 RIM = 0.07
 PINK = torch.tensor([0.90, 0.62, 0.60])

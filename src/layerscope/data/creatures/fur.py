@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
-from layerscope.data.creatures.canvas import Canvas
 from layerscope.data.creatures.draws import Draws
+from layerscope.data.creatures.mask_canvas import Canvas
 
 # Main and second colour; cats and dogs are drawn from the same coats.
 COATS = torch.tensor(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from layerscope.data.creatures import shapes
-from layerscope.data.creatures.canvas import Canvas
 from layerscope.data.creatures.draws import Draws
+from layerscope.data.creatures.mask_canvas import Canvas
 
 GROUNDS = torch.tensor(
     [

@@ -1,0 +1,199 @@
+"""What some layers say of each picture, as one row of numbers: the input of every comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+
+from layerscope.data.imageset import ImageSet
+from layerscope.device import device_of
+from layerscope.errors import DataError, LayerNotFoundError, nearest
+from layerscope.graph.program import Program
+from layerscope.seed import make_generator
+
+PLACES = 4  # of each map that are kept as they are
+
+
+@dataclass(frozen=True)
+class Features:
+    """One layer's answers to N pictures.
+
+    Args:
+        pooled: float32 (N, D), what the layer says of a picture, roughly where it says it.
+        peaks: float32 (N, U), each unit's largest value over its map or its tokens.
+        means: float32 (N, U), each unit's mean over its map or its tokens.
+        placed: float32 (N, P, U), all units' values at P random places of each picture's map, the
+            same places in every layer of maps of one size; P is 1 for dense layers. Means over a
+            map follow brightness more than anything else: two unlike edge detectors agree in them.
+    """
+
+    pooled: torch.Tensor
+    peaks: torch.Tensor
+    means: torch.Tensor
+    placed: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Folding:
+    """A fixed random projection from D features to fewer.
+
+    The features are shuffled, each gets a random sign, and those that fall into the same place are
+    added. Inner products are kept on average, with a deviation of at most sqrt(2 / places) of the
+    lengths' product, as with a dense Gaussian projection; but no matrix is needed, and the
+    projection's columns are orthogonal.
+
+    Args:
+        order: int64 (D,), the shuffled features.
+        signs: float32 (D,), +1 or -1.
+        places: how many features are left.
+
+    Source: Weinberger et al., "Feature Hashing for Large Scale Multitask Learning", 2009, section
+    2; every place gets equally many features here.
+    """
+
+    order: torch.Tensor
+    signs: torch.Tensor
+    places: int
+
+    def __call__(self, values: torch.Tensor) -> torch.Tensor:
+        """Project float (B, D) to (B, places)."""
+        B, D = values.shape
+        signed = values[:, self.order.to(values.device)] * self.signs.to(values.device)
+        return F.pad(signed, (0, -D % self.places)).view(B, -1, self.places).sum(1)
+
+
+def make_folding(n_features: int, places: int, generator: torch.Generator) -> Folding:
+    """Draw a projection of `n_features` features to `places`."""
+    order = torch.randperm(n_features, generator=generator)
+    signs = torch.randint(0, 2, (n_features,), generator=generator).float() * 2 - 1
+    return Folding(order, signs, places)
+
+
+def gather_features(
+    program: Program,
+    layers: Sequence[str],
+    imageset: ImageSet,
+    rows: torch.Tensor,
+    normalise: Callable[[torch.Tensor], torch.Tensor],
+    *,
+    side: int = 2,
+    most: int = 512,
+    batch_size: int = 256,
+    seed: int,
+) -> dict[str, Features]:
+    """Pass over some pictures once and keep what some layers say of each.
+
+    Maps are averaged over `side` x `side` parts (fewer where a map is smaller), tokens over all of
+    them; dense layers are taken as they are. What is wider than `most` is folded by a random
+    projection that depends on the layer's name and the seed alone, so that a trained network and
+    its untrained copy are seen through the same one.
+
+    Args:
+        program: a network, read; left as it was.
+        layers: names of its layers.
+        imageset: the pictures.
+        rows: int64 (N,), which of them.
+        normalise: pixels uint8 (B, C, H, W) -> images.
+        side: parts of a map along each side.
+        most: features kept of a layer.
+        batch_size: pictures at a time; of large ones fewer are taken.
+        seed: of the projections.
+
+    Returns:
+        Features for each layer, in the order of `layers`, on the CPU. A layer that not all
+        pictures come by (where the forward pass decides by values) is left out.
+
+    Raises:
+        LayerNotFoundError: there is no such layer.
+        DataError: there are no pictures.
+
+    Example:
+        >>> found = gather_features(program, ["features.1"], test, torch.arange(500),
+        ...                         spec.normalise, seed=0)             # doctest: +SKIP
+        >>> found["features.1"].pooled.shape                            # doctest: +SKIP
+        torch.Size([500, 128])
+    """
+    known = [layer.name for layer in program.layers]
+    for name in layers:
+        if name not in known:
+            raise LayerNotFoundError(f"there is no layer {name!r}{nearest(name, known)}")
+    if not len(rows):
+        raise DataError("there are no pictures to look at; give at least one row")
+    device = device_of(program.model)
+    parts: dict[str, list[Features]] = {name: [] for name in layers}
+    foldings: dict[str, Folding] = {}
+    spots = torch.rand(len(rows), PLACES, generator=make_generator(seed, "places"))
+
+    def keep(name: str, output: torch.Tensor, spots: torch.Tensor) -> None:
+        if name not in parts:
+            return
+        output = output.float()
+        pooled, peaks, means = pool(output, side)
+        if pooled.shape[1] > most:
+            if name not in foldings:
+                generator = make_generator(seed, f"projection of {name}")
+                foldings[name] = make_folding(pooled.shape[1], most, generator)
+            pooled = foldings[name](pooled)
+        # Cloned: a later operation may work in place on what a dense layer put out.
+        kept = (pooled, peaks, means, values_at(output, spots))
+        parts[name].append(Features(*(values.cpu().clone() for values in kept)))
+
+    size = imageset.batch_of(batch_size)
+    for batch, spot in zip(rows.split(size), spots.to(device).split(size), strict=True):
+        images = normalise(imageset.take(batch).to(device))
+        program.run(images.contiguous(memory_format=torch.channels_last), partial(keep, spots=spot))
+    return {
+        name: Features(
+            torch.cat([part.pooled for part in found]),
+            torch.cat([part.peaks for part in found]),
+            torch.cat([part.means for part in found]),
+            torch.cat([part.placed for part in found]),
+        )
+        for name, found in parts.items()
+        if sum(len(part.pooled) for part in found) == len(rows)
+    }
+
+
+def pool(output: torch.Tensor, side: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Make one row per picture of a layer's output.
+
+    Args:
+        output: float (B, U, H, W) maps, (B, T, U) tokens or (B, U).
+        side: parts of a map along each side.
+
+    Returns:
+        Features (B, D), and each unit's maximum and mean (B, U).
+    """
+    if output.ndim == 2:
+        return output, output, output
+    if output.ndim == 4:
+        H, W = output.shape[2:]
+        pooled = F.adaptive_avg_pool2d(output, (min(side, H), min(side, W))).flatten(1)
+        return pooled, output.amax((2, 3)), output.mean((2, 3))
+    tokens = output.reshape(len(output), -1, output.shape[-1])
+    means = tokens.mean(1)
+    return means, tokens.amax(1), means
+
+
+def values_at(output: torch.Tensor, spots: torch.Tensor) -> torch.Tensor:
+    """What all units say at some places.
+
+    Args:
+        output: float (B, U, H, W) maps, (B, T, U) tokens or (B, U).
+        spots: float (B, P) in [0, 1): where, from the first place of a map to its last.
+
+    Returns:
+        float (B, P, U); P is 1 where there is one place only.
+    """
+    if output.ndim == 4:
+        output = output.permute(0, 2, 3, 1)
+    values = output.reshape(len(output), -1, output.shape[-1])  # (B, places, U)
+    n = values.shape[1]
+    if n == 1:
+        return values
+    places = (spots * n).long().clamp(max=n - 1)
+    return values[torch.arange(len(values), device=values.device)[:, None], places]

@@ -1,0 +1,164 @@
+"""One streaming pass over a set: statistics and strongest places of every unit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from layerscope.analysis.activations.layer_accumulator import LayerScan, LayerTally
+from layerscope.analysis.activations.sampled_places import Batch, counted_places
+from layerscope.analysis.activations.unit_statistics import Start
+from layerscope.data.imageset import ImageSet
+from layerscope.device import device_of
+from layerscope.errors import LayerNotFoundError, nearest
+from layerscope.graph.layer import Layer
+from layerscope.graph.read import read_program
+from layerscope.graph.tracing.traced_program import TracedProgram
+from layerscope.memory import keep_freed_memory
+
+# What a layer may put out for one batch: a share of a processor's last cache.
+CACHE_BYTES = 6 << 20
+FEWEST_PICTURES = 8
+
+
+def scan(
+    model: nn.Module,
+    imageset: ImageSet,
+    *,
+    normalise: Callable[[torch.Tensor], torch.Tensor],
+    layers: Sequence[str],
+    rows: torch.Tensor | None = None,
+    batch_size: int = 256,
+    edges: dict[str, torch.Tensor] | None = None,
+    counted: int | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, LayerScan]:
+    """Pass over a set once and sum up every unit of some layers.
+
+    Memory does not grow with the set: each layer's output is summed up as soon as it is there,
+    while it still lies in the processor's cache and before anything works on it in place.
+
+    The strongest places and the largest value are looked for in all places of all maps. The other
+    statistics take all pictures, but of large maps in a large set some places only: those that
+    make 131,072 values of each unit, others in each picture.
+
+    Args:
+        model: any network; left as it was.
+        imageset: the pictures.
+        normalise: pixels uint8 (B, C, H, W) -> images.
+        layers: names of `read_graph`'s layers, functions and modules called again among them.
+        rows: int64, which pictures; None takes all. Ascending.
+        batch_size: pictures at a time, at most; of large ones fewer are taken, and on a processor
+            so few that what a layer puts out stays in its cache.
+        edges: histogram bounds by layer, so that two scans can be merged; None takes them from the
+            first 256 pictures.
+        counted: places of each map that mean, spread, smallest value and zeros are taken from;
+            None is `statistics.counted_places` of how many pictures there are. Two scans that are
+            to give the same together as one need that one's.
+        progress: told (pictures done, pictures in all).
+
+    Returns:
+        A scan for each layer.
+
+    Raises:
+        LayerNotFoundError: there is no such layer.
+        ModelError: the network cannot be read or does not take the pictures.
+    """
+    rows = torch.arange(len(imageset)) if rows is None else rows
+    if not len(rows):
+        return {}
+    starts = {name: Start(bounds) for name, bounds in (edges or {}).items()}
+    tallies = tally(
+        model,
+        imageset,
+        normalise=normalise,
+        layers=layers,
+        rows=rows,
+        batch_size=batch_size,
+        counted=counted or counted_places(len(rows)),
+        starts=starts,
+        progress=progress,
+    )
+    # Not all pictures come by every layer of a network that decides by values.
+    return {name: found.scan for name, found in tallies.items() if found.n}
+
+
+def tally(
+    model: nn.Module,
+    imageset: ImageSet,
+    *,
+    normalise: Callable[[torch.Tensor], torch.Tensor],
+    layers: Sequence[str],
+    rows: torch.Tensor,
+    batch_size: int,
+    counted: int,
+    starts: Mapping[str, Start],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, LayerTally]:
+    """Sum up some layers over at least one picture; arguments as `scan`'s.
+
+    Args:
+        starts: what each layer's sums are taken against; of those missing the first pictures'.
+    """
+    device = device_of(model)
+    if device.type == "cpu":
+        keep_freed_memory()
+
+    def images_of(batch: torch.Tensor) -> torch.Tensor:
+        images = normalise(imageset.take(batch).to(device))
+        return images.contiguous(memory_format=torch.channels_last)
+
+    with torch.no_grad(), in_channels_last(model):
+        program = read_program(model, images_of(rows[:1]))
+        known = [layer.name for layer in program.layers]
+        for layer in layers:
+            if layer not in known:
+                raise LayerNotFoundError(f"there is no layer {layer!r}{nearest(layer, known)}")
+        batch_size = batch_for(program.layers, imageset.batch_of(batch_size), device)
+        tallies: dict[str, LayerTally] = {}
+        for layer in program.layers:
+            if layer.name in layers:
+                # Where a network decides by values, a ReLU may read another layer next time.
+                follows = layer.function == "relu" and isinstance(program, TracedProgram)
+                before = tallies.get(layer.inputs[0]) if follows else None
+                before = before if len(layer.shape) == 3 else None
+                tallies[layer.name] = LayerTally(counted, starts.get(layer.name, Start()), before)
+        for start in range(0, len(rows), batch_size):
+            batch = Batch(rows[start : start + batch_size], device)
+
+            def sum_up(name: str, output: torch.Tensor, batch: Batch = batch) -> None:
+                if name in tallies:
+                    tallies[name].add(output, batch)
+
+            program.run(images_of(batch.rows), sum_up)
+            progress(start + len(batch.rows), len(rows))
+    return tallies
+
+
+def batch_for(layers: Sequence[Layer], most: int, device: torch.device) -> int:
+    """How many pictures to run at once: on a processor as many as its cache holds the maps of."""
+    if device.type != "cpu":
+        return most
+    largest = max((math.prod(layer.shape) for layer in layers), default=1) * 4
+    fits = max(FEWEST_PICTURES, CACHE_BYTES // largest)
+    return min(most, 1 << (fits.bit_length() - 1))
+
+
+@contextmanager
+def in_channels_last(model: nn.Module) -> Iterator[None]:
+    """Lay a network's filters out as its processor reads them fastest, for a while.
+
+    Otherwise they would be laid out again for every batch, and maps in turn with them.
+    """
+    own = [(p, p.data) for p in model.parameters() if p.ndim == 4]
+    try:
+        for p, data in own:
+            p.data = data.clone(memory_format=torch.channels_last)
+        yield
+    finally:
+        for p, data in own:
+            p.data = data

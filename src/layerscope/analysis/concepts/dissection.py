@@ -1,0 +1,168 @@
+"""How well a unit's strongest places cover each part of the pictures: Network Dissection's IoU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from layerscope.data.imageset import ImageSet
+from layerscope.device import device_of
+from layerscope.graph.layer import Layer
+from layerscope.graph.program import Program
+from layerscope.graph.receptive_field import ReceptiveField
+
+# A unit is "on" where it is stronger than in all but this share of its places.
+QUANTILE = 0.995
+# Places of one picture that the threshold is taken from; of larger maps a random choice.
+SAMPLED_PLACES = 256
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Where the units of one layer are on, against the parts.
+
+    Args:
+        iou: float (U, P), intersection over union, over all pictures together.
+        thresholds: float (U,), above which a unit counts as on.
+    """
+
+    iou: torch.Tensor
+    thresholds: torch.Tensor
+
+
+def part_overlap(
+    program: Program,
+    layers: Sequence[str],
+    fields: dict[str, ReceptiveField | None],
+    imageset: ImageSet,
+    rows: torch.Tensor,
+    *,
+    normalise: Callable[[torch.Tensor], torch.Tensor],
+    generator: torch.Generator,
+    quantile: float = QUANTILE,
+    batch_size: int = 64,
+) -> dict[str, Overlap]:
+    """Measure every unit of some layers against every part, in two passes over the pictures.
+
+    Args:
+        program: the network.
+        layers: names of layers with maps; dense layers have no places and are left out.
+        fields: receptive fields by layer: they say where in the picture a place of a map lies.
+        imageset: pictures with part masks.
+        rows: int64 (N,), which pictures.
+        normalise: pixels uint8 (B, C, H, W) -> images.
+        generator: draws the places that the thresholds are taken from.
+        quantile: of a unit's places, those beyond which it is on.
+        batch_size: pictures at a time.
+
+    Returns:
+        An `Overlap` for each layer with maps of more than one place that all pictures come by.
+
+    Source: Bau et al., "Network Dissection", 2017, section 2.2. Deviates: maps are brought to the
+    picture's size by linear interpolation between the exact centres of the receptive fields, and
+    the threshold of maps with more than 256 places is taken from 256 of each picture.
+
+    Example:
+        >>> part_overlap(program, ["features.1"], fields, creatures, rows, normalise=spec.normalise,
+        ...              generator=make_generator(0, "places"))      # doctest: +SKIP
+    """
+    known = {layer.name: layer for layer in program.layers}
+    mapped = [name for name in layers if has_places(known[name])]
+    device = device_of(program.model)
+    sampled: dict[str, list[torch.Tensor]] = {name: [] for name in mapped}
+
+    def sample(name: str, maps: torch.Tensor) -> None:
+        if name not in sampled:
+            return
+        values = maps.float().flatten(2).cpu()  # (B, U, places)
+        if values.shape[2] > SAMPLED_PLACES:
+            some = torch.rand(values.shape[0], values.shape[2], generator=generator)
+            index = some.topk(SAMPLED_PLACES, dim=1).indices
+            values = values.gather(2, index[:, None].expand(-1, values.shape[1], -1))
+        sampled[name].append(values)
+
+    for batch in rows.split(batch_size):
+        program.run(normalise(imageset.take(batch).to(device)), sample)
+    thresholds = {
+        name: quantiles(torch.cat(parts), quantile)
+        for name, parts in sampled.items()
+        if sum(map(len, parts)) == len(rows)  # where the forward pass decides, not all come by
+    }
+    sampled.clear()
+
+    H, W = imageset.size
+    counts: dict[str, torch.Tensor] = {}
+    masks = torch.zeros(0)
+    part_total = torch.zeros(len(imageset.part_names), dtype=torch.float64)
+
+    def compare(name: str, maps: torch.Tensor) -> None:
+        if name not in thresholds:
+            return
+        grown = at_picture_size(maps.float().cpu(), fields[name], height=H, width=W)
+        on = (grown > thresholds[name][:, None, None]).float()
+        both = torch.einsum("nuyx,npyx->up", on, masks).double()
+        alone = on.sum((0, 2, 3)).double()[:, None]
+        counted = torch.cat([both, alone], 1)
+        counts[name] = counts[name] + counted if name in counts else counted
+
+    for batch in rows.split(batch_size):
+        masks = imageset.masks(batch).float()
+        part_total += masks.sum((0, 2, 3)).double()
+        program.run(normalise(imageset.take(batch).to(device)), compare)
+    return {
+        name: Overlap(
+            (c[:, :-1] / (c[:, -1:] + part_total - c[:, :-1]).clamp(min=1)).float(),
+            thresholds[name],
+        )
+        for name, c in counts.items()
+    }
+
+
+def has_places(layer: Layer) -> bool:
+    """Whether a layer puts out maps of more than one place."""
+    return len(layer.shape) == 3 and layer.shape[1] * layer.shape[2] > 1
+
+
+def quantiles(values: torch.Tensor, quantile: float) -> torch.Tensor:
+    """Each unit's quantile: float (N, U, places) -> (U,), the smallest value that so many keep to.
+
+    A value that was seen, without interpolation: a ReLU that is nearly always silent has 0.
+    """
+    flat = values.transpose(0, 1).flatten(1)  # (U, N * places)
+    rank = min(flat.shape[1] - 1, int(quantile * flat.shape[1]))
+    return flat.kthvalue(rank + 1, dim=1).values
+
+
+def at_picture_size(
+    maps: torch.Tensor, field: ReceptiveField | None, *, height: int, width: int
+) -> torch.Tensor:
+    """Bring maps to the picture's size: float (B, U, h, w) -> (B, U, H, W).
+
+    Args:
+        maps: of one layer.
+        field: its receptive field; None spreads the map evenly over the picture.
+        height, width: of the picture in pixels.
+    """
+    h, w = maps.shape[2:]
+    down = interpolation(h, height, axis=0, field=field)
+    across = interpolation(w, width, axis=1, field=field)
+    return torch.einsum("yi,nuij,xj->nuyx", down, maps, across)
+
+
+def interpolation(
+    places: int, side_px: int, *, axis: int, field: ReceptiveField | None
+) -> torch.Tensor:
+    """Weights of linear interpolation from places to pixels: float (side_px, places).
+
+    A pixel beyond the centres of the outermost places takes the nearest one's value.
+    """
+    if field is None:
+        stride = side_px / places
+        first = (stride - 1) / 2
+    else:
+        stride = float(field.stride_px[axis])
+        first = field.start_px[axis] + (field.size_px[axis] - 1) / 2
+    at = ((torch.arange(side_px) - first) / stride).clamp(0, places - 1)
+    return (1 - (at[:, None] - torch.arange(places)).abs()).clamp(min=0)

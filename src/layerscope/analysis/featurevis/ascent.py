@@ -1,0 +1,136 @@
+"""Pictures that climb, step by step, what their units answer to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from layerscope.analysis.featurevis.fourier_image import paint
+from layerscope.analysis.featurevis.objective import Place
+from layerscope.analysis.featurevis.random_transforms import Box, Jitter, draw_move, seen_through
+from layerscope.graph.program import Program
+from layerscope.models.spec import ModelSpec
+from layerscope.seed import make_generator
+
+# How hard variants are driven apart: a share of how hard their values are driven up.
+APART = 0.5
+# How far a picture is thrown, in spreads of its waves, from where no slope leads on.
+KICK = 0.5
+
+
+@dataclass(frozen=True)
+class Climb:
+    """How pictures are changed step by step; see `make_images`.
+
+    Args:
+        source, place: whose values are made larger; None is the mean over the map.
+        box: what the network is shown of a picture.
+        sizes: of the waves.
+    """
+
+    program: Program
+    source: str
+    place: Place | None
+    box: Box
+    spec: ModelSpec
+    sizes: torch.Tensor
+    colours: torch.Tensor | None
+    jitter: Jitter | None
+    rate: float
+    steps: int
+    seed: int
+
+    def run(
+        self,
+        start: torch.Tensor,
+        columns: torch.Tensor,
+        signs: torch.Tensor,
+        tell: Callable[[int], None],
+    ) -> torch.Tensor:
+        """Paint the pictures of some units.
+
+        Args:
+            start: float (variants, C, H, W // 2 + 1, 2), where each unit's variants begin.
+            columns: int64 (U,), the units' places in the source's output.
+            signs: float (U,), -1 where the value is made small.
+            tell: told each step done.
+
+        Returns:
+            float (U * variants, C, H, W) in 0 to 1.
+        """
+        device = self.sizes.device
+        variants = len(start)
+        waves = start.to(device).repeat(len(columns), 1, 1, 1, 1).requires_grad_()
+        columns = columns.to(device).repeat_interleave(variants)
+        signs = signs.to(device).repeat_interleave(variants)
+        adam = torch.optim.Adam([waves], lr=self.rate)
+        moves = make_generator(self.seed, "moves")
+        kicks = make_generator(self.seed, "kicks")
+        for step in range(self.steps):
+            move = draw_move(self.jitter, self.box, moves) if self.jitter else None
+            kick = torch.randn(start.shape[1:], generator=kicks).to(device)
+            images = self.spec.normalise(255 * self.painted(waves))
+            output = self.program.output_of(
+                self.source, seen_through(images, self.box, move), grad=True
+            )
+            values = signs * read(output, columns, self.place)
+            (gradient,) = torch.autograd.grad(-values.sum(), waves, retain_graph=variants > 1)
+            if variants > 1:
+                # One logit has no other units that could differ: the pictures themselves must.
+                others = others_of(output, columns) if output.shape[1] > 1 else images.flatten(1)
+                alike = likeness(others, variants).sum()
+                (apart,) = torch.autograd.grad(alike, waves)
+                # As long as the value's own, whatever the units of either.
+                lengths = [g.flatten(1).norm(dim=1).clamp(min=1e-30) for g in (gradient, apart)]
+                share = APART * lengths[0] / lengths[1]
+                gradient = gradient + share.view(-1, 1, 1, 1, 1) * apart
+            silent = gradient.flatten(1).abs().amax(1) == 0
+            waves.grad = gradient
+            adam.step()
+            if silent.any():  # nothing says which way is up: look somewhere else
+                with torch.no_grad():
+                    waves[silent] += KICK * kick
+            tell(step + 1)
+        return self.painted(waves)
+
+    def painted(self, waves: torch.Tensor) -> torch.Tensor:
+        """The pictures of some waves, float (B, C, H, W) in 0 to 1."""
+        return paint(waves, self.sizes, width=self.spec.width, colours=self.colours)
+
+
+def read(output: torch.Tensor, columns: torch.Tensor, place: Place | None) -> torch.Tensor:
+    """Each picture's own unit: float (B,), at a place of its map, or the mean over the map."""
+    if output.ndim == 4:
+        output = output.mean((2, 3)) if place is None else output[:, :, place[0], place[1]]
+    return output.gather(1, columns[:, None])[:, 0]
+
+
+def others_of(output: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
+    """A layer's output with each picture's own unit, meant to be strong in all, put to zero."""
+    mine = F.one_hot(columns, output.shape[1]).bool()
+    return output.masked_fill(mine.view(*mine.shape, *[1] * (output.ndim - 2)), 0.0)
+
+
+def likeness(output: torch.Tensor, variants: int) -> torch.Tensor:
+    """How alike a unit's variants are to a layer.
+
+    Args:
+        output: float (U * variants, C, H, W) or (U * variants, C).
+        variants: of each unit.
+
+    Returns:
+        float (U,), the mean cosine between the Gram matrices of two variants' maps (between the
+        values themselves where there is one place).
+
+    Source: Olah, Mordvintsev and Schubert, "Feature Visualization", Distill 2017, section
+    "Diversity".
+    """
+    maps = output.flatten(2) if output.ndim == 4 else output[:, :, None]  # (B, C, places)
+    styles = maps @ maps.transpose(1, 2) if maps.shape[2] > 1 else maps
+    styles = F.normalize(styles.flatten(1), dim=1).unflatten(0, (-1, variants))
+    alike = styles @ styles.transpose(1, 2)  # (U, variants, variants)
+    own = alike.diagonal(dim1=1, dim2=2).sum(1)
+    return (alike.sum((1, 2)) - own) / (variants * (variants - 1))

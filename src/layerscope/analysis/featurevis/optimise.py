@@ -1,0 +1,234 @@
+"""Made images: pictures painted so that each unit of a layer answers as strongly as it can."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import torch
+from torch import nn
+
+from layerscope.analysis.featurevis.ascent import Climb, read
+from layerscope.analysis.featurevis.fourier_image import draw_waves, to_pixels, wave_sizes
+from layerscope.analysis.featurevis.objective import Place, Target, find_target
+from layerscope.analysis.featurevis.random_transforms import Box, Jitter
+from layerscope.analysis.featurevis.viewport import canvas_around, tiled
+from layerscope.device import device_of
+from layerscope.errors import ModelError
+from layerscope.graph.program import Program
+from layerscope.models.spec import ModelSpec
+from layerscope.seed import make_generator
+
+RATE = 0.1
+# What one batch may take; more pictures at a time are no faster.
+BATCH_BYTES = 512 * 2**20
+
+
+@dataclass(frozen=True)
+class MadeImages:
+    """One picture, or several variants of it, for each of U units.
+
+    Args:
+        layer: the units' layer.
+        units: their indices; where one logit tells two classes apart, the two classes.
+        variants: pictures of each unit.
+        pixels: uint8 (U * variants, C, H, W), the variants of a unit one after another.
+        values: float32 (U,), the unit's activation on the best of its pictures as stored; for
+            the class that a single logit speaks against, the logit with its sign turned.
+        variant_values: float32 (U, variants), the same for each picture.
+        place: where in the layer's maps, (y, x); None for dense units, and for a mean over maps.
+        crop_px: what the unit sees there, (top, left, height, width); outside it a picture has no
+            meaning.
+    """
+
+    layer: str
+    units: tuple[int, ...]
+    variants: int
+    pixels: torch.Tensor
+    values: torch.Tensor
+    variant_values: torch.Tensor
+    place: Place | None
+    crop_px: Box
+
+    @property
+    def best(self) -> torch.Tensor:
+        """uint8 (U, C, H, W): the strongest variant of each unit."""
+        every = self.pixels.unflatten(0, (len(self.units), self.variants))
+        return every[torch.arange(len(self.units)), self.variant_values.argmax(1)]
+
+    @property
+    def tiles(self) -> torch.Tensor:
+        """uint8 (U, C, h, w): what the unit sees of its strongest variant."""
+        top, left, h, w = self.crop_px
+        return self.best[:, :, top : top + h, left : left + w]
+
+
+def make_images(
+    program: Program,
+    layer: str,
+    units: Sequence[int] | None,
+    spec: ModelSpec,
+    *,
+    colours: torch.Tensor | None = None,
+    steps: int = 128,
+    seed: int = 0,
+    variants: int = 1,
+    whole: bool = False,
+    jitter: Jitter | None = Jitter(),  # noqa: B008  (frozen)
+    rate: float = RATE,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> MadeImages:
+    """Paint a picture for each unit of a layer, all of them together.
+
+    Each picture begins as the same grey noise and climbs its own unit's activation. Random moves
+    are shared by all pictures of a step, so that a unit's picture does not depend on which others
+    are made with it.
+
+    Args:
+        program: the network; left as it was.
+        layer: name of one of its layers. Of an activation or a max pooling the values before it
+            are made larger, which have a slope where the unit itself is silent.
+        units: which; None takes all. Of the last layer of a network with one logit for two
+            classes, these are the classes: 0 makes the logit small, 1 makes it large.
+        spec: the pictures that the network takes.
+        colours: float (C, C), what `paint.colour_matrix` gave for the training pictures.
+        steps: of the optimiser.
+        seed: of the first noise and the moves.
+        variants: pictures of each unit, driven apart from one another.
+        whole: take the mean over the unit's map and not its middle place: a texture.
+        jitter: random moves; None makes none.
+        rate: the optimiser's learning rate.
+        progress: told (steps done, steps in all).
+
+    Raises:
+        LayerNotFoundError, ModelError: there is no such layer or unit, or its output is neither
+            maps nor units.
+
+    Source: Olah, Mordvintsev and Schubert, "Feature Visualization", Distill 2017: Fourier
+    parametrisation, decorrelated colour, transformation robustness, diversity.
+
+    Example:
+        >>> made = make_images(program, "features.3", None, spec)     # doctest: +SKIP
+        >>> made.pixels.shape                                         # doctest: +SKIP
+        torch.Size([64, 1, 28, 28])
+    """
+    C, H, W = spec.channels, spec.height, spec.width
+    device = device_of(program.model)
+    generator = make_generator(seed, "made images")
+    noise = 255 * torch.rand(2, C, H, W, generator=generator)
+    target = find_target(program, layer, spec.normalise(noise.to(device)))
+    chosen, columns, signs = units_of(program, target, units, spec)
+    box = (0, 0, H, W) if whole else target.window
+    canvas = canvas_around(box, height=H, width=W)
+    canvas_spec = replace(spec, height=canvas[2], width=canvas[3])
+    climb = Climb(
+        program=program,
+        source=target.source.name,
+        place=None if whole else target.window_place,
+        box=(box[0] - canvas[0], box[1] - canvas[1], box[2], box[3]),
+        spec=canvas_spec,
+        sizes=wave_sizes(*canvas[2:]).to(device),
+        colours=None if colours is None else colours.to(device),
+        jitter=jitter,
+        rate=rate,
+        steps=steps,
+        seed=seed,
+    )
+    start = draw_waves(variants, C, *canvas[2:], generator=generator)
+    one = bytes_per_picture(program, target, box, spec, canvas)
+    at_once = max(1, BATCH_BYTES // (one * variants))
+    n_parts = math.ceil(len(chosen) / at_once)
+    pixels, values = [], []
+    with frozen(program.model):
+        for part in range(n_parts):
+            some = slice(part * at_once, (part + 1) * at_once)
+
+            def tell(step: int, part: int = part) -> None:
+                progress(part * steps + step, n_parts * steps)
+
+            painted = climb.run(start, columns[some], signs[some], tell)
+            pixels.append(tiled(to_pixels(painted), canvas, height=H, width=W))
+            values.append(
+                measure(program, target, pixels[-1], columns[some], signs[some], spec, whole=whole)
+            )
+    found = torch.cat(values)
+    return MadeImages(
+        layer=layer,
+        units=tuple(chosen),
+        variants=variants,
+        pixels=torch.cat(pixels),
+        values=found.amax(1),
+        variant_values=found,
+        place=None if whole else target.place,
+        crop_px=box if whole else target.field,
+    )
+
+
+def units_of(
+    program: Program, target: Target, units: Sequence[int] | None, spec: ModelSpec
+) -> tuple[list[int], torch.Tensor, torch.Tensor]:
+    """The units that were asked for, their places in the output, and which way to go.
+
+    Returns:
+        The indices; int64 (U,); float (U,), -1 where the value is made small.
+    """
+    two_ways = spec.n_logits == 1 and target.layer.name == program.layers[-1].name
+    n = 2 if two_ways else target.layer.n_units
+    chosen = list(range(n)) if units is None else [int(unit) for unit in units]
+    wrong = [unit for unit in chosen if not 0 <= unit < n]
+    if wrong or not chosen:
+        raise ModelError(
+            f"{target.layer.name} has units 0 to {n - 1}; "
+            f"{wrong[0] if wrong else 'none'} was asked for"
+        )
+    indices = torch.tensor(chosen)
+    if two_ways:
+        return chosen, torch.zeros_like(indices), 2.0 * indices - 1
+    return chosen, indices, torch.ones(len(chosen))
+
+
+def measure(
+    program: Program,
+    target: Target,
+    pixels: torch.Tensor,
+    columns: torch.Tensor,
+    signs: torch.Tensor,
+    spec: ModelSpec,
+    *,
+    whole: bool,
+) -> torch.Tensor:
+    """The activations of U units on their own finished pictures: float32 (U, variants)."""
+    device = device_of(program.model)
+    images = spec.normalise(pixels.to(device))
+    variants = len(pixels) // len(columns)
+    output = program.output_of(target.layer.name, images).float().cpu()
+    values = read(output, columns.repeat_interleave(variants), None if whole else target.place)
+    return signs[:, None] * values.view(-1, variants)
+
+
+def bytes_per_picture(
+    program: Program, target: Target, box: Box, spec: ModelSpec, canvas: Box
+) -> int:
+    """About how much memory one picture takes while it is optimised."""
+    share = box[2] * box[3] / (spec.height * spec.width)
+    names = [layer.name for layer in program.layers]
+    before = program.layers[: names.index(target.source.name) + 1]
+    values = share * sum(math.prod(layer.shape) for layer in before)
+    # Every output is kept for the way back, where it gets a gradient of the same size; the picture
+    # passes through about a dozen forms between its waves and the network.
+    return int(4 * (2 * values + 12 * spec.channels * canvas[2] * canvas[3])) + 1
+
+
+@contextmanager
+def frozen(model: nn.Module) -> Iterator[None]:
+    """Let no parameter ask for a gradient for a while, which spares their memory and time."""
+    asking = [p for p in model.parameters() if p.requires_grad]
+    for parameter in asking:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in asking:
+            parameter.requires_grad_(True)

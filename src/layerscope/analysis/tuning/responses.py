@@ -1,0 +1,123 @@
+"""A layer's answers to drawn stimuli, read at the middle of its maps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+import torch
+
+from layerscope.analysis.activations.scan import batch_for
+from layerscope.analysis.tuning.battery import Battery, make_battery
+from layerscope.device import device_of
+from layerscope.errors import LayerNotFoundError, UnreachedError, nearest
+from layerscope.graph.program import Program
+from layerscope.graph.receptive_field import ReceptiveField
+
+Window = tuple[float, float, float]
+
+
+def window_of(
+    field: ReceptiveField | None, shape: Sequence[int], *, height: int, width: int
+) -> Window:
+    """Where the units that `centre_responses` reads look: centre (down, right) and side in pixels.
+
+    Args:
+        field: the layer's; None where its units see everything, or nobody knows what.
+        shape: of its output for one picture, (U, H, W), (T, U) or (U,).
+        height, width: of the pictures.
+    """
+    whole = height / 2, width / 2, float(min(height, width))
+    if field is None or len(shape) != 3:
+        return whole
+    side = float(min(field.size_px))
+    if side >= whole[2]:
+        return whole  # all of the picture is seen, wherever the field's middle lies
+    place = shape[1] // 2, shape[2] // 2
+    down, right = (
+        start + i * stride + size / 2
+        for start, i, stride, size in zip(
+            field.start_px, place, field.stride_px, field.size_px, strict=True
+        )
+    )
+    return down, right, side
+
+
+def battery_for(
+    field: ReceptiveField | None,
+    shape: Sequence[int],
+    *,
+    height: int,
+    width: int,
+    channels: int,
+    seed: int,
+) -> Battery:
+    """The battery for a layer, at the receptive field of the units that `centre_responses` reads.
+
+    Args:
+        field, shape, height, width: see `window_of`.
+        channels: of the pictures.
+        seed: of the noise textures.
+    """
+    down, right, side = window_of(field, shape, height=height, width=width)
+    return make_battery(
+        height=height, width=width, channels=channels, centre_px=(down, right),
+        window_px=side, seed=seed,
+    )  # fmt: skip
+
+
+def centre_responses(
+    program: Program,
+    layers: Sequence[str],
+    pixels: torch.Tensor,
+    normalise: Callable[[torch.Tensor], torch.Tensor],
+    *,
+    batch_size: int = 128,
+) -> dict[str, torch.Tensor]:
+    """What each unit of some layers answers to some pictures, at the middle of its map.
+
+    Args:
+        program: the network.
+        layers: names of layers.
+        pixels: uint8 (N, C, H, W).
+        normalise: pixels -> images.
+        batch_size: pictures at a time, at most (`analysis.activations.scan.batch_for`).
+
+    Returns:
+        layer -> float32 (N, U): at place (H // 2, W // 2) of maps, of the middle token, or of dense
+        units. A layer that not all pictures come by is left out.
+
+    Raises:
+        LayerNotFoundError: there is no such layer.
+    """
+    known = [layer.name for layer in program.layers]
+    for layer in layers:
+        if layer not in known:
+            raise LayerNotFoundError(f"there is no layer {layer!r}{nearest(layer, known)}")
+    device = device_of(program.model)
+    found: dict[str, list[torch.Tensor]] = {layer: [] for layer in layers}
+
+    def keep(name: str, output: torch.Tensor) -> None:
+        if name in found:
+            found[name].append(at_middle(output).float().cpu())
+
+    for part in pixels.split(batch_for(program.layers, batch_size, device)):
+        images = normalise(part.to(device))
+        if len(found) == 1:  # nothing behind a single layer need be run
+            (layer,) = found
+            with suppress(UnreachedError):
+                keep(layer, program.output_of(layer, images))
+        else:
+            program.run(images, keep)
+    return {
+        layer: torch.cat(parts)
+        for layer, parts in found.items()
+        if sum(map(len, parts)) == len(pixels)
+    }
+
+
+def at_middle(output: torch.Tensor) -> torch.Tensor:
+    """Each unit's value at the middle of its map: (B, U)."""
+    if output.ndim == 4:
+        return output[:, :, output.shape[2] // 2, output.shape[3] // 2]
+    return output[:, output.shape[1] // 2] if output.ndim == 3 else output

@@ -1,0 +1,72 @@
+"""`layerscope data list|fetch|check|show`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="A set's name, or a folder or zip of class folders.")]
+DataDir = Annotated[
+    Path | None, typer.Option(help="Where the data sets lie; else LAYERSCOPE_DATA.")
+]
+
+
+@app.command("list")
+def list_sets() -> None:
+    """List the named sets, and where each would come from now."""
+    from layerscope.cli import print_training as show
+    from layerscope.data.catalogue import SETS
+    from layerscope.data.sets import where
+
+    show.sets([(known, where(known)) for known in SETS])
+
+
+@app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help="mnist, fashion-mnist, cifar10 or cats-vs-dogs.")],
+) -> None:
+    """Download a public set into the cache."""
+    from layerscope.cli import print_training as show
+    from layerscope.data.sets import fetch_set
+
+    show.say(f"{name} is in {fetch_set(name)}")
+
+
+@app.command()
+def check(name: Name, data_dir: DataDir = None) -> None:
+    """Look a set over: duplicates, blank pictures, uneven classes, broken files."""
+    from layerscope.cli import print_training as show
+    from layerscope.data import load
+    from layerscope.data.check import check as look_over
+
+    with show.counted("reading pictures") as progress:
+        splits = load(name, data_dir=data_dir, progress=progress)
+    show.findings(splits, look_over(splits))
+
+
+@app.command("show")
+def show_set(
+    name: Name,
+    out: Annotated[Path | None, typer.Option(help="The picture to write.")] = None,
+    split: Annotated[str, typer.Option(help="train or test.")] = "train",
+    masks: Annotated[bool, typer.Option(help="Paint the parts (creatures).")] = False,
+    data_dir: DataDir = None,
+    seed: Annotated[int, typer.Option(help="Seed of the choice.")] = 0,
+) -> None:
+    """Write a contact sheet: a row of pictures for each class."""
+    from layerscope.cli import print_training as show
+    from layerscope.data import load
+    from layerscope.data.contact_sheet import write_sheet
+    from layerscope.errors import DataError
+
+    if split not in ("train", "test"):
+        raise DataError(f"split is {split!r}; choose train or test")
+    with show.counted("reading pictures") as progress:
+        splits = load(name, data_dir=data_dir, progress=progress)
+    chosen = splits.train if split == "train" else splits.test
+    path = out or Path(f"{chosen.name}-{split}.png")
+    show.say(str(write_sheet(path, chosen, masks=masks, seed=seed).resolve()))

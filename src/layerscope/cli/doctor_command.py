@@ -1,0 +1,16 @@
+"""`layerscope doctor`."""
+
+from __future__ import annotations
+
+import typer
+
+
+def doctor() -> None:
+    """Say what this machine offers, what is missing, and what to do about it."""
+    from layerscope.cli import print_training as show
+    from layerscope.cli.machine_health import examine
+
+    checks = examine()
+    show.health(checks)
+    if any(check.state == "broken" for check in checks):
+        raise typer.Exit(1)

@@ -1,0 +1,67 @@
+"""`layerscope experiment` and `layerscope compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from layerscope.cli.train_command import Settings, StartWeights
+
+
+def experiment(
+    data: Annotated[str, typer.Argument(help="A set's name, or a folder or zip of photos.")],
+    vary: Annotated[
+        list[str],
+        typer.Option(
+            metavar="FIELD=A,B,C",
+            help="A field of the recipe or the network and its values, the first being what the "
+            "others are compared with; may be given several times. Values that are lists "
+            "themselves are parted by ';': widths=32,64;32,64,128.",
+        ),
+    ],
+    seeds: Annotated[int, typer.Option(help="How many seeds each value is trained with.")] = 3,
+    model: Annotated[str, typer.Option(help="As for train.")] = "compact",
+    preset: Annotated[str, typer.Option(help="As for train.")] = "default",
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training pictures.")] = None,
+    settings: Settings = None,
+    weights: StartWeights = None,
+    size: Annotated[int | None, typer.Option(help="Side of the pictures in pixels.")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where the data sets lie; else LAYERSCOPE_DATA.")
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(help="The experiment's folder; an interrupted one goes on.")
+    ] = Path("experiment"),
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+) -> None:
+    """Train with every value on several seeds, and say what it changes, with intervals."""
+    from layerscope.cli import print_training as show
+    from layerscope.cli.settings import parse_settings, parse_variations
+    from layerscope.training.experiments.arms import experiment as run_experiment
+    from layerscope.training.experiments.arms_plot import plot_arms
+
+    shape, changes = parse_settings(settings or [])
+    if epochs is not None:
+        changes["epochs"] = epochs
+    with show.experimenting() as (listener, on_arm):
+        result = run_experiment(
+            data, parse_variations(vary), model=model, preset=preset, seeds=seeds, shape=shape,
+            size=size, weights=weights, data_dir=data_dir, out=out, device=device,
+            listener=listener, on_arm=on_arm, **changes,
+        )  # fmt: skip
+    show.arms(result)
+    figure = result.path / "experiment.png"
+    plot_arms([arm.label for arm in result.arms], [arm.accuracies for arm in result.arms], figure)
+    show.say(f"figure {figure}; all of it in {result.path / 'experiment.json'}")
+
+
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of finished runs, two or more.")],
+) -> None:
+    """Say what finished runs were told differently, and what came of it, with intervals."""
+    from layerscope.cli import print_training as show
+    from layerscope.training.experiments.comparison import compare as compare_runs
+
+    show.comparison(compare_runs(runs))

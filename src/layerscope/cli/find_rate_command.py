@@ -1,0 +1,48 @@
+"""`layerscope find-rate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from layerscope.cli.train_command import Seed, Settings, StartWeights
+
+
+def find_rate(
+    data: Annotated[str, typer.Argument(help="A set's name, or a folder or zip of photos.")],
+    model: Annotated[str, typer.Option(help="As for train.")] = "compact",
+    preset: Annotated[str, typer.Option(help="As for train.")] = "default",
+    settings: Settings = None,
+    weights: StartWeights = None,
+    size: Annotated[int | None, typer.Option(help="Side of the pictures in pixels.")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where the data sets lie; else LAYERSCOPE_DATA.")
+    ] = None,
+    plot: Annotated[Path, typer.Option(help="Where the plot goes.")] = Path("learning-rate.png"),
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    seed: Seed = 0,
+) -> None:
+    """Look for a good learning rate: train briefly while it climbs, and plot the loss."""
+    from layerscope.cli import print_training as show
+    from layerscope.cli.settings import parse_settings
+    from layerscope.training.experiments.rate_finder import find_rate as search_rate
+    from layerscope.training.experiments.rate_plot import plot_rates
+
+    shape, changes = parse_settings(settings or [])
+    search = search_rate(
+        data, model=model, preset=preset, shape=shape, size=size, weights=weights,
+        data_dir=data_dir, device=device, seed=seed, **changes,
+    )  # fmt: skip
+    plot_rates(search, plot)
+    breaks = (
+        f"it breaks away at {search.breaks_at:.2g}"
+        if search.breaks_at
+        else f"it never breaks away up to {search.rates[-1]:.2g}"
+    )
+    show.say(
+        f"with {search.recipe.optimiser} the loss is halfway down at a learning rate of "
+        f"{search.suggestion:.2g}; {breaks} (the recipe has {search.recipe.learning_rate:g})"
+    )
+    show.say(f"plot {plot}; take it with --learning-rate {search.suggestion:.2g}")

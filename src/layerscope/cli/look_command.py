@@ -1,0 +1,84 @@
+"""`layerscope look`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from layerscope.cli.train_command import StartWeights
+
+
+def look(
+    network: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|NETWORK",
+            help="A run folder, or a folder of runs: its latest. A network that comes trained, "
+            "such as fashion-cnn. Or one from elsewhere: torchvision:NAME, timm:NAME, "
+            "package.module:callable, a .keras file.",
+        ),
+    ],
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help="Pictures to measure on: a set's name, or a folder or zip of class folders; "
+            "else those that the run was tested on."
+        ),
+    ] = None,
+    layer: Annotated[
+        list[str] | None,
+        typer.Option(help="Print this layer's units instead of writing; may be given again."),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Measure the units of this layer alone; may be given again."),
+    ] = None,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            help="Fewer pictures and untrained copies, no ablation, no images made for units."
+        ),
+    ] = False,
+    ablation: Annotated[
+        str,
+        typer.Option(help="What stands in for a unit that is taken out: mean, resample or zero."),
+    ] = "mean",
+    masks: Annotated[
+        Path | None,
+        typer.Option(
+            help="Masks of the pictures' parts: a folder with a folder of PNGs for each part, or a "
+            "COCO .json file."
+        ),
+    ] = None,
+    weights: StartWeights = None,
+    size: Annotated[
+        int | None, typer.Option(help="Side of the pictures in pixels, for a network.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Where a network's atlas and report go.")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where the data sets lie; else LAYERSCOPE_DATA.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of what is drawn.")] = 0,
+) -> None:
+    """Measure every layer of a trained network; write its atlas and report.html."""
+    from layerscope.cli import print_look as show_look
+    from layerscope.pipeline.effort import FULL, QUICK
+    from layerscope.pipeline.subject import find_subject
+
+    subject = find_subject(
+        network,
+        data=data,
+        weights=weights,
+        size=size,
+        masks=masks,
+        out=out,
+        data_dir=data_dir,
+    )
+    effort = QUICK if quick else replace(FULL, ablation_way=ablation)
+    if layer:
+        show_look.units(subject, layer)
+    else:
+        show_look.look(subject, effort=effort, only=only, seed=seed)

@@ -1,0 +1,25 @@
+"""`layerscope predict`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def predict(
+    run: Annotated[Path, typer.Argument(help="A run folder, or a folder of runs: its latest.")],
+    photos: Annotated[list[Path], typer.Argument(help="Pictures, or folders of pictures.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    top: Annotated[int, typer.Option(min=1, help="How many classes to name.")] = 3,
+) -> None:
+    """Name what is in photos: labels and probabilities."""
+    from layerscope.cli import print_training as show
+    from layerscope.models.predict import pictures_under
+    from layerscope.models.predict import predict as predict_photos
+    from layerscope.training.runs.run_folder import open_run
+
+    opened = open_run(run)
+    predictions = predict_photos(opened, pictures_under(photos))
+    show.predictions(predictions, top=top, as_json=as_json)

@@ -1,0 +1,137 @@
+"""What a look prints: its progress, the layer ladder, units of single layers."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+from rich.table import Table
+
+from layerscope.cli.print_training import console, counted, percent, progress_bar, say
+
+if TYPE_CHECKING:
+    from layerscope.atlas.atlas_folder import Atlas
+    from layerscope.pipeline.effort import Effort
+    from layerscope.pipeline.subject import Subject
+
+
+def look(
+    subject: Subject, *, effort: Effort | None, only: Sequence[str] | None = None, seed: int
+) -> Path:
+    """Look through every layer, print the ladder, write the report, and say where."""
+    from layerscope.pipeline.look import look as look_through
+    from layerscope.view.report import write_report
+
+    try:
+        with in_turn() as progress:
+            atlas = look_through(
+                subject.model,
+                subject.pictures,
+                spec=subject.spec,
+                out=subject.home / "atlas",
+                effort=effort,
+                only=only,
+                seed=seed,
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        say("what is measured is kept; the same command goes on where it stopped")
+        raise
+    ladder(atlas)
+    report = write_report(subject.home / "report.html", atlas_dir=atlas.path, run_dir=subject.run)
+    size = report.stat().st_size / 1e6
+    console.print(f"[bold]report[/bold] {report.resolve()} ({size:.1f} MB); open it in a browser")
+    return report
+
+
+@contextlib.contextmanager
+def in_turn() -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar for each kind of work, one after another: yields `progress(what, done, total)`."""
+    with progress_bar() as bar:
+        task = bar.add_task("reading the network", total=None)
+        doing = ""
+
+        def progress(what: str, done: int, total: int) -> None:
+            nonlocal doing
+            if what != doing:
+                doing = what
+                bar.reset(task, description=what, total=total)
+            bar.update(task, completed=done, total=total)
+
+        yield progress
+
+
+def ladder(atlas: Atlas) -> None:
+    """Print what each layer's units are selective for, beside the untrained control."""
+    evidence = atlas.record["evidence"]
+    if not evidence or not evidence["ladder"]:
+        return
+    kinds = evidence["kinds"]
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for i, name in enumerate(("layer", "units", *kinds, "named", "probe")):
+        table.add_column(name, justify="left" if i == 0 else "right")
+    for rung in evidence["ladder"]:
+        probe = (atlas[rung["layer"]].record["evidence"] or {}).get("probe")
+        selective = [rung["selective"].get(kind) for kind in kinds]
+        table.add_row(
+            escape(rung["title"]),
+            str(rung["n_units"]),
+            *(beside(one and one["share"], one and one["untrained"]) for one in selective),
+            whole_percent(1 - rung["shares"]["unnamed"]["share"]),
+            beside(probe and probe["accuracy"], probe and probe["untrained"]),
+        )
+    say("")
+    say("what the units of each layer answer to, in per cent of the units (in untrained copies);")
+    say("named: beyond untrained units, each on its own; probe: how well a linear model reads the")
+    say("class there")
+    console.print(table)
+
+
+def beside(share: float | None, control: Mapping[str, float] | None) -> str:
+    """A share with its control's mean in brackets: "74 (26)"."""
+    if share is None:
+        return "-"
+    own = whole_percent(share)
+    return f"{own} [dim]({whole_percent(control['mean'])})[/dim]" if control else own
+
+
+def whole_percent(share: float) -> str:
+    """A share as a whole number of per cent."""
+    return f"{100 * share:.0f}"
+
+
+def units(subject: Subject, layers: list[str]) -> None:
+    """Measure some layers and print a line for each of their units."""
+    from layerscope.analysis.activations.scan import scan
+    from layerscope.graph.activation_hooks import check_layers
+
+    check_layers(subject.model, layers)
+    pictures = subject.pictures
+    with counted("looking") as progress:
+        found = scan(
+            subject.model,
+            pictures,
+            normalise=subject.spec.normalise,
+            layers=layers,
+            progress=progress,
+        )
+    for layer, result in found.items():
+        table = Table(
+            box=None, pad_edge=False, header_style="dim", title=layer, title_justify="left"
+        )
+        for name in ("unit", "mean", "std", "largest", "zeros", "strongest in"):
+            table.add_column(name, justify="left" if name == "strongest in" else "right")
+        figures, top = result.statistics, result.top
+        for u in range(len(figures.total)):
+            table.add_row(
+                str(u),
+                f"{float(figures.mean[u]):.3f}",
+                f"{float(figures.std[u]):.3f}",
+                f"{float(figures.high[u]):.3f}",
+                percent(float(figures.zero_frac[u])),
+                "dead" if figures.dead[u] else pictures.picture_id(int(top.rows[u, 0])),
+            )
+        console.print(table)

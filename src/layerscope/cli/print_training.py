@@ -1,0 +1,288 @@
+"""What the commands print: progress, tables, results. No decision is made here."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from layerscope.cli.machine_health import Check
+    from layerscope.data import Splits
+    from layerscope.data.catalogue import NamedSet
+    from layerscope.data.check import Finding
+    from layerscope.models.predict import Prediction
+    from layerscope.training.experiments.arms import Experiment
+    from layerscope.training.experiments.comparison import Comparison
+    from layerscope.training.runs.run_folder import Run
+    from layerscope.training.session import Listener
+
+# One console a process: rich keeps live bars and printed lines apart only on the same one.
+# A pipe or a file has no width of its own: 80 columns would cut paths there.
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
+
+
+def say(text: str) -> None:
+    """Print a plain line."""
+    console.print(text, markup=False)
+
+
+@contextlib.contextmanager
+def training() -> Iterator[Listener]:
+    """Show a training: the network first, a bar while it runs, a line an epoch."""
+    from layerscope.training.session import Listener
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[figures]}"),
+        TimeRemainingColumn(compact=True),
+        console=console,
+        transient=True,
+    )
+    task = bar.add_task("", total=1, figures="", visible=False)
+
+    def on_start(spec, recipe, splits, folder) -> None:
+        from layerscope.models.summary import summarise_spec
+
+        H, W = splits.train.size
+        say(
+            f"{spec.name} on {splits.train.name}: {len(splits.train):,} pictures to learn from, "
+            f"{len(splits.test):,} to test on, {splits.train.channels} x {H} x {W}, "
+            f"{splits.train.n_classes} classes"
+        )
+        skipped(splits.skipped)
+        say("")
+        say(summarise_spec(spec).text())
+        say("")
+        bar.update(task, visible=True)
+        bar.start()
+
+    def on_progress(now) -> None:
+        bar.update(
+            task,
+            description=f"epoch {now.epoch}/{now.epochs}",
+            completed=now.step,
+            total=now.total_steps,
+            figures=f"loss {now.loss:.3f}  accuracy {now.accuracy:.3f}  "
+            f"{now.images_per_s:,.0f} images/s  {now.left_s:.0f} s left",
+        )
+
+    def on_epoch(row) -> None:
+        bar.console.print(
+            f"epoch {row.epoch:>2}  loss {row.train_loss:.3f}  accuracy {row.train_accuracy:.3f}  "
+            f"validation {row.validation_accuracy:.3f}  {row.images_per_s:,.0f} images/s  "
+            f"{row.elapsed_s:.0f} s"
+        )
+
+    def on_finding(finding) -> None:
+        bar.console.print(f"[yellow]![/yellow] {escape(finding.sentence)}")
+
+    try:
+        yield Listener(
+            on_start=on_start, on_progress=on_progress, on_epoch=on_epoch, on_finding=on_finding
+        )
+    finally:
+        bar.stop()
+
+
+@contextlib.contextmanager
+def experimenting() -> Iterator[tuple[Listener, Callable[[str, int], None]]]:
+    """Show an experiment: a line for each training, and a bar while it runs."""
+    from layerscope.training.session import Listener
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TimeRemainingColumn(compact=True),
+        console=console,
+        transient=True,
+    )
+    task = bar.add_task("", total=1)
+
+    def on_arm(label: str, seed: int) -> None:
+        bar.start()
+        bar.update(task, description=escape(f"{label}, seed {seed}"), completed=0)
+
+    def on_progress(now) -> None:
+        bar.update(task, completed=now.step, total=now.total_steps)
+
+    try:
+        yield Listener(on_progress=on_progress), on_arm
+    finally:
+        bar.stop()
+
+
+def arms(result: Experiment) -> None:
+    """Print an experiment's table and verdicts."""
+    from layerscope.training.experiments.arms import mean_of
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    names = ("arm", "validation", *(f"seed {s}" for s in result.seeds), "parameters", "train")
+    for i, name in enumerate(names):
+        table.add_column(name, justify="left" if i == 0 else "right")
+    for arm in result.arms:
+        table.add_row(
+            escape(arm.label),
+            percent(mean_of(arm)),
+            *(percent(a) for a in arm.accuracies),
+            f"{arm.parameters:,}" if arm.parameters else "-",
+            f"{arm.train_s:.1f} s" if arm.train_s is not None else "-",
+        )
+    console.print(table)
+    say("")
+    for verdict in result.verdicts:
+        say(verdict)
+
+
+def comparison(result: Comparison) -> None:
+    """Print what finished runs were told differently, and what came of it."""
+    from statistics import fmean
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for i, name in enumerate(("runs with", "runs", "validation", "test")):
+        table.add_column(name, justify="left" if i == 0 else "right")
+    for group in result.groups:
+        table.add_row(
+            escape(group.label),
+            str(len(group.runs)),
+            percent(fmean(group.validation)),
+            percent(fmean(group.test)),
+        )
+    console.print(table)
+    say("")
+    for verdict in result.verdicts:
+        say(verdict)
+
+
+def skipped(files) -> None:
+    """Name the files of a set that could not be used."""
+    for file in files[:5]:
+        say(f"skipped {file.path}: {file.why}")
+    if len(files) > 5:
+        say(f"skipped {len(files) - 5:,} more; 'layerscope data check' lists all")
+
+
+def evaluation(run: Run) -> None:
+    """Print how a finished training did on the test split."""
+    figures = run.evaluation
+    assert figures is not None, "a training scores its test split"
+    lo, hi = figures.interval
+    if not run.record["finished"]:
+        say(f"stopped early and kept; 'layerscope train --resume {run.path}' goes on")
+    say("")
+    console.print(
+        f"[bold]test accuracy {figures.accuracy:.4f}[/bold]  "
+        f"(95% interval {lo:.4f} to {hi:.4f}, {figures.correct:,} of {figures.n:,} right)"
+    )
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("class", "n", "precision", "recall", "taken for"):
+        table.add_column(name, justify="left" if name in ("class", "taken for") else "right")
+    names = [row.name for row in figures.per_class]
+    for k, row in enumerate(figures.per_class[:20]):
+        others = [(n, names[j]) for j, n in enumerate(figures.confusion[k]) if j != k and n]
+        most = max(others, default=None)
+        table.add_row(
+            escape(row.name),
+            f"{row.n:,}",
+            percent(row.precision),
+            percent(row.recall),
+            escape(f"{most[1]} ({most[0]})") if most else "",
+        )
+    console.print(table)
+    say(f"calibration error {figures.calibration.error:.3f}; run folder {run.path}")
+
+
+def percent(share: float | None) -> str:
+    """A share as a percentage, "-" where there is none."""
+    return "-" if share is None else f"{100 * share:.1f}%"
+
+
+def progress_bar() -> Progress:
+    """A bar that counts, and goes when the work is done."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
+        console=console,
+        transient=True,
+    )
+
+
+@contextlib.contextmanager
+def counted(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar for work that is counted: yields `progress(done, total)`."""
+    with progress_bar() as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def predictions(rows: list[Prediction], *, top: int, as_json: bool) -> None:
+    """Print labels and probabilities, as a table or as JSON."""
+    if as_json:
+        typer.echo(json.dumps([row.to_json() for row in rows], indent=1, ensure_ascii=False))
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("picture", "label", "probability", "then"):
+        table.add_column(name, justify="right" if name == "probability" else "left")
+    for row in rows:
+        if row.error is not None:
+            table.add_row(escape(row.path), "-", "", escape(row.error))
+            continue
+        first, *others = row.probs[:top]
+        then = ", ".join(f"{name} {percent(prob)}" for name, prob in others)
+        note = "  (dark on light, inverted)" if row.inverted else ""
+        table.add_row(escape(row.path), escape(first[0]), percent(first[1]), escape(then + note))
+    console.print(table)
+
+
+def health(checks: list[Check]) -> None:
+    """Print what a machine offers."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    marks = {"ok": "ok", "note": "--", "broken": "BROKEN"}
+    for check in checks:
+        advice = f"; {check.advice}" if check.advice else ""
+        table.add_row(marks[check.state], check.what, escape(check.found + advice))
+    console.print(table)
+
+
+def sets(rows: list[tuple[NamedSet, str]]) -> None:
+    """Print the named sets."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("set", "classes", "pixels", "what", "where"):
+        table.add_column(name, justify="right" if name in ("classes", "pixels") else "left")
+    for known, place in rows:
+        side = f"{known.side_px} x {known.side_px} x {known.channels}"
+        table.add_row(known.name, str(len(known.class_names)), side, known.about, place)
+    console.print(table)
+    say("Any folder or zip with a folder of pictures per class is a set, too.")
+
+
+def findings(splits: Splits, found: list[Finding]) -> None:
+    """Print what a set's check found."""
+    train, test = splits.train, splits.test
+    H, W = train.size
+    say(
+        f"{train.name}: {len(train):,} pictures to learn from, {len(test):,} to test on, "
+        f"{train.channels} x {H} x {W}, {train.n_classes} classes"
+    )
+    for name, n, m in zip(
+        train.class_names, train.class_counts(), test.class_counts(), strict=True
+    ):
+        say(f"  {name}: {n:,} + {m:,}")
+    if not found:
+        say("nothing is wrong with it that a check can see")
+    for finding in found:
+        mark = "!!" if finding.serious else "--"
+        say(f"{mark} {finding.count:,} {finding.what}")
+        for example in finding.examples:
+            say(f"     {example}")

@@ -1,0 +1,135 @@
+"""`layerscope demo` and `layerscope train`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Out = Annotated[Path, typer.Option(help="The folder of runs.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything that is drawn.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="FIELD=VALUE",
+        help="Any other field of the recipe or the network, such as schedule=cosine or "
+        "pooling=avg; may be given several times.",
+    ),
+]
+StartWeights = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="What a published network begins with: a .safetensors or .pth file, or 'none'; "
+        "else its published weights.",
+    ),
+]
+
+
+def demo(out: Out = Path("runs"), seed: Seed = 0) -> None:
+    """Train on drawn cats and dogs, look through every layer, write the report. Offline."""
+    started = time.perf_counter()
+    from layerscope.cli import print_look as show_look
+    from layerscope.cli import print_training as show
+    from layerscope.pipeline.effort import QUICK
+    from layerscope.pipeline.subject import subject_of
+    from layerscope.training.session import train as train_run
+
+    with show.training() as listener:
+        run = train_run("creatures", model="catdog-cnn", out=out, seed=seed, listener=listener)
+    show.evaluation(run)
+    show_look.look(subject_of(run), effort=QUICK, seed=seed)
+    show.say(f"All of it took {time.perf_counter() - started:.0f} s.")
+
+
+def train(
+    data: Annotated[
+        str | None,
+        typer.Argument(help="A set's name (see 'data list'), or a folder or zip of photos."),
+    ] = None,
+    model: Annotated[
+        str,
+        typer.Option(
+            help="digit-mlp, digit-cnn, fashion-cnn, catdog-cnn, dog-classifier, compact, "
+            "or a published network: torchvision:NAME, timm:NAME."
+        ),
+    ] = "compact",
+    preset: Annotated[
+        str,
+        typer.Option(
+            help="default, quick (the tutorial's figure in the least time), best (the highest "
+            "figure) or tutorial (what the tutorials do)."
+        ),
+    ] = "default",
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training pictures.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Pictures a step.")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="The highest one of the schedule.")
+    ] = None,
+    augment: Annotated[
+        str | None, typer.Option(help="none, shift, flip, flip-shift, strong or flip-strong.")
+    ] = None,
+    settings: Settings = None,
+    weights: StartWeights = None,
+    size: Annotated[int | None, typer.Option(help="Side of the pictures in pixels.")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where the data sets lie; else LAYERSCOPE_DATA.")
+    ] = None,
+    out: Out = Path("runs"),
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    seed: Seed = 0,
+    resume: Annotated[
+        Path | None, typer.Option(help="Go on with this run folder, as it was begun.")
+    ] = None,
+    report: Annotated[
+        bool, typer.Option(help="Look through every layer afterwards and write report.html.")
+    ] = True,
+) -> None:
+    """Train a classifier, score it once on the test split, and write its report."""
+    from layerscope.cli import print_look as show_look
+    from layerscope.cli import print_training as show
+    from layerscope.cli.settings import parse_settings
+    from layerscope.errors import RecipeError
+    from layerscope.pipeline.effort import QUICK
+    from layerscope.pipeline.subject import subject_of
+    from layerscope.training import session
+
+    shape, changes = parse_settings(settings or [])
+    given = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "augment": augment,
+    }
+    changes |= {name: value for name, value in given.items() if value is not None}
+    if (data is None) == (resume is None):
+        raise RecipeError("name a set or a folder to train on, or a run folder with --resume")
+    if resume and (changes or shape or weights or preset != "default"):
+        raise RecipeError("a resumed run goes on as it was begun; leave its settings out")
+    with show.training() as listener:
+        if resume:
+            run = session.resume(resume, data_dir=data_dir, device=device, listener=listener)
+        else:
+            assert data is not None, "checked above"
+            run = session.train(
+                data,
+                model=model,
+                preset=preset,
+                shape=shape,
+                size=size,
+                weights=weights,
+                data_dir=data_dir,
+                out=out,
+                device=device,
+                seed=seed,
+                listener=listener,
+                **changes,
+            )
+    if run.evaluation is None:  # of several processes, only the first one speaks
+        return
+    show.evaluation(run)
+    if report:
+        show_look.look(subject_of(run), effort=QUICK, seed=seed)

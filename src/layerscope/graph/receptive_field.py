@@ -1,0 +1,96 @@
+"""Which pixels a unit can see, exactly, from the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from layerscope.graph.layer import INPUT, Layer
+
+
+@dataclass(frozen=True)
+class ReceptiveField:
+    """The rectangle of the picture that a unit depends on.
+
+    The unit at row y and column x of its map sees the rectangle whose top is `start + y * stride`
+    and whose height is `size`, clipped to the picture; a negative start is padding.
+
+    Args:
+        size_px: (height, width).
+        stride_px: how far it moves from one unit to the next, (down, right); (0, 0) where all
+            units see the same.
+        start_px: (top, left) of the unit at row 0, column 0.
+    """
+
+    size_px: tuple[int, int]
+    stride_px: tuple[int, int]
+    start_px: tuple[int, int]
+
+    def box(self, y: int, x: int, *, height: int, width: int) -> tuple[int, int, int, int]:
+        """The rectangle of one unit, clipped to the picture: (top, left, height, width).
+
+        A unit at the border that sees padding alone has a rectangle without height or width.
+        """
+        top, left = (
+            s + i * d for s, i, d in zip(self.start_px, (y, x), self.stride_px, strict=True)
+        )
+        bottom, right = top + self.size_px[0], left + self.size_px[1]
+        top, left = min(max(0, top), height), min(max(0, left), width)
+        return top, left, max(0, min(height, bottom) - top), max(0, min(width, right) - left)
+
+
+def receptive_fields(
+    layers: Sequence[Layer], *, height: int, width: int
+) -> dict[str, ReceptiveField | None]:
+    """The receptive field of every layer's units.
+
+    Args:
+        layers: what `read_graph` gave.
+        height, width: of the picture.
+
+    Returns:
+        A field for each layer. A mean over space sees the whole picture. None where units have no
+        place any more (behind a flatten), or where an operation of unknown reach lies between.
+
+    Source: Araujo et al., "Computing Receptive Fields of Convolutional Neural Networks", Distill
+    2019, equations 1 to 4: size and start grow by the kernel's reach times the stride so far.
+    """
+    whole = ReceptiveField((height, width), (0, 0), (0, 0))
+    fields: dict[str, ReceptiveField | None] = {INPUT: ReceptiveField((1, 1), (1, 1), (0, 0))}
+    for layer in layers:
+        known = [source for name in layer.inputs if (source := fields[name]) is not None]
+        if len(known) < len(layer.inputs):
+            fields[layer.name] = None
+        elif layer.kind in ("conv", "max_pool", "avg_pool"):
+            fields[layer.name] = widened(known[0], layer)
+        elif layer.kind == "global_pool" or (layer.keeps_place and whole in known):
+            fields[layer.name] = whole
+        elif layer.keeps_place and len({source.stride_px for source in known}) == 1:
+            fields[layer.name] = union(known)
+        else:
+            fields[layer.name] = None
+    del fields[INPUT]
+    return fields
+
+
+def widened(field: ReceptiveField, layer: Layer) -> ReceptiveField:
+    """The field of a window sliding over units that have a field themselves."""
+    sides = []
+    for i in range(2):
+        kernel, stride, padding, dilation = (
+            layer.options[name][i] for name in ("kernel_size", "stride", "padding", "dilation")
+        )
+        jump = field.stride_px[i]
+        reach = dilation * (kernel - 1)
+        size = field.size_px[i] + reach * jump
+        sides.append((size, jump * stride, field.start_px[i] - padding * jump))
+    (h, down, top), (w, right, left) = sides
+    return ReceptiveField((h, w), (down, right), (top, left))
+
+
+def union(fields: Sequence[ReceptiveField]) -> ReceptiveField:
+    """The smallest field that covers several of the same stride: a sum sees what its terms see."""
+    start = tuple(min(f.start_px[i] for f in fields) for i in range(2))
+    end = tuple(max(f.start_px[i] + f.size_px[i] for f in fields) for i in range(2))
+    size = (end[0] - start[0], end[1] - start[1])
+    return ReceptiveField(size, fields[0].stride_px, (start[0], start[1]))

@@ -1,0 +1,87 @@
+"""A network lent for a while: whatever its forward pass changes in it is put back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+# What torch itself keeps in a module, hooks among it; the rest of its attributes are the author's.
+OF_TORCH = frozenset(vars(nn.Module()))
+TABLES = ("_parameters", "_buffers", "_modules")
+
+
+@contextmanager
+def unchanged(model: nn.Module) -> Iterator[None]:
+    """Put back modes, buffers and plain attributes that change inside the block.
+
+    A forward pass may count its calls, keep what it saw last (`self.seen = x`) or update a buffer;
+    where it is traced symbolically, it would keep a stand-in for a tensor that way. Lists and
+    dicts that are attributes get back what they held. Weights are not copied: no forward pass
+    should change them.
+    """
+    # Compiled modules keep their own in no table of Python's.
+    modules = [m for m in model.modules() if not isinstance(m, torch.jit.ScriptModule)]
+    attributes = [dict(vars(module)) for module in modules]
+    tables = [[dict(vars(module)[name]) for name in TABLES] for module in modules]
+    contents = [
+        {name: copied(value) for name, value in own.items() if name not in OF_TORCH}
+        for own in attributes
+    ]
+    # With torch's count of the changes made in place; tensors of inference mode have none.
+    buffers = [
+        (buffer, buffer.detach().clone(), -1 if buffer.is_inference() else buffer._version)
+        for buffer in model.buffers()
+    ]
+    try:
+        yield
+    finally:
+        for module, own, kept, held in zip(modules, attributes, tables, contents, strict=True):
+            vars(module).clear()
+            vars(module).update(own)
+            for name, table in zip(TABLES, kept, strict=True):
+                put_back(vars(module)[name], table)
+            for name, content in held.items():
+                if content is not None:
+                    put_back(own[name], content)
+        with torch.no_grad():
+            for buffer, before, version in buffers:
+                if version == -1 or buffer._version != version:
+                    buffer.copy_(before)
+
+
+def copied(value: Any) -> Any:
+    """A copy of a plain list or dict; None of anything else."""
+    return value.copy() if type(value) in (list, dict) else None
+
+
+def put_back(value: Any, before: Any) -> None:
+    """Give a list or dict what it held."""
+    if isinstance(value, list):
+        value[:] = before
+    else:
+        value.clear()
+        value.update(before)
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put every module into evaluation mode for a while, then each back into its own."""
+    modes = [(module, module.training) for module in model.modules()]
+    if any(training for _, training in modes):
+        model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+@contextmanager
+def same_numbers(images: torch.Tensor) -> Iterator[None]:
+    """Leave torch's random numbers as they are: the next block draws the same ones."""
+    with torch.random.fork_rng(devices=[images.device] if images.is_cuda else []):
+        yield

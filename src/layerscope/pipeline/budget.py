@@ -1,0 +1,78 @@
+"""What a large network can be asked in minutes: fewer units and pictures where each costs more."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from layerscope.graph.cost import costs
+from layerscope.graph.program import Program
+from layerscope.graph.tracing.traced_program import TracedProgram
+from layerscope.models.spec import ModelSpec
+from layerscope.pipeline.effort import Effort
+
+# Multiply-adds. Two laptop cores do some 5e10 in a second: about 40 s for a layer's ablation,
+# 20 s for its made images.
+MOST_ABLATION = 2e12
+MOST_MADE = 1e12
+# Above this a picture costs so much that two untrained copies have to do.
+LARGE_NETWORK = 3e8
+COPIES_OF_LARGE = 2
+# With fewer pictures a unit's effect is lost in rounding; with fewer units nothing is compared.
+FEWEST_PICTURES = 100
+FEWEST_UNITS = 8
+# A made image costs a pass forward and about two backward in each step.
+PASSES_PER_STEP = 3
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What each layer costs, and what can be paid for.
+
+    Args:
+        effort: what was asked for, with fewer copies of a large network.
+        to: layer -> multiply-adds from the picture to its output, for one picture.
+        total: of the whole network.
+        resumes: whether it can be run on from a layer; else each change costs all of it.
+    """
+
+    effort: Effort
+    to: dict[str, float]
+    total: float
+    resumes: bool = True
+
+    def ablation(self, layer: str, units: int, runs_of_control: int) -> tuple[int, int]:
+        """How many units of a layer are taken out, and on how many pictures; (0, 0) for none."""
+        behind = max(self.total - self.to[layer] if self.resumes else self.total, 1.0)
+        asked = self.effort.ablation_pictures
+        for pictures in (asked, min(asked, FEWEST_PICTURES)):
+            if not pictures:
+                break
+            runs = math.floor(MOST_ABLATION / (behind * pictures)) - runs_of_control
+            if runs >= min(units, FEWEST_UNITS):
+                return min(units, runs), pictures
+        return 0, 0
+
+    def made(self, layer: str, units: int) -> int:
+        """How many units of a layer get an image, at least one."""
+        each = self.effort.made_steps * PASSES_PER_STEP * max(self.to[layer], 1.0)
+        return max(1, min(units, math.floor(MOST_MADE / max(1.0, each))))
+
+
+def budget_for(effort: Effort, program: Program, spec: ModelSpec) -> Budget:
+    """Find out what each layer of a network costs.
+
+    Args:
+        effort: what was asked for.
+        program: the network.
+        spec: what it takes.
+    """
+    size = {"channels": spec.channels, "height": spec.height, "width": spec.width}
+    each = costs(program.model, program.layers, **size)
+    to, sum_so_far = {}, 0.0
+    for layer in program.layers:
+        sum_so_far += each[layer.name].multiply_adds
+        to[layer.name] = sum_so_far
+    if sum_so_far > LARGE_NETWORK and effort.untrained > COPIES_OF_LARGE:
+        effort = replace(effort, untrained=COPIES_OF_LARGE)
+    return Budget(effort, to, sum_so_far, resumes=isinstance(program, TracedProgram))

@@ -1,0 +1,46 @@
+"""How much of a network is measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args, get_type_hints
+
+from layerscope.errors import AtlasError
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is measured.
+
+    Args:
+        pictures: for probes, classes and parts.
+        untrained: copies that serve as the control, at least 2.
+        ablation_pictures: 0 leaves ablation out.
+        ablation_way: what stands in for a unit that is taken out: "mean", "resample" or "zero"
+            (`analysis.ablation.unit_ablation.ablate`).
+        made_steps: of the images made for units; 0 leaves them out.
+
+    Raises:
+        AtlasError: too little for a control, or for anything.
+    """
+
+    pictures: int = 1000
+    untrained: int = 5
+    ablation_pictures: int = 500
+    ablation_way: Literal["mean", "resample", "zero"] = "mean"
+    made_steps: int = 128
+
+    def __post_init__(self) -> None:
+        # Each copy is judged against the others, as the network is against all of them.
+        if self.untrained < 2:
+            copies = "copy" if self.untrained == 1 else "copies"
+            raise AtlasError(f"{self.untrained} untrained {copies} is no control; give at least 2")
+        ways = get_args(get_type_hints(type(self))["ablation_way"])
+        if self.ablation_way not in ways:
+            raise AtlasError(f"ablation_way is {self.ablation_way!r}; there are {', '.join(ways)}")
+        if self.pictures < 1:
+            raise AtlasError(f"pictures is {self.pictures}; measure on at least 1")
+
+
+FULL = Effort()
+QUICK = Effort(pictures=400, untrained=3, ablation_pictures=0, made_steps=0)

@@ -1,0 +1,237 @@
+"""Look through a network: measure every layer and write the atlas."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from layerscope.analysis.activations.scan import scan
+from layerscope.atlas.atlas_folder import SCHEMA, Atlas, load_atlas
+from layerscope.data.imageset import ImageSet, Splits
+from layerscope.device import device_of
+from layerscope.errors import AtlasError, LayerNotFoundError, nearest
+from layerscope.files import write_json
+from layerscope.graph.layer import Layer
+from layerscope.graph.read import read_program
+from layerscope.graph.replay_check import check_replay
+from layerscope.memory import keep_freed_memory
+from layerscope.models.spec import ModelSpec
+from layerscope.pipeline.effort import FULL, QUICK, Effort
+from layerscope.pipeline.measuring.evidence import EvidenceRecord, gather_evidence
+from layerscope.pipeline.recording.eight_steps import eight_steps
+from layerscope.pipeline.recording.layer_records import layer_records, units_elsewhere
+from layerscope.pipeline.recording.network_record import model_record, partly_reached, replay_record
+from layerscope.pipeline.recording.sample_walks import write_samples
+from layerscope.pipeline.stages import Stages, digest
+from layerscope.seed import make_generator
+
+MEASURED_KINDS = ("conv", "dense", "activation")
+MOST_PICTURES = 10_000
+# What the network is compared with its own layers on: each layer costs about one forward pass.
+REPLAYED_PICTURES, REPLAYED_LAYERS = 4, 16
+
+
+def look(
+    run: Any,
+    data: Splits | ImageSet | None = None,
+    *,
+    spec: ModelSpec | None = None,
+    out: str | Path | None = None,
+    effort: Effort | None = FULL,
+    only: Sequence[str] | None = None,
+    seed: int = 0,
+    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+) -> Atlas:
+    """Measure every layer of a network and write its atlas.
+
+    What is finished is kept until the atlas is whole: the same call goes on where an interrupted
+    one stopped.
+
+    Args:
+        run: a run; or a network, with `spec` and `out` saying what it takes and where to write.
+        data: the pictures to measure on; None takes the run's test split. Of more than 10,000 a
+            seeded choice is measured.
+        spec: of a bare network.
+        out: the atlas folder; None is `atlas` inside the run.
+        effort: how much is measured beside statistics and patches: `effort.FULL`, `QUICK`, or
+            None for nothing.
+        only: names of layers; the others are listed without their units.
+        seed: of what is drawn: which pictures are walked through, which are measured.
+        progress: told (what, done, total).
+
+    Returns:
+        The atlas, read back from its folder.
+
+    Raises:
+        AtlasError: data, spec or out are missing.
+        LayerNotFoundError: `only` names a layer that is not there, or that has no units.
+        ModelError: the network cannot be read or does not take the pictures.
+
+    Example:
+        >>> atlas = look(run)                                       # doctest: +SKIP
+        >>> atlas["features.1"].unit(3)["name"]                     # doctest: +SKIP
+        'edge at 45°'
+    """
+    started = time.perf_counter()
+    model, spec, imageset, folder = settle(run, data, spec, out)
+    chosen = measured_rows(imageset, seed)
+    device = device_of(model)
+    if device.type == "cpu":
+        keep_freed_memory()
+    program = read_program(model, spec.normalise(imageset.take(chosen[:1])).to(device))
+    layers = program.layers
+    some = chosen[:: max(1, len(chosen) // REPLAYED_PICTURES)][:REPLAYED_PICTURES]
+    replay = check_replay(
+        program, spec.normalise(imageset.take(some)).to(device), most_layers=REPLAYED_LAYERS
+    )
+    scanned = scanned_layers(layers, only)
+    scans = scan(
+        model,
+        imageset,
+        normalise=spec.normalise,
+        layers=scanned,
+        rows=chosen,
+        progress=lambda done, total: progress("looking at pictures", done, total),
+    )
+    stages = Stages(folder, digest(model, imageset.fingerprint(), asdict(effort or QUICK), seed))
+    evidence = EvidenceRecord()
+    if effort is not None:
+        evidence = gather_evidence(
+            program,
+            spec,
+            imageset,
+            [name for name in scanned if units_elsewhere(name, layers) is None and name in scans],
+            folder,
+            effort=effort,
+            seed=seed,
+            stages=stages,
+            progress=progress,
+        )
+    # An atlas that a reader can open is whole: the old one goes first, its index is written last.
+    (folder / "atlas.json").unlink(missing_ok=True)
+    samples = write_samples(folder, program, spec, imageset, seed=seed)
+    record = {
+        "schema": SCHEMA,
+        "made": made(seed, device),
+        "model": {
+            **model_record(model, spec, layers),
+            "escaped": [
+                *replay.escaped,
+                *partly_reached(scanned, scans, len(chosen)),
+                *evidence.skipped,
+            ],
+            "replay": replay_record(replay, len(some)),
+        },
+        "input": {
+            "channels": spec.channels,
+            "height": spec.height,
+            "width": spec.width,
+            "mean": list(spec.mean),
+            "std": list(spec.std),
+        },
+        "data": {
+            "name": imageset.name,
+            "split": imageset.split,
+            "n": len(chosen),
+            "class_names": list(imageset.class_names),
+            "class_counts": torch.bincount(
+                imageset.labels[chosen], minlength=imageset.n_classes
+            ).tolist(),
+            "fingerprint": imageset.fingerprint(),
+        },
+        "steps": [step_record(step) for step in eight_steps(layers)],
+        "layers": layer_records(folder, model, spec, layers, scans, imageset, evidence),
+        "evidence": evidence.top,
+        "samples": [],
+    }
+    record["made"]["seconds_s"] = time.perf_counter() - started
+    # The samples' logits are compared with the arithmetic on the page, digit by digit.
+    write_json(folder / "atlas.json", {**rounded(record), "samples": samples})
+    stages.clear()
+    return load_atlas(folder)
+
+
+def scanned_layers(layers: Sequence[Layer], only: Sequence[str] | None) -> list[str]:
+    """The layers whose units are measured: all that have any, or those that are asked for.
+
+    A convolution that is asked for brings the activation along that its units are seen through.
+
+    Raises:
+        LayerNotFoundError: there is no such layer, or it has no units.
+    """
+    known = [layer.name for layer in layers if layer.kind in MEASURED_KINDS]
+    if only is None:
+        return known
+    for name in only:
+        if name not in known:
+            raise LayerNotFoundError(f"no layer {name!r} has units{nearest(name, known)}")
+    wanted = {*only, *(units_elsewhere(name, layers) for name in only)}
+    return [name for name in known if name in wanted]
+
+
+def rounded(value: Any) -> Any:
+    """The same values with six significant digits: more are noise, and make the file larger."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {name: rounded(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(item) for item in value]
+    return value
+
+
+def settle(
+    run: Any, data: Splits | ImageSet | None, spec: ModelSpec | None, out: str | Path | None
+) -> tuple[nn.Module, ModelSpec, ImageSet, Path]:
+    """Find network, description, pictures and folder in what was handed over."""
+    if isinstance(run, nn.Module):
+        model = run
+    else:
+        model, spec = run.model, spec or run.spec
+        data = data if data is not None else run.data
+        out = out or run.path / "atlas"
+    if spec is None or out is None:
+        raise AtlasError("a bare network needs spec= (a ModelSpec) and out= (a folder)")
+    if data is None:
+        raise AtlasError("there are no pictures to measure on; hand over data=")
+    imageset = data.test if isinstance(data, Splits) else data
+    if not len(imageset):
+        raise AtlasError(f"the {imageset.split} split of {imageset.name} is empty; give pictures")
+    return model, spec, imageset, Path(out)
+
+
+def measured_rows(imageset: ImageSet, seed: int) -> torch.Tensor:
+    """Which pictures are measured: all, or a seeded choice of a large set, in order."""
+    n = len(imageset)
+    if n <= MOST_PICTURES:
+        return torch.arange(n)
+    order = torch.randperm(n, generator=make_generator(seed, "measured pictures"))
+    return order[:MOST_PICTURES].sort().values
+
+
+def made(seed: int, device: torch.device) -> dict[str, Any]:
+    """When and with what an atlas was made."""
+    try:
+        own = version("layerscope")
+    except PackageNotFoundError:
+        own = "not installed"
+    return {
+        "layerscope": own,
+        "torch": str(torch.__version__),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seed": seed,
+        "device": str(device),
+    }
+
+
+def step_record(step: Any) -> dict[str, Any]:
+    """One of the eight steps."""
+    return {**asdict(step), "layers": list(step.layers)}

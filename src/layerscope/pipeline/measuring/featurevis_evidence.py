@@ -1,0 +1,99 @@
+"""The images made for a layer's units, and whether they take the way that natural pictures take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from layerscope.analysis.featurevis.fourier_image import colour_matrix
+from layerscope.analysis.featurevis.natural_path import check_paths
+from layerscope.analysis.featurevis.optimise import MadeImages, make_images
+from layerscope.analysis.observe import Observed, natural_maximum
+from layerscope.data.imageset import ImageSet
+from layerscope.graph.program import Program
+from layerscope.models.spec import ModelSpec
+from layerscope.pipeline.budget import Budget
+from layerscope.pipeline.recording.network_record import finite
+from layerscope.pipeline.recording.unit_records import LARGEST_TILE_PX
+from layerscope.sprites import write_sprite
+
+# Of a layer with more units only the first get an image: each costs a short training.
+MOST_MADE = 64
+NATURAL_PICTURES = 9
+
+
+def made_evidence(
+    program: Program,
+    spec: ModelSpec,
+    layer: str,
+    imageset: ImageSet,
+    rows: torch.Tensor,
+    seen: Observed,
+    folder: Path,
+    budget: Budget,
+    *,
+    seed: int,
+    progress: Callable[[int, int], None],
+) -> dict[str, Any]:
+    """Make an image for each unit of a layer, write them as a sprite, and say what they do.
+
+    Args:
+        program: the network.
+        spec: what it takes.
+        layer: whose units.
+        imageset, rows: the pictures that were observed.
+        seen: what was observed of the layer.
+        folder: of the atlas.
+        budget: how many units get one, in how many steps.
+        seed: of what is drawn.
+        progress: told (steps done, steps in all).
+
+    Returns:
+        `sprite` and `units`: a record for each unit, None beyond the first 64 or what can be paid
+        for.
+    """
+    peaks = seen.features.peaks
+    U = peaks.shape[1]
+    colours = colour_matrix(imageset.take(rows)) if spec.channels == 3 else None
+    made = make_images(
+        program, layer, range(budget.made(layer, min(U, MOST_MADE))), spec,
+        colours=colours, steps=budget.effort.made_steps, seed=seed, progress=progress,
+    )  # fmt: skip
+    strongest = rows[peaks.topk(min(NATURAL_PICTURES, len(rows)), dim=0).indices]  # (k, U)
+    natural = torch.stack([imageset.take(strongest[:, u]) for u in made.units])
+    path = check_paths(program, layer, made.best, natural, spec, units=list(made.units))
+    largest = natural_maximum(peaks)
+    records: list[dict[str, Any] | None] = []
+    for i, u in enumerate(made.units):
+        value, limit = float(made.values[i]), float(largest[u])
+        records.append(
+            {
+                "value": value,
+                "natural_max": limit,
+                "ratio": value / limit if limit > 0 else None,
+                "path_similarity": finite(float(path.path_similarity[i])),
+                "natural_path": finite(float(path.natural_path[i])),
+                "unnatural": bool(path.unnatural[i]),
+            }
+        )
+    records += [None] * (U - len(records))
+    file = folder / "sprites" / f"{layer.replace('/', '-')}.made.webp"
+    sprite = write_sprite(file, tiles_of(made), columns=8, lossless=False)
+    return {"sprite": {"file": f"sprites/{file.name}", **sprite}, "units": records}
+
+
+def tiles_of(made: MadeImages) -> torch.Tensor:
+    """What each unit sees of its image, made smaller where it is larger than a tile."""
+    tiles = made.tiles
+    h, w = tiles.shape[2:]
+    size = min(h, 2 * LARGEST_TILE_PX), min(w, 2 * LARGEST_TILE_PX)
+    if (h, w) == size:
+        return tiles
+    smaller = F.interpolate(
+        tiles.float(), size, mode="bilinear", antialias=True, align_corners=False
+    )
+    return smaller.round().clamp(0, 255).to(torch.uint8)

@@ -1,0 +1,134 @@
+"""Every layer's record, with the sprites of its filters and patches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from layerscope.analysis.activations.scan import LayerScan
+from layerscope.analysis.structure.input_filters import (
+    acting_on_pixels,
+    filter_pictures,
+    spectrum_pictures,
+)
+from layerscope.data.imageset import ImageSet
+from layerscope.graph.cost import costs
+from layerscope.graph.layer import INPUT, Layer
+from layerscope.graph.receptive_field import receptive_fields
+from layerscope.models.spec import ModelSpec
+from layerscope.pipeline.measuring.evidence import EvidenceRecord
+from layerscope.pipeline.recording.array_files import write_weights
+from layerscope.pipeline.recording.unit_records import (
+    layer_statistics,
+    patched_units,
+    unit_records,
+    write_patches,
+)
+from layerscope.sprites import write_sprite
+
+
+def layer_records(
+    folder: Path,
+    model: nn.Module,
+    spec: ModelSpec,
+    layers: Sequence[Layer],
+    scans: dict[str, LayerScan],
+    imageset: ImageSet,
+    evidence: EvidenceRecord,
+) -> list[dict[str, Any]]:
+    """Everything about every layer, its sprites written on the way."""
+    cost = costs(model, layers, channels=spec.channels, height=spec.height, width=spec.width)
+    fields = receptive_fields(layers, height=spec.height, width=spec.width)
+    weights = write_weights(folder, model, layers)
+    patched = patched_units(
+        [
+            len(found.statistics.total)
+            for layer in layers
+            if (found := scans.get(layer.name)) and units_elsewhere(layer.name, layers) is None
+        ]
+    )
+    records = []
+    unchanged = {INPUT}  # what still is the picture itself
+    for layer in layers:
+        field, found = fields[layer.name], scans.get(layer.name)
+        units_in = units_elsewhere(layer.name, layers)
+        units: list[dict[str, Any]] = []
+        sprite = None
+        if found is not None:
+            units = [
+                {**unit, **evidence.unit(layer.name, unit["index"])}
+                for unit in unit_records(
+                    found, imageset, field, patched=0 if units_in is not None else patched
+                )
+            ]
+            if units_in is None:
+                path = folder / "sprites" / f"{layer.name.replace('/', '-')}.patches.webp"
+                sprite = write_patches(path, units, imageset, field)
+        unchanged |= {layer.name} if layer.kind == "flatten" and reads(layer, unchanged) else set()
+        filters = write_filters(folder, model, spec, layer, reads_picture=reads(layer, unchanged))
+        records.append(
+            {
+                "name": layer.name,
+                "kind": layer.kind,
+                "title": layer.title,
+                "function": layer.function,
+                "inputs": list(layer.inputs),
+                "shape": list(layer.shape),
+                "parameters": cost[layer.name].parameters,
+                "multiply_adds": cost[layer.name].multiply_adds,
+                "receptive_field": asdict(field) if field else None,
+                "options": layer.options,
+                **weights.get(layer.name, {"weight": None, "bias": None}),
+                **filters,
+                "statistics": layer_statistics(found) if found else None,
+                "units": units,
+                "units_in": units_in,
+                "patch_sprite": sprite,
+                "evidence": evidence.layers.get(layer.name),
+                "made_sprite": evidence.made.get(layer.name),
+            }
+        )
+    return records
+
+
+def reads(layer: Layer, names: set[str]) -> bool:
+    """Whether all that a layer reads is among some names."""
+    return set(layer.inputs) <= names
+
+
+def units_elsewhere(name: str, layers: Sequence[Layer]) -> str | None:
+    """The activation (or its batch norm's) that a layer's units fire through, if there is one."""
+    if not any(layer.name == name and layer.kind in ("conv", "dense") for layer in layers):
+        return None
+    for other in layers:
+        if name in other.inputs:
+            if other.kind == "activation":
+                return other.name
+            if other.kind in ("batch_norm", "add"):
+                name = other.name
+    return None
+
+
+def write_filters(
+    folder: Path, model: nn.Module, spec: ModelSpec, layer: Layer, *, reads_picture: bool
+) -> dict[str, Any]:
+    """The pictures of a layer's weights and of their spectra, where it reads the picture itself."""
+    module = dict(model.named_modules()).get(layer.module or "")
+    weight = getattr(module, "weight", None)
+    acting = None
+    if layer.kind in ("conv", "dense") and weight is not None and reads_picture:
+        acting = acting_on_pixels(
+            weight, channels=spec.channels, height=spec.height, width=spec.width
+        )
+    if acting is None:
+        return {"filters": None, "filter_scales": [], "spectra": None}
+    tiles, scales = filter_pictures(acting.cpu())
+    sprites = {}
+    for kind, pictures in (("filters", tiles), ("spectra", spectrum_pictures(acting.cpu()))):
+        path = folder / "sprites" / f"{layer.name.replace('/', '-')}.{kind}.webp"
+        sprites[kind] = {"file": f"sprites/{path.name}", **write_sprite(path, pictures, columns=8)}
+    return {**sprites, "filter_scales": scales}

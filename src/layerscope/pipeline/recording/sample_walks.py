@@ -1,0 +1,130 @@
+"""Some pictures walked through the whole network, for the page to show."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from layerscope.data.imageset import ImageSet
+from layerscope.graph.layer import Layer
+from layerscope.graph.program import Program
+from layerscope.graph.tracing.recorded_program import RecordedProgram
+from layerscope.models.probabilities import predicted, to_probs
+from layerscope.models.spec import ModelSpec
+from layerscope.pipeline.recording.array_files import write_arrays
+from layerscope.seed import make_generator
+
+MOST_SAMPLES = 10
+LEAST_SAMPLES = 4
+# Of activations: what keeps a small network's page under 6 MB.
+BUDGET_BYTES = 3_500_000
+# Of the activations of a large network, which is kept as float16: then layers are left out.
+MOST_BYTES = 8_000_000
+# The first to go: what they show can be seen in the layer before or behind them.
+MINOR_KINDS = ("batch_norm", "dropout", "add", "other")
+
+
+def choose_rows(imageset: ImageSet, n: int, *, seed: int) -> list[int]:
+    """Choose pictures by lot, the classes in turn, so that none is picked for its looks."""
+    order = torch.randperm(len(imageset), generator=make_generator(seed, "samples")).tolist()
+    by_class: dict[int, list[int]] = {}
+    for row in order:
+        by_class.setdefault(int(imageset.labels[row]), []).append(row)
+    rows: list[int] = []
+    for turn in range(n):
+        for k in sorted(by_class):
+            if turn < len(by_class[k]) and len(rows) < n:
+                rows.append(by_class[k][turn])
+    return rows
+
+
+def shown_layers(layers: Sequence[Layer], sizes: dict[str, int]) -> list[str]:
+    """Choose the layers whose activations are kept, in their order.
+
+    Args:
+        layers: all of them.
+        sizes: of each one's activations for one picture, as float32, in bytes.
+    """
+    most = BUDGET_BYTES // 4
+    major_first = sorted(
+        (layer for layer in layers if sizes[layer.name] <= most),
+        key=lambda layer: (layer.kind in MINOR_KINDS, sizes[layer.name]),
+    )
+    kept, total = set(), 0
+    for layer in major_first:
+        total += LEAST_SAMPLES * sizes[layer.name] // 2  # as float16
+        if total > MOST_BYTES:
+            break
+        kept.add(layer.name)
+    return [layer.name for layer in layers if layer.name in kept]
+
+
+def outputs_of(
+    program: Program, images: torch.Tensor
+) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """The logits, and what every layer that was reached put out, a row for each picture."""
+    outputs: dict[str, torch.Tensor] = {}
+    shapes = {layer.name: layer.shape for layer in program.layers}
+
+    def keep(name: str, value: torch.Tensor) -> None:
+        # Attention turns its queries, keys and values so that these come before the pictures.
+        if value.shape == (len(images), *shapes[name]):
+            outputs[name] = value.clone()
+
+    return program.run(images, keep), outputs
+
+
+def write_samples(
+    folder: Path, program: Program, spec: ModelSpec, imageset: ImageSet, *, seed: int
+) -> list[dict[str, Any]]:
+    """Walk some pictures through the network and write what every layer put out.
+
+    As many pictures as the budget holds, 4 to 10. Where even 4 are too much, activations are kept
+    as float16; a layer of one picture that alone would take a quarter of the budget is left out of
+    `maps`. Of a network too large for that still, batch norms and sums are left out, then the
+    largest layers.
+
+    Returns:
+        The atlas's `samples`.
+    """
+    sizes = {layer.name: 4 * math.prod(layer.shape) for layer in program.layers}
+    shown = shown_layers(program.layers, sizes)
+    each = sum(sizes[name] for name in shown)
+    half = LEAST_SAMPLES * each > BUDGET_BYTES
+    dtype = torch.float16 if half else torch.float32
+    each = each // 2 if half else each
+    n = min(MOST_SAMPLES, max(LEAST_SAMPLES, BUDGET_BYTES // max(1, each)))
+    rows = choose_rows(imageset, n, seed=seed)
+    pixels = imageset.take(torch.tensor(rows))
+    images = spec.normalise(pixels)
+    # Where a network decides by values, each picture goes its own way.
+    alone = isinstance(program, RecordedProgram)
+    walks = [outputs_of(program, part) for part in images.split(1 if alone else len(rows))]
+    logits = torch.cat([found for found, _ in walks])
+    probs = to_probs(logits.float())
+    said = predicted(logits)
+    outputs = [{n: v[i] for n, v in o.items()} for found, o in walks for i in range(len(found))]
+    tensors: dict[str, torch.Tensor] = {}
+    for i in range(len(rows)):
+        tensors[f"{i}/pixels"] = pixels[i].clone()
+        for name in shown:
+            if name in outputs[i]:
+                tensors[f"{i}/{name}"] = outputs[i][name].to(dtype).clone()
+    homes = write_arrays(folder / "arrays" / "samples.safetensors", tensors)
+    return [
+        {
+            "row": row,
+            "id": imageset.picture_id(row),
+            "label": int(imageset.labels[row]),
+            "predicted": int(said[i]),
+            "logits": logits[i].tolist(),
+            "probs": probs[i].tolist(),
+            "pixels": homes[f"{i}/pixels"],
+            "maps": {name: homes[f"{i}/{name}"] for name in shown if name in outputs[i]},
+        }
+        for i, row in enumerate(rows)
+    ]

@@ -1,0 +1,287 @@
+"""Watching a training: what goes wrong, in one sentence each, with its number and what to change.
+
+Every detector looks at what was recorded and says nothing unless its number is far from what a
+training without that fault shows; `tests/training/test_watch.py` holds each against a training made
+to have the fault, and all against healthy ones.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any
+
+from layerscope.training.diagnostics.recorder import Vitals
+from layerscope.training.recipe import Recipe
+from layerscope.training.runs.progress import EpochFigures, Setback, Spike
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that goes wrong in a training.
+
+    Args:
+        kind: "rate-too-high", "over-fitting", …
+        sentence: what, the number, since when, and what to change.
+        value: the number behind it.
+        since_epoch: the epoch in which it began.
+        fields: the recipe's or the network's fields that would change it.
+        rows: pictures it is about, as rows of the training split; only label suspects have any.
+    """
+
+    kind: str
+    sentence: str
+    value: float
+    since_epoch: int
+    fields: tuple[str, ...]
+    rows: tuple[int, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self) | {"fields": list(self.fields), "rows": list(self.rows)}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the detectors look at.
+
+    Args:
+        recipe: every choice.
+        n_classes: K.
+        vitals: of the recorded steps.
+        history: of the finished epochs.
+        setbacks: losses that stopped being finite.
+        fixed_layout: whether the network is laid out by its library: no field changes its layers.
+    """
+
+    recipe: Recipe
+    n_classes: int
+    vitals: Sequence[Vitals]
+    history: Sequence[EpochFigures]
+    setbacks: Sequence[Setback] = ()
+    fixed_layout: bool = False
+
+
+def find_faults(evidence: Evidence) -> tuple[Finding, ...]:
+    """Say what goes wrong in a training, the gravest first.
+
+    Args:
+        evidence: of a training that is under way or finished.
+
+    Returns:
+        The findings; none for a healthy training.
+    """
+    detectors = (
+        not_finite,
+        rate_too_high,
+        exploding_gradients,
+        vanishing_gradients,
+        dead_units,
+        rate_too_low,
+        over_fitting,
+    )
+    found = [finding for detector in detectors if (finding := detector(evidence))]
+    # What the others explain is not said twice.
+    last = under_fitting(evidence) if not found else None
+    return (*found, last) if last else tuple(found)
+
+
+def not_finite(evidence: Evidence) -> Finding | None:
+    """The loss stopped being a number."""
+    if not evidence.setbacks:
+        return None
+    first, last = evidence.setbacks[0], evidence.setbacks[-1]
+    what = (
+        f"the training went back to its last good state and on with a learning rate of "
+        f"{last.lowered_to:.2g} at most"
+        if len(evidence.setbacks) == 1
+        else f"again at {last.learning_rate:.2g}, so the training stopped at its last good state"
+    )
+    return Finding(
+        "loss-not-finite",
+        f"the loss stopped being finite at step {first.step + 1} (epoch {first.epoch}) with a "
+        f"learning rate of {first.learning_rate:.2g}; {what}: lower learning_rate or set "
+        "gradient_clip",
+        float(first.step),
+        first.epoch,
+        ("learning_rate", "gradient_clip"),
+    )
+
+
+def rate_too_high(evidence: Evidence) -> Finding | None:
+    """Steps that throw the weights about, and a loss that does not fall for it."""
+    chance = math.log(evidence.n_classes)
+    for i, row in enumerate(evidence.history):
+        largest = max(
+            (max(v.update_frac.values()) for v in evidence.vitals if v.epoch <= row.epoch),
+            default=0.0,
+        )
+        stuck = row.train_loss > 0.97 * chance
+        rose = i > 0 and row.train_loss > 1.3 * evidence.history[i - 1].train_loss
+        if largest > 0.2 and (stuck or rose):
+            how = (
+                f"is {row.train_loss:.2f}, no better than guessing ({chance:.2f})"
+                if stuck
+                else f"rose from {evidence.history[i - 1].train_loss:.2f} to {row.train_loss:.2f}"
+            )
+            return Finding(
+                "rate-too-high",
+                f"the learning rate is too high: a step moved a layer by {100 * largest:.0f} % of "
+                f"its weights, and in epoch {row.epoch} the training loss {how}: lower "
+                "learning_rate",
+                largest,
+                row.epoch,
+                ("learning_rate",),
+            )
+    return None
+
+
+def rate_too_low(evidence: Evidence) -> Finding | None:
+    """Steps so small that the training hardly gets anywhere."""
+    vitals, history = evidence.vitals, evidence.history
+    if not history or not vitals:
+        return None
+    moved = median(max(v.update_frac.values()) for v in vitals)
+    began, now = vitals[0].loss, history[-1].train_loss
+    if moved < 4e-4 and 0.5 * began < now < began and not evidence.setbacks:
+        return Finding(
+            "rate-too-low",
+            f"the learning rate is too low: a step moves no layer by more than {moved:.0e} "
+            f"times its weights, and after epoch {history[-1].epoch} the training loss is still "
+            f"{now:.2f} ({began:.2f} at first): raise learning_rate",
+            moved,
+            1,
+            ("learning_rate",),
+        )
+    return None
+
+
+def vanishing_gradients(evidence: Evidence) -> Finding | None:
+    """A first layer that hardly hears of the error."""
+    frames = [v for v in evidence.vitals if len(v.gradient_norm) > 1]
+    if len(frames) < 5:
+        return None
+    first, last = next(iter(frames[0].gradient_norm)), list(frames[0].gradient_norm)[-1]
+    pairs = [(v.gradient_norm[first], v.gradient_norm[last]) for v in frames]
+    ratios = [a / b for a, b in pairs if a > 0 and b > 0]  # a frozen layer has none at all
+    if not ratios or median(ratios) > 1e-3:
+        return None
+    advice, fields = (
+        "take activation=relu, batch_norm=true, residual=true or fewer layers",
+        ("activation", "batch_norm", "residual", "widths"),
+    )
+    if evidence.fixed_layout:
+        advice, fields = "begin with published weights, or take another network", ("weights",)
+    return Finding(
+        "vanishing-gradients",
+        f"gradients vanish on the way back: from the first recorded steps on, that of {first} has "
+        f"{median(ratios):.1e} times the size of that of {last}: {advice}",
+        median(ratios),
+        frames[0].epoch,
+        fields,
+    )
+
+
+def exploding_gradients(evidence: Evidence) -> Finding | None:
+    """A gradient many times as large as those before it."""
+    spikes = [setback.spike for setback in evidence.setbacks]
+    candidates = [s for s in (*spikes, largest_spike(evidence.vitals)) if s]
+    worst = max(candidates, key=lambda s: s.times, default=None)
+    if worst is None or worst.times < 100:
+        return None
+    return Finding(
+        "exploding-gradients",
+        f"gradients explode: at step {worst.step + 1} (epoch {worst.epoch}) they are "
+        f"{worst.times:,.0f} times as large as at the steps before: set gradient_clip=1 or lower "
+        "learning_rate",
+        worst.times,
+        worst.epoch,
+        ("gradient_clip", "learning_rate"),
+    )
+
+
+def largest_spike(vitals: Sequence[Vitals]) -> Spike | None:
+    """The step whose gradient is largest beside those before it; None where none is larger."""
+    sizes: list[float] = []
+    worst: Spike | None = None
+    for v in vitals:
+        size = math.sqrt(sum(norm**2 for norm in v.gradient_norm.values()))
+        if not math.isfinite(size):
+            break
+        times = size / max(median(sizes), 1e-12) if len(sizes) >= 2 else 0.0
+        if times > 1 and (worst is None or times > worst.times):
+            worst = Spike(v.step, v.epoch, times)
+        sizes.append(size)
+    return worst
+
+
+def dead_units(evidence: Evidence) -> Finding | None:
+    """ReLUs that are zero for every picture, and so learn no more."""
+    for row in evidence.history:
+        worst = max(row.dead_frac, key=lambda path: row.dead_frac[path], default=None)
+        if worst is not None and row.dead_frac[worst] >= 0.5:
+            now = evidence.history[-1].dead_frac[worst]
+            advice, fields = "lower learning_rate", ("learning_rate",)
+            if not evidence.fixed_layout:
+                advice += ", take activation=gelu or batch_norm=true"
+                fields += ("activation", "batch_norm")
+            return Finding(
+                "dead-units",
+                f"{100 * row.dead_frac[worst]:.0f} % of the units of {worst} were zero for every "
+                f"validation picture looked at in epoch {row.epoch} ({100 * now:.0f} % now); such "
+                f"units learn no more: {advice}",
+                row.dead_frac[worst],
+                row.epoch,
+                fields,
+            )
+    return None
+
+
+def over_fitting(evidence: Evidence) -> Finding | None:
+    """A validation loss that climbs while the training loss falls."""
+    history = evidence.history
+    if len(history) < 3:
+        return None
+    best = min(history, key=lambda row: row.validation_loss)
+    last = history[-1]
+    gap = last.train_accuracy - last.validation_accuracy
+    rise = last.validation_loss / max(best.validation_loss, 1e-9)
+    # Of a loss that is next to nothing even the double is.
+    risen = last.validation_loss > best.validation_loss + 0.05 and rise > 1.15
+    if risen and last.train_loss < best.train_loss and gap > 0.05:
+        return Finding(
+            "over-fitting",
+            f"the network learns its pictures by heart since epoch {best.epoch}: the validation "
+            f"loss rose from {best.validation_loss:.2f} to {last.validation_loss:.2f} while the "
+            f"training loss fell to {last.train_loss:.2f}: set augment, weight_decay, dropout_frac "
+            "or stop_after_epochs, or bring more pictures",
+            rise,
+            best.epoch,
+            ("augment", "weight_decay", "dropout_frac", "stop_after_epochs"),
+        )
+    return None
+
+
+def under_fitting(evidence: Evidence) -> Finding | None:
+    """A network that cannot even tell its training pictures apart, at the end of its training."""
+    history = evidence.history
+    if not history or history[-1].epoch < evidence.recipe.epochs or evidence.setbacks:
+        return None
+    last, chance = history[-1], 1 / evidence.n_classes
+    gap = last.train_accuracy - last.validation_accuracy
+    if last.train_accuracy < (1 + chance) / 2 and gap < 0.05:
+        # A library's network is large enough; what may be too little is what of it may learn.
+        more = "unfreeze more of it" if evidence.fixed_layout else "give it more widths"
+        return Finding(
+            "under-fitting",
+            f"the network under-fits: after {last.epoch} epochs it knows only "
+            f"{100 * last.train_accuracy:.1f} % of the very pictures it learns from (guessing: "
+            f"{100 * chance:.0f} %): train for more epochs or with a higher learning_rate, {more}, "
+            "or augment less",
+            last.train_accuracy,
+            1,
+            ("epochs", "learning_rate", "freeze" if evidence.fixed_layout else "widths", "augment"),
+        )
+    return None

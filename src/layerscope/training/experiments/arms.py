@@ -1,0 +1,278 @@
+"""Experiments: the same training with one choice varied, over several seeds."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from statistics import fmean, median
+from typing import Any
+
+from layerscope.data.imageset import Splits
+from layerscope.errors import RecipeError, RunError
+from layerscope.files import write_json
+from layerscope.training.experiments.comparison import plain
+from layerscope.training.experiments.paired_differences import Difference, mean_interval, over_seeds
+from layerscope.training.input.prepare import gather, prepare
+from layerscope.training.machine import make_fabric, versions
+from layerscope.training.recipe import Recipe
+from layerscope.training.session import Listener, begin, resume
+
+SCHEMA = 1
+NAME = "experiment.json"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One setting of what is varied.
+
+    Args:
+        label: such as "pooling=none".
+        changes: field -> value, of the recipe or the network.
+        accuracies: on validation, by seed; None where a seed is not finished.
+        train_s: median seconds of its trainings.
+        parameters: numbers that the network learns.
+        runs: the run folders, by seed.
+    """
+
+    label: str
+    changes: dict[str, Any]
+    accuracies: tuple[float | None, ...] = ()
+    train_s: float | None = None
+    parameters: int | None = None
+    runs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What an experiment found.
+
+    Args:
+        path: its folder.
+        arms: the first is what the others are compared with.
+        seeds: which.
+        differences: of every other arm, over the seeds that both have; None where there are none.
+    """
+
+    path: Path
+    arms: tuple[Arm, ...]
+    seeds: tuple[int, ...]
+    differences: tuple[Difference | None, ...]
+
+    @property
+    def verdicts(self) -> tuple[str, ...]:
+        """One sentence for each arm but the first."""
+        first = self.arms[0].label
+        return tuple(
+            difference.verdict(arm.label, first)
+            if difference
+            else f"{arm.label} against {first}: no seed is finished in both"
+            for arm, difference in zip(self.arms[1:], self.differences, strict=True)
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "schema": SCHEMA,
+            "seeds": list(self.seeds),
+            "measure": "validation accuracy at the chosen epoch",
+            "arms": [
+                {
+                    **vars(arm),
+                    "accuracies": list(arm.accuracies),
+                    "runs": list(arm.runs),
+                    "interval": mean_interval([a for a in arm.accuracies if a is not None]),
+                }
+                for arm in self.arms
+            ],
+            "differences": [d.to_json() if d else None for d in self.differences],
+            "verdicts": list(self.verdicts),
+            "versions": versions(),
+        }
+
+
+def experiment(
+    data: str | Path | Splits,
+    vary: Mapping[str, Sequence[Any]],
+    *,
+    model: str = "compact",
+    preset: str = "default",
+    seeds: int = 3,
+    shape: dict[str, Any] | None = None,
+    size: int | None = None,
+    weights: Path | str | None = None,
+    data_dir: Path | None = None,
+    out: Path | str = "experiment",
+    device: str = "auto",
+    listener: Listener | None = None,
+    on_arm: Callable[[str, int], None] = lambda label, seed: None,
+    **changes: Any,
+) -> Experiment:
+    """Train with every value of what is varied, on every seed, and compare.
+
+    The same seed parts off the same validation pictures in every arm, so arms are compared seed by
+    seed. Validation accuracy is compared: choosing by the test split would spend it.
+
+    Args:
+        data, model, preset, shape, size, weights, data_dir, device, listener, **changes: as for
+            `train`.
+        vary: field -> values. The first values together are the arm that the others are compared
+            with; several fields are crossed.
+        seeds: how many, from 0 on.
+        out: the experiment's folder. What is finished there is not trained again.
+        on_arm: told which training begins.
+
+    Returns:
+        Arms, accuracies, differences with intervals. Ctrl-C ends it with what is finished.
+
+    Raises:
+        RecipeError: nothing to vary, or no such field; and what `train` raises.
+        RunError: the folder holds another experiment.
+
+    Example:
+        >>> experiment("digits", {"pooling": ["max", "none"]}, model="digit-cnn").verdicts
+        ... # doctest: +SKIP
+    """
+    arms = grid(vary)
+    if seeds < 1:
+        raise RecipeError(f"seeds is {seeds}; it must be at least 1")
+    gathered = gather(
+        data, model=model, fabric=make_fabric(device), size=size, weights=weights, data_dir=data_dir
+    )
+    folder = Path(out)
+    question = {
+        "data": gathered.splits.train.fingerprint(),
+        "weights": gathered.weights.sha256 if gathered.weights else None,
+        "model": model,
+        "preset": preset,
+        "shape": shape or {},
+        "changes": changes,
+        "vary": {name: [*values] for name, values in vary.items()},
+    }
+    claim_folder(folder, question)
+    asked = [
+        {
+            "preset": preset,
+            "shape": {**(shape or {}), **of_network(arm.changes)},
+            "changes": {**changes, **of_recipe(arm.changes)},
+        }
+        for arm in arms
+    ]
+    for one in asked:  # refuses a value that cannot be before anything is trained
+        prepare(gathered, **one)
+    interrupted = False
+    for seed, (i, arm) in itertools.product(range(seeds), enumerate(arms)):
+        home = folder / f"arm-{i}" / f"seed-{seed}"
+        if interrupted or finished(home):
+            continue
+        on_arm(arm.label, seed)
+        try:
+            if unfinished := next(home.glob("*/plan.json"), None):
+                run = resume(unfinished.parent, gathered.splits, device=device, listener=listener)
+            else:
+                run = begin(
+                    gathered, **asked[i], seed=seed, out=home, device=device, listener=listener
+                )
+        except KeyboardInterrupt:
+            interrupted = True
+            continue
+        interrupted = not run.record["finished"]
+    result = read_results(folder, arms, range(seeds))
+    write_json(folder / NAME, {**result.to_json(), "question": question})
+    return result
+
+
+def grid(vary: Mapping[str, Sequence[Any]]) -> tuple[Arm, ...]:
+    """Cross the values of all fields.
+
+    Raises:
+        RecipeError: a field has fewer than two values, or one twice.
+    """
+    if not vary:
+        raise RecipeError("nothing is varied; give at least one field with two values")
+    for name, values in vary.items():
+        if len(values) < 2:
+            raise RecipeError(f"{name} has {len(values)} value; an experiment compares at least 2")
+        if len({repr(value) for value in values}) < len(values):
+            raise RecipeError(f"{name} has the same value twice: {', '.join(map(plain, values))}")
+    arms = []
+    for combination in itertools.product(*vary.values()):
+        changes = dict(zip(vary, combination, strict=True))
+        arms.append(Arm(", ".join(f"{n}={plain(v)}" for n, v in changes.items()), changes))
+    return tuple(arms)
+
+
+def of_recipe(changes: dict[str, Any]) -> dict[str, Any]:
+    """The changes that are fields of a recipe."""
+    known = {f.name for f in fields(Recipe)}
+    return {name: value for name, value in changes.items() if name in known}
+
+
+def of_network(changes: dict[str, Any]) -> dict[str, Any]:
+    """The changes that are no fields of a recipe: the network knows them, or refuses them."""
+    known = {f.name for f in fields(Recipe)}
+    return {name: value for name, value in changes.items() if name not in known}
+
+
+def claim_folder(folder: Path, question: dict[str, Any]) -> None:
+    """Write down what a folder's experiment asks, or refuse a folder that asks something else."""
+    path = folder / "question.json"
+    question = json.loads(json.dumps(question))  # as JSON reads it back: lists for tuples
+    if path.is_file():
+        if json.loads(path.read_text(encoding="utf-8")) != question:
+            raise RunError(
+                f"{folder} holds another experiment; name a new folder (--out), or give the "
+                "settings that it was begun with"
+            )
+        return
+    if folder.exists() and any(folder.iterdir()):
+        raise RunError(f"{folder} is not empty and holds no experiment; name a new folder (--out)")
+    write_json(path, question)
+
+
+def finished(home: Path) -> Path | None:
+    """The finished run of an arm and a seed."""
+    for record in sorted(home.glob("*/run.json")):
+        if json.loads(record.read_text(encoding="utf-8"))["finished"]:
+            return record.parent
+    return None
+
+
+def read_results(folder: Path, arms: Sequence[Arm], seeds: Sequence[int]) -> Experiment:
+    """Read what is finished, and compare every arm with the first."""
+    filled = tuple(read_arm(folder / f"arm-{i}", arm, seeds) for i, arm in enumerate(arms))
+    differences = []
+    for arm in filled[1:]:
+        pairs = [
+            (a, b)
+            for a, b in zip(arm.accuracies, filled[0].accuracies, strict=True)
+            if a is not None and b is not None
+        ]
+        mine, theirs = [a for a, _ in pairs], [b for _, b in pairs]
+        differences.append(over_seeds(mine, theirs, comparisons=len(filled) - 1) if pairs else None)
+    return Experiment(folder, filled, tuple(seeds), tuple(differences))
+
+
+def read_arm(home: Path, arm: Arm, seeds: Sequence[int]) -> Arm:
+    """The same arm with the results of its finished runs."""
+    runs = [finished(home / f"seed-{seed}") for seed in seeds]
+    records = [
+        json.loads((run / "run.json").read_text(encoding="utf-8")) if run else None for run in runs
+    ]
+    done = [record for record in records if record]
+    return Arm(
+        label=arm.label,
+        changes=arm.changes,
+        accuracies=tuple(r["results"]["validation_accuracy"] if r else None for r in records),
+        train_s=median(r["results"]["train_s"] for r in done) if done else None,
+        parameters=done[0]["results"].get("parameters") if done else None,
+        runs=tuple(str(run) for run in runs if run),
+    )
+
+
+def mean_of(arm: Arm) -> float | None:
+    """The mean accuracy of an arm's finished seeds."""
+    done = [a for a in arm.accuracies if a is not None]
+    return fmean(done) if done else None

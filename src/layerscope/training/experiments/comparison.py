@@ -1,0 +1,188 @@
+"""Comparing finished runs: what they were told, and what came of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from layerscope.errors import RunError
+from layerscope.training.experiments.paired_differences import Difference, over_pictures, over_seeds
+from layerscope.training.runs.run_folder import HITS
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that differ in their seed alone.
+
+    Args:
+        label: what sets it apart from the other groups, such as "pooling=none".
+        runs: their folders, by rising seed.
+        seeds: theirs.
+        validation, test: their accuracies.
+    """
+
+    label: str
+    runs: tuple[Path, ...]
+    seeds: tuple[int, ...]
+    validation: tuple[float, ...]
+    test: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a comparison found.
+
+    Args:
+        groups: the first is what the others are compared with.
+        on_validation: of every other group, over the seeds that both have; None without a pair.
+        on_test: the same two runs on the same test pictures, where each group has one run.
+    """
+
+    groups: tuple[Group, ...]
+    on_validation: tuple[Difference | None, ...]
+    on_test: tuple[Difference | None, ...]
+
+    @property
+    def verdicts(self) -> tuple[str, ...]:
+        """One sentence for each comparison that can be made."""
+        said = []
+        first = self.groups[0].label
+        for group, seeds, pictures in zip(
+            self.groups[1:], self.on_validation, self.on_test, strict=True
+        ):
+            if pictures:
+                said.append(pictures.verdict(group.label, first))
+            elif seeds:
+                said.append(seeds.verdict(group.label, first))
+            else:
+                said.append(f"{group.label} against {first}: no seed in common, so no pairs")
+        return tuple(said)
+
+
+def compare(runs: Sequence[str | Path]) -> Comparison:
+    """Compare finished runs on the same data.
+
+    Runs that differ only in their seed form a group. Groups are compared seed by seed on
+    validation; two single runs also picture by picture on the test split.
+
+    Args:
+        runs: folders of runs, two or more.
+
+    Raises:
+        RunError: fewer than two, a folder that is no finished run, other data, or nothing to
+            tell them apart.
+
+    Example:
+        >>> compare(["runs/a", "runs/b"]).verdicts                   # doctest: +SKIP
+    """
+    folders = list(dict.fromkeys(Path(run) for run in runs))
+    if len(folders) < 2:
+        raise RunError("one run was given; a comparison needs at least two")
+    records = {folder: read_record(folder) for folder in folders}
+    prints = {json.dumps(r["data"]["fingerprint"], sort_keys=True) for r in records.values()}
+    if len(prints) > 1:
+        raise RunError(
+            "these runs were trained on different pictures ("
+            + ", ".join(sorted({r["data"]["name"] for r in records.values()}))
+            + "); compare runs of the same set and size"
+        )
+    settings = {folder: settings_of(record) for folder, record in records.items()}
+    differing = sorted(
+        name
+        for name in {key for values in settings.values() for key in values}
+        if len({json.dumps(values.get(name)) for values in settings.values()}) > 1
+    )
+    by_label: dict[str, list[Path]] = {}
+    for folder in folders:
+        chosen = ", ".join(f"{n}={plain(settings[folder].get(n))}" for n in differing)
+        by_label.setdefault(chosen, []).append(folder)
+    if len(by_label) == 1:  # the same but for their seeds
+        by_label = {}
+        for folder in folders:
+            by_label.setdefault(f"seed {records[folder]['seeds']['run']}", []).append(folder)
+    groups = tuple(make_group(label, paths, records) for label, paths in by_label.items())
+    base = groups[0]
+    return Comparison(
+        groups=groups,
+        on_validation=tuple(by_seed(group, base, len(groups) - 1) for group in groups[1:]),
+        on_test=tuple(by_picture(group, base) for group in groups[1:]),
+    )
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """A finished run's record."""
+    path = folder / "run.json"
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        finished = record["finished"]
+    except (OSError, ValueError, KeyError) as error:
+        raise RunError(f"{folder} is no run folder ({error}); name finished runs") from error
+    if not finished:
+        raise RunError(f"{folder} is not finished; 'layerscope train --resume {folder}' goes on")
+    return record
+
+
+def settings_of(record: dict[str, Any]) -> dict[str, Any]:
+    """Every choice of a run in one flat record."""
+    model = record["model"]
+    return {"model": model["name"], **model["shape"], **record["recipe"]}
+
+
+def plain(value: Any) -> str:
+    """A setting as a user types it."""
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def make_group(label: str, paths: list[Path], records: dict[Path, dict[str, Any]]) -> Group:
+    """Runs of one setting, by rising seed."""
+    ordered = sorted(paths, key=lambda path: records[path]["seeds"]["run"])
+    seeds = [records[path]["seeds"]["run"] for path in ordered]
+    if len(set(seeds)) < len(seeds):
+        twice = next(seed for seed in seeds if seeds.count(seed) > 1)
+        raise RunError(
+            f"two runs have the same settings and seed {twice}; leave one out, since the same "
+            "training twice says nothing new"
+        )
+    results = [records[path]["results"] for path in ordered]
+    return Group(
+        label=label,
+        runs=tuple(ordered),
+        seeds=tuple(seeds),
+        validation=tuple(r["validation_accuracy"] for r in results),
+        test=tuple(r["test_accuracy"] for r in results),
+    )
+
+
+def by_seed(group: Group, base: Group, comparisons: int) -> Difference | None:
+    """The difference on validation over the seeds that both have."""
+    common = sorted(set(group.seeds) & set(base.seeds))
+    if not common:
+        return None
+    mine = [group.validation[group.seeds.index(seed)] for seed in common]
+    theirs = [base.validation[base.seeds.index(seed)] for seed in common]
+    return over_seeds(mine, theirs, comparisons=comparisons)
+
+
+def by_picture(group: Group, base: Group) -> Difference | None:
+    """The difference on the test pictures, where each group is a single run."""
+    if len(group.runs) != 1 or len(base.runs) != 1:
+        return None
+    mine, theirs = read_hits(group.runs[0]), read_hits(base.runs[0])
+    if mine is None or theirs is None:
+        return None
+    return over_pictures(mine.tolist(), theirs.tolist())
+
+
+def read_hits(run: Path) -> torch.Tensor | None:
+    """Whether a run named each test picture right: bool (N,); None for runs of older versions."""
+    from safetensors.torch import load_file
+
+    path = run / HITS
+    return load_file(str(path))["hits"].bool() if path.is_file() else None

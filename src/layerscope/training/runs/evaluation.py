@@ -1,0 +1,202 @@
+"""How good a network is on a split, with the interval that says how sure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from layerscope.data.imageset import ImageSet
+from layerscope.device import device_of
+from layerscope.intervals import wilson_interval
+from layerscope.models import ModelSpec, predicted, to_probs
+from layerscope.training.input.batches import in_order, make_feed
+
+CALIBRATION_BINS = 10
+
+
+@dataclass(frozen=True)
+class ClassFigures:
+    """One class: how many there are, and how well they are found. None where it is 0 / 0."""
+
+    name: str
+    n: int
+    precision: float | None
+    recall: float | None
+    f1: float | None
+
+
+@dataclass(frozen=True)
+class CalibrationBin:
+    """The predictions whose confidence lies in [lo, hi): how many, how sure, how often right."""
+
+    lo: float
+    hi: float
+    n: int
+    confidence: float | None
+    accuracy: float | None
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Whether a confidence of 80 % is right 80 % of the time.
+
+    `error` is the expected calibration error: the mean gap between confidence and accuracy over
+    the bins, weighted by how many predictions lie in each (Guo et al., 2017, equation 5).
+    """
+
+    error: float
+    bins: tuple[CalibrationBin, ...]
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A picture that was taken for something else, and how sure the network was."""
+
+    row: int
+    id: str
+    label: int
+    predicted: int
+    prob: float
+    prob_of_label: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A network's figures on one split. `interval` is the 95 % Wilson interval of the accuracy."""
+
+    split: str
+    n: int
+    correct: int
+    accuracy: float
+    interval: tuple[float, float]
+    per_class: tuple[ClassFigures, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    calibration: Calibration
+    mistakes: tuple[Mistake, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+def predict_logits(
+    model: nn.Module,
+    spec: ModelSpec,
+    imageset: ImageSet,
+    *,
+    device: torch.device | None = None,
+) -> torch.Tensor:
+    """Run a network over a whole set, in float32 and evaluation mode.
+
+    Returns:
+        float32 (N, `spec.n_logits`) on the CPU. The model's mode is put back.
+    """
+    device = device or device_of(model)
+    feed = make_feed(imageset, device)
+    batch_size = imageset.batch_of(512)
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            parts = [
+                model(as_images(spec, feed.read(index)[0])).float().cpu()
+                for index in in_order(len(imageset), batch_size)
+            ]
+    finally:
+        model.train(was_training)
+    return torch.cat(parts)
+
+
+def as_images(spec: ModelSpec, pixels: torch.Tensor) -> torch.Tensor:
+    """Pixels as the network's images, channels last in memory: the order that CPUs like."""
+    return spec.normalise(pixels).contiguous(memory_format=torch.channels_last)
+
+
+def evaluate(logits: torch.Tensor, imageset: ImageSet, *, n_mistakes: int = 24) -> Evaluation:
+    """Sum up what a network said about a split.
+
+    Args:
+        logits: float (N, K) or (N, 1).
+        imageset: the split, N pictures.
+        n_mistakes: how many of the most confident mistakes to keep.
+    """
+    labels = imageset.labels
+    probs = to_probs(logits.double())
+    said = predicted(logits)
+    confidence = probs.gather(1, said[:, None])[:, 0]
+    right = said == labels
+    n, correct = len(labels), int(right.sum())
+    confusion = confusion_matrix(labels, said, imageset.n_classes)
+    wrong = (~right).nonzero()[:, 0]
+    wrong = wrong[confidence[wrong].argsort(descending=True, stable=True)][:n_mistakes]
+    return Evaluation(
+        split=imageset.split,
+        n=n,
+        correct=correct,
+        accuracy=correct / n,
+        interval=wilson_interval(correct, n),
+        per_class=class_figures(confusion, imageset.class_names),
+        confusion=tuple(tuple(row) for row in confusion.tolist()),
+        calibration=calibration(confidence, right),
+        mistakes=tuple(
+            Mistake(
+                row=row,
+                id=imageset.picture_id(row),
+                label=int(labels[row]),
+                predicted=int(said[row]),
+                prob=float(confidence[row]),
+                prob_of_label=float(probs[row, labels[row]]),
+            )
+            for row in wrong.tolist()
+        ),
+    )
+
+
+def confusion_matrix(labels: torch.Tensor, said: torch.Tensor, K: int) -> torch.Tensor:
+    """Count each pair of true class (row) and predicted class (column), int64 (K, K)."""
+    return torch.bincount(labels * K + said, minlength=K * K).view(K, K)
+
+
+def class_figures(confusion: torch.Tensor, class_names: Sequence[str]) -> tuple[ClassFigures, ...]:
+    """Precision, recall and F1 of each class from the confusion matrix."""
+    figures = []
+    for k, name in enumerate(class_names):
+        hits = int(confusion[k, k])
+        truth, claims = int(confusion[k].sum()), int(confusion[:, k].sum())
+        figures.append(
+            ClassFigures(
+                name=name,
+                n=truth,
+                precision=hits / claims if claims else None,
+                recall=hits / truth if truth else None,
+                f1=2 * hits / (truth + claims) if truth + claims else None,
+            )
+        )
+    return tuple(figures)
+
+
+def calibration(confidence: torch.Tensor, right: torch.Tensor) -> Calibration:
+    """Compare how sure a network was with how often it was right.
+
+    Args:
+        confidence: float64 (N,), the probability of the predicted class.
+        right: bool (N,).
+    """
+    n = len(confidence)
+    place = (confidence * CALIBRATION_BINS).long().clamp(max=CALIBRATION_BINS - 1)
+    bins, error = [], 0.0
+    for b in range(CALIBRATION_BINS):
+        inside = place == b
+        count = int(inside.sum())
+        sure = float(confidence[inside].mean()) if count else None
+        hit = float(right[inside].double().mean()) if count else None
+        if sure is not None and hit is not None:
+            error += count / n * abs(sure - hit)
+        bins.append(
+            CalibrationBin(b / CALIBRATION_BINS, (b + 1) / CALIBRATION_BINS, count, sure, hit)
+        )
+    return Calibration(error=error, bins=tuple(bins))

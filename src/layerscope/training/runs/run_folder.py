@@ -1,0 +1,204 @@
+"""The run folder: what a training leaves behind, and how it is opened again.
+
+run.json            the whole record: recipe, model, data, versions, hardware, results
+model.safetensors   the weights chosen on validation
+history.jsonl       a row per epoch
+evaluation.json     the test split, scored once
+hits.safetensors    which test pictures were named right
+mistakes.webp       the pictures of the worst mistakes
+recording/          frames of chosen steps, for playback (`recording.read_recording`)
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from layerscope.data import load
+from layerscope.data.imageset import ImageSet, Splits, in_channels
+from layerscope.errors import DataError, RunError
+from layerscope.files import whole_file, write_json, write_tensors
+from layerscope.models import ModelSpec, build
+from layerscope.seed import make_generator
+from layerscope.sprites import write_sprite
+from layerscope.training.runs.evaluation import Evaluation
+from layerscope.training.runs.progress import EpochFigures
+
+SCHEMA = 1
+HITS = "hits.safetensors"
+WEIGHTS = "model.safetensors"
+# Runs that come with the package; `scripts/pretrain.py` made them.
+PACKAGED = Path(__file__).parents[1] / "packaged"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished training.
+
+    Args:
+        path: its folder.
+        spec: the network's description.
+        model: the network with its chosen weights, in evaluation mode.
+        record: `run.json`.
+        data: the pictures it learned from, where they are at hand.
+        evaluation: the test split's figures, where this process scored it.
+    """
+
+    path: Path
+    spec: ModelSpec
+    model: nn.Module = field(repr=False)
+    record: dict[str, Any] = field(repr=False)
+    data: Splits | None = field(default=None, repr=False)
+    evaluation: Evaluation | None = field(default=None, repr=False)
+
+
+def new_run_folder(parent: Path, data_name: str, model_name: str) -> Path:
+    """Make a fresh folder named after data, model and time.
+
+    Raises:
+        RunError: the parent folder cannot be written.
+    """
+    plain, model_name = (
+        re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "pictures"
+        for name in (data_name, model_name)
+    )
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    for suffix in ("", *(f"-{i}" for i in range(2, 1000))):
+        path = parent / f"{plain}-{model_name}-{stamp}{suffix}"
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            if not parent.is_dir():
+                raise RunError(f"{parent} is a file; name a folder for the runs (--out)") from None
+            continue
+        except OSError as error:
+            raise RunError(
+                f"cannot make the run folder {path}: {error.strerror or error}; "
+                "name a folder that can be written (--out)"
+            ) from error
+        return path
+    raise RunError(f"{parent} is full of runs of this very second; try again")
+
+
+def write_history(path: Path, history: tuple[EpochFigures, ...]) -> None:
+    """Write the history, one JSON object a line."""
+    with whole_file(path) as temporary:
+        lines = "".join(json.dumps(row.to_json()) + "\n" for row in history)
+        temporary.write_text(lines, encoding="utf-8")
+
+
+def write_hits(path: Path, hits: torch.Tensor) -> None:
+    """Write which test pictures were named right, for comparing runs: bool (N,)."""
+    write_tensors(path, {"hits": hits.to(torch.uint8)})
+
+
+def write_evaluation(folder: Path, evaluation: Evaluation, test: ImageSet) -> None:
+    """Write the test figures and the pictures of the worst mistakes."""
+    value = evaluation.to_json()
+    value["mistakes_sprite"] = None
+    if evaluation.mistakes:
+        rows = torch.tensor([mistake.row for mistake in evaluation.mistakes])
+        sprite = write_sprite(folder / "mistakes.webp", test.take(rows), columns=8)
+        value["mistakes_sprite"] = {"file": "run/mistakes.webp", **sprite}
+    write_json(folder / "evaluation.json", value)
+
+
+def open_run(path: str | Path) -> Run:
+    """Open a run folder: its record, and its network with the trained weights.
+
+    Args:
+        path: the folder, one that holds runs (the newest is opened), or the name of a network that
+            comes trained with the package.
+
+    Raises:
+        RunError: there is no run, or a file of it is missing, broken or of another version.
+
+    Example:
+        >>> open_run("fashion-cnn").spec.class_names[0]
+        'T-shirt/top'
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    path = find_run(Path(path))
+    record_path, weights_path = path / "run.json", path / WEIGHTS
+    try:
+        record = json.loads(record_path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{record_path} cannot be read ({error}); train again") from error
+    if record.get("schema") != SCHEMA:
+        raise RunError(
+            f"{record_path} has schema {record.get('schema')!r}; this layerscope reads {SCHEMA}: "
+            "train again, or use the version that wrote it"
+        )
+    spec = ModelSpec.from_json(record.get("model", {}))
+    model = build(spec, make_generator(0, "weights"))
+    try:
+        model.load_state_dict(load_file(str(weights_path)))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        first_line = str(error).splitlines()[0]
+        raise RunError(
+            f"{weights_path} cannot be read ({first_line}); it is missing, cut off or of another "
+            "network: train again"
+        ) from error
+    return Run(path=path, spec=spec, model=model.eval(), record=record)
+
+
+def find_run(path: Path) -> Path:
+    """The run folder that a user means: the folder itself, the newest run inside it, or a network
+    that comes with the package ("fashion-cnn").
+
+    Raises:
+        RunError: there is no run there.
+    """
+    if (path / "run.json").is_file():
+        return path
+    if not path.exists():
+        if str(path) in packaged_names():
+            return PACKAGED / path
+        raise RunError(
+            f"there is no {path}; name a run folder, or a network that comes trained "
+            f"({', '.join(packaged_names())}), or train one first"
+        )
+    runs = sorted(path.glob("*/run.json"), key=lambda file: (file.stat().st_mtime, file))
+    if not runs:
+        raise RunError(f"{path} is not a run folder and holds none; train one first")
+    return runs[-1].parent
+
+
+def packaged_names() -> list[str]:
+    """The networks that come trained with the package."""
+    return sorted(record.parent.name for record in PACKAGED.glob("*/run.json"))
+
+
+def with_data(run: Run, *, data_dir: Path | None = None) -> Run:
+    """The same run with the pictures it was trained on, loaded again.
+
+    Args:
+        run: an opened run.
+        data_dir: a folder that is looked at first for named sets.
+
+    Raises:
+        DataError: the pictures are gone or have changed since.
+    """
+    if run.data is not None:
+        return run
+    recorded = run.record["data"]
+    if recorded["source"] is None:
+        raise DataError(
+            f"{run.path.name} was trained on pictures handed over in Python; hand them over again"
+        )
+    splits = load(recorded["source"], size=recorded["size"], data_dir=data_dir)
+    if splits.test.fingerprint() != recorded["fingerprint"]["test"]:
+        raise DataError(
+            f"the test pictures of {recorded['source']} are not those that {run.path.name} was "
+            "scored on; put the old ones back, or train again"
+        )
+    return replace(run, data=in_channels(splits, run.spec.channels))

@@ -1,0 +1,66 @@
+"""What a large network is asked: less, by a rule, and never nothing by accident."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from layerscope.graph.read import read_program
+from layerscope.models import build, make_spec
+from layerscope.pipeline.budget import FEWEST_PICTURES, MOST_ABLATION, MOST_MADE, Budget, budget_for
+from layerscope.pipeline.effort import FULL
+
+
+def test_a_classic_network_is_asked_everything() -> None:
+    spec = make_spec(
+        "fashion-cnn", class_names=("a", "b"), channels=1, height=28, width=28, mean=[0], std=[1]
+    )
+    model = build(spec, torch.Generator().manual_seed(0))
+    program = read_program(model, torch.zeros(1, 1, 28, 28))
+    budget = budget_for(FULL, program, spec)
+    assert budget.effort == FULL
+    # 32 * 26 * 26 * 9 multiply-adds of the first convolution.
+    assert budget.to["features.1"] == 32 * 26 * 26 * 9
+    assert budget.to[program.layers[-1].name] == budget.total
+    for layer in ("features.1", "features.4"):
+        assert budget.ablation(layer, 64, 80) == (64, 500)
+        assert budget.made(layer, 64) == 64
+
+
+def test_a_large_network_is_asked_within_the_budget() -> None:
+    to = {"first": 1e8, "middle": 9e8, "late": 1.79e9, "last": 1.8e9}
+    budget = Budget(FULL, to, 1.8e9)
+    assert budget.ablation("first", 64, 80) == (0, 0)
+    assert budget.ablation("last", 512, 80) == (512, 500)
+    for layer in to:
+        units, pictures = budget.ablation(layer, 512, 80)
+        behind = max(budget.total - to[layer], 1)
+        assert (units + 80 * bool(units)) * pictures * behind <= MOST_ABLATION
+        assert pictures in (0, FEWEST_PICTURES, 500)
+        made = budget.made(layer, 64)
+        assert 1 <= made <= 64
+        assert made == 1 or made * FULL.made_steps * 3 * to[layer] <= MOST_MADE
+
+
+def test_a_network_that_cannot_be_resumed_costs_all_of_itself() -> None:
+    to = {"first": 1e8, "last": 1e9}
+    assert Budget(FULL, to, 1e9).ablation("last", 512, 80) == (512, 500)
+    assert Budget(FULL, to, 1e9, resumes=False).ablation("last", 512, 80) == (0, 0)
+
+
+def test_nothing_asked_is_nothing_done() -> None:
+    budget = Budget(replace(FULL, ablation_pictures=0), {"a": 10.0, "b": 20.0}, 20.0)
+    assert budget.ablation("a", 8, 80) == (0, 0)
+
+
+@pytest.mark.parametrize(("total_px", "copies"), [(32, 5), (224, 2)])
+def test_of_a_large_network_two_copies_have_to_do(total_px: int, copies: int) -> None:
+    spec = make_spec(
+        "catdog-cnn", class_names=("a", "b"), channels=3, height=total_px, width=total_px,
+        mean=[0] * 3, std=[1] * 3,
+    )  # fmt: skip
+    model = build(spec, torch.Generator().manual_seed(0))
+    program = read_program(model, torch.zeros(1, 3, total_px, total_px))
+    assert budget_for(FULL, program, spec).effort.untrained == copies

@@ -1,0 +1,51 @@
+"""A vision transformer: units are the features of its tokens."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+
+import jsonschema
+import pytest
+import torch
+
+import layerscope.atlas
+from layerscope.data.imageset import ImageSet
+from layerscope.models.spec import ModelSpec, NetShape
+from layerscope.pipeline.effort import Effort
+from layerscope.pipeline.look import look
+from layerscope.vision import timm
+
+LITTLE = Effort(pictures=24, untrained=2, ablation_pictures=12, made_steps=2)
+
+
+def test_a_transformer_is_looked_through(tmp_path: Path) -> None:
+    VisionTransformer = timm().models.vision_transformer.VisionTransformer
+    torch.manual_seed(0)
+    network = VisionTransformer(
+        img_size=32, patch_size=8, num_classes=3, embed_dim=24, depth=2, num_heads=3, mlp_ratio=2
+    ).eval()
+    pixels = torch.randint(0, 256, (30, 3, 32, 32), dtype=torch.uint8)
+    pictures = ImageSet("noise", "test", pixels, torch.arange(30) % 3, ("a", "b", "c"))
+    spec = ModelSpec(
+        name="small-vit", class_names=("a", "b", "c"), channels=3, height=32, width=32,
+        mean=(0.5,) * 3, std=(0.3,) * 3, shape=NetShape(widths=(), hidden=()),
+    )  # fmt: skip
+    atlas = look(network, pictures, spec=spec, out=tmp_path / "atlas", effort=LITTLE)
+    schema = json.loads((files(layerscope.atlas) / "schema.json").read_text())
+    jsonschema.validate(atlas.record, schema)
+    layer = atlas["blocks.1.mlp.act"].record
+    assert layer["shape"] == [17, 48]  # 16 patches and the class token
+    assert len(layer["units"]) == 48
+    assert all(unit["ablation"] and unit["measures"] for unit in layer["units"])
+    # Pictures are made for patches' convolution and for the classes, not for tokens.
+    assert all(unit["made"] is None for unit in layer["units"])
+    assert all(unit["made"] for unit in atlas["head"].record["units"])
+    told = [line for line in atlas.record["model"]["escaped"] if "blocks.1.mlp.act" in line]
+    assert told and "images are made for maps (C, H, W) and units (U,)" in told[0]
+    assert atlas.record["model"]["replay"]["difference"] < 1e-4
+    for sample in atlas.record["samples"]:
+        assert "blocks.1.mlp.act" in sample["maps"]
+        images = spec.normalise(pixels[sample["row"]][None])
+        assert sample["logits"] == pytest.approx(network(images)[0].tolist(), abs=1e-4)
