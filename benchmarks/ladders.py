@@ -34,7 +34,7 @@ TASKS = {
     "cats-vs-dogs": ("cats-vs-dogs", "catdog-cnn"),
     "photographs": ("{folder}/cats-dogs-photos.zip", "compact"),
 }
-EFFORT = Effort(pictures=1000, untrained=5, ablation_pictures=0, made_steps=0)
+EFFORT = Effort(pictures=1000, untrained=5, ablation_pictures=0, featurevis_steps=0)
 CLAIM = "ladder and probes of trained networks beside untrained copies, 3 seeds each"
 
 

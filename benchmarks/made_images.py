@@ -12,7 +12,7 @@ medians:
                   jitter, Adam at 0.05); its 512 steps cut to 128; padding and jitter, made for its
                   pictures of 128 px, in proportion; the padding cropped again so that the network
                   gets the size it takes
-    one by one    `make_images` asked for one unit at a time
+    one by one    `optimise_images` asked for one unit at a time
 
 The activation is the largest in the unit's map on the finished uint8 picture, wherever it lies:
 what lucent makes lies off the middle, for its jitter moves down and right only. The ratio is of
@@ -33,9 +33,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from layerscope.analysis.featurevis.fourier_image import colour_matrix
-from layerscope.analysis.featurevis.optimise import make_images
-from layerscope.analysis.featurevis.random_transforms import Move, seen_through
+from layerscope.analysis.featurevis.fourier_image import colour_decorrelation
+from layerscope.analysis.featurevis.optimise import optimise_images
+from layerscope.analysis.featurevis.random_transforms import Move, transformed
 from layerscope.data import load
 from layerscope.graph.program import Program
 from layerscope.graph.read import read_program
@@ -84,7 +84,7 @@ def as_lucent(model: nn.Module, spec: ModelSpec, unit: int, generator: torch.Gen
         size = 1 + (draw(11) - 5) / 50
         angle = ([*range(-10, 11), 0, 0, 0, 0, 0])[draw(26)]
         box = (0, 0, *images.shape[2:])
-        images = seen_through(images, box, Move(angle, size, (0.0, 0.0)))
+        images = transformed(images, box, Move(angle, size, (0.0, 0.0)))
         images = torch.roll(images, (draw(near), draw(near)), (2, 3))
         return images[:, :, pad : pad + H, pad : pad + W]
 
@@ -111,13 +111,13 @@ def measure(data_name: str, model_name: str, data: Path) -> dict[str, Any]:
         run = train(data_name, model=model_name, preset="quick", data_dir=data, out=folder)
     spec, model = run.spec, run.model
     pixels = load(data_name, data_dir=data).train.take(torch.arange(2000))
-    colours = colour_matrix(pixels)
+    colours = colour_decorrelation(pixels)
     program = read_program(model, spec.normalise(pixels[:1]))
     units = range(next(layer.shape[0] for layer in program.layers if layer.name == LAYER))
     natural = program.output_of(LAYER, spec.normalise(pixels)).amax((0, 2, 3))
 
     def ours(some: Any) -> torch.Tensor:
-        return make_images(program, LAYER, some, spec, colours=colours, steps=STEPS).pixels
+        return optimise_images(program, LAYER, some, spec, colours=colours, steps=STEPS).pixels
 
     ways: dict[str, Callable[[], torch.Tensor]] = {
         "layerscope": lambda: ours(units),

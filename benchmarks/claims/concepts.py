@@ -82,7 +82,7 @@ def concepts(
     ]
     with tempfile.TemporaryDirectory() as folder:
         stages = Stages(Path(folder), digest(model, imageset.fingerprint(), pictures, seed))
-        effort = Effort(pictures, untrained, ablation_pictures=0, made_steps=0)
+        effort = Effort(pictures, untrained, ablation_pictures=0, featurevis_steps=0)
         record = gather_evidence(
             program, spec, imageset, measured, Path(folder),
             effort=effort, seed=seed, stages=stages, progress=lambda *_: None,

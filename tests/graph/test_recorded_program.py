@@ -115,9 +115,9 @@ def test_a_layer_that_pictures_do_not_come_by_is_said() -> None:
     with pytest.raises(UnreachedError):
         program.output_of("mul", images(mean=-1))
     assert program.output_of("head", images(mean=-1)).shape == (3, 3)
-    assert program.other_ways(images()) == ()
+    assert program.other_paths(images()) == ()
     mixed = torch.cat([images(2), images(1, mean=-3)])
-    other, together = program.other_ways(mixed)
+    other, together = program.other_paths(mixed)
     assert other.startswith("1 of 3 pictures take another way")
     assert other.endswith("first apart at 'up'")
     assert "depend on those it is run with" in together

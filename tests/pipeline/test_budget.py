@@ -9,7 +9,13 @@ import torch
 
 from layerscope.graph.read import read_program
 from layerscope.models import build, make_spec
-from layerscope.pipeline.budget import FEWEST_PICTURES, MOST_ABLATION, MOST_MADE, Budget, budget_for
+from layerscope.pipeline.budget import (
+    FEWEST_PICTURES,
+    MOST_ABLATION,
+    MOST_VISUALISED,
+    Budget,
+    budget_for,
+)
 from layerscope.pipeline.effort import FULL
 
 
@@ -41,7 +47,7 @@ def test_a_large_network_is_asked_within_the_budget() -> None:
         assert pictures in (0, FEWEST_PICTURES, 500)
         made = budget.made(layer, 64)
         assert 1 <= made <= 64
-        assert made == 1 or made * FULL.made_steps * 3 * to[layer] <= MOST_MADE
+        assert made == 1 or made * FULL.featurevis_steps * 3 * to[layer] <= MOST_VISUALISED
 
 
 def test_a_network_that_cannot_be_resumed_costs_all_of_itself() -> None:

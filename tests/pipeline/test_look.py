@@ -28,8 +28,8 @@ from layerscope.training.session import train
 
 SCHEMA = json.loads((files(layerscope.atlas) / "schema.json").read_text())
 # Everything is measured, of everything little.
-LITTLE = Effort(pictures=48, untrained=2, ablation_pictures=24, made_steps=6)
-LEAST = Effort(pictures=12, untrained=2, ablation_pictures=0, made_steps=0)
+LITTLE = Effort(pictures=48, untrained=2, ablation_pictures=24, featurevis_steps=6)
+LEAST = Effort(pictures=12, untrained=2, ablation_pictures=0, featurevis_steps=0)
 
 
 @pytest.fixture(scope="module")
@@ -195,15 +195,17 @@ def test_an_effort_without_a_control_is_refused() -> None:
         Effort(untrained=1)
     with pytest.raises(AtlasError, match="pictures is 0"):
         Effort(pictures=0)
-    with pytest.raises(AtlasError, match="ablation_way is 'off'; there are mean, resample, zero"):
-        Effort(ablation_way="off")  # type: ignore[arg-type]
+    with pytest.raises(
+        AtlasError, match="ablation_baseline is 'off'; there are mean, resample, zero"
+    ):
+        Effort(ablation_baseline="off")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("way", ["resample", "zero"])
 def test_units_are_taken_out_in_the_way_that_is_asked_for(
     run: Run, tmp_path: Path, way: Literal["resample", "zero"]
 ) -> None:
-    effort = replace(LITTLE, made_steps=0, ablation_way=way)
+    effort = replace(LITTLE, featurevis_steps=0, ablation_baseline=way)
     atlas = look(run, out=tmp_path / "atlas", only=["features.3"], effort=effort)
     jsonschema.validate(atlas.record, SCHEMA)
     assert {unit["ablation"]["way"] for unit in atlas["features.4"].record["units"]} == {way}

@@ -24,7 +24,7 @@ from layerscope.training.session import train
 from layerscope.view import report
 from layerscope.view.report import filled, write_report
 
-LITTLE = Effort(pictures=48, untrained=2, ablation_pictures=0, made_steps=0)
+LITTLE = Effort(pictures=48, untrained=2, ablation_pictures=0, featurevis_steps=0)
 
 
 @pytest.fixture(scope="module")

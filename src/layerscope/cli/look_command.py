@@ -77,7 +77,7 @@ def look(
         out=out,
         data_dir=data_dir,
     )
-    effort = QUICK if quick else replace(FULL, ablation_way=ablation)
+    effort = QUICK if quick else replace(FULL, ablation_baseline=ablation)
     if layer:
         show_look.units(subject, layer)
     else:

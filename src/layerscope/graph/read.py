@@ -12,7 +12,7 @@ from layerscope.graph.layer import Layer
 from layerscope.graph.program import ALIKE_FRAC, Program, Walk
 from layerscope.graph.state_guard import evaluating, same_numbers, unchanged
 from layerscope.graph.tracing.recorded_program import read_recorded
-from layerscope.graph.tracing.symbolic_trace import run_shown, trace_symbolically
+from layerscope.graph.tracing.symbolic_trace import run_traced, trace_symbolically
 from layerscope.graph.tracing.traced_program import TracedProgram, layers_of
 
 
@@ -66,7 +66,7 @@ def read_program(model: nn.Module, images: torch.Tensor) -> Program:
         # Traced in evaluation mode too: `F.dropout(x, training=self.training)` reads it then.
         with unchanged(model), evaluating(model), same_numbers(images):
             traced = trace_symbolically(model)
-            logits = run_shown(traced, images[:1], values.__setitem__)
+            logits = run_traced(traced, images[:1], values.__setitem__)
         why = ""
         if isinstance(logits, torch.Tensor) and is_otherwise(model, images[:1], logits):
             why = f"{type(model).__name__} gives other logits than its traced operations do"

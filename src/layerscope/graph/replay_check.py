@@ -86,7 +86,7 @@ def check_replay(
     missing = [layer.name for layer in program.layers if layer.name not in traced]
     escaped += [f"layer {name!r} is not reached on these pictures" for name in missing]
     if isinstance(program, RecordedProgram):
-        escaped += program.other_ways(images)
+        escaped += program.other_paths(images)
     unseen = program.unseen if isinstance(program, RecordedProgram) else frozenset()
     differences = {}
     for layer in evenly(program.layers, most_layers):

@@ -15,7 +15,7 @@ from layerscope.graph.program import Program, not_reached
 from layerscope.graph.state_guard import evaluating
 from layerscope.graph.tracing.operations import call_of
 from layerscope.graph.tracing.recorded_program import RecordedProgram, cannot_replace
-from layerscope.graph.tracing.symbolic_trace import run_shown
+from layerscope.graph.tracing.symbolic_trace import run_traced
 from layerscope.graph.tracing.traced_program import TracedProgram
 
 # What is asked of a tensor for its size alone: such values follow the batch that is resumed.
@@ -117,7 +117,7 @@ class Cut:
 
         try:
             with evaluating(self.program.model):
-                run_shown(self.program.traced, images, keep)
+                run_traced(self.program.traced, images, keep)
         except AllKeptError:
             pass
         return Cached(kept[self.node], {node: kept[node] for node in self.frontier})

@@ -14,7 +14,7 @@ from layerscope.pipeline.effort import Effort
 # Multiply-adds. Two laptop cores do some 5e10 in a second: about 40 s for a layer's ablation,
 # 20 s for its made images.
 MOST_ABLATION = 2e12
-MOST_MADE = 1e12
+MOST_VISUALISED = 1e12
 # Above this a picture costs so much that two untrained copies have to do.
 LARGE_NETWORK = 3e8
 COPIES_OF_LARGE = 2
@@ -55,8 +55,8 @@ class Budget:
 
     def made(self, layer: str, units: int) -> int:
         """How many units of a layer get an image, at least one."""
-        each = self.effort.made_steps * PASSES_PER_STEP * max(self.to[layer], 1.0)
-        return max(1, min(units, math.floor(MOST_MADE / max(1.0, each))))
+        each = self.effort.featurevis_steps * PASSES_PER_STEP * max(self.to[layer], 1.0)
+        return max(1, min(units, math.floor(MOST_VISUALISED / max(1.0, each))))
 
 
 def budget_for(effort: Effort, program: Program, spec: ModelSpec) -> Budget:

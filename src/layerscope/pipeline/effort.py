@@ -16,9 +16,9 @@ class Effort:
         pictures: for probes, classes and parts.
         untrained: copies that serve as the control, at least 2.
         ablation_pictures: 0 leaves ablation out.
-        ablation_way: what stands in for a unit that is taken out: "mean", "resample" or "zero"
+        ablation_baseline: what stands in for a unit that is taken out: "mean", "resample" or "zero"
             (`analysis.ablation.unit_ablation.ablate`).
-        made_steps: of the images made for units; 0 leaves them out.
+        featurevis_steps: of the images made for units; 0 leaves them out.
 
     Raises:
         AtlasError: too little for a control, or for anything.
@@ -27,20 +27,22 @@ class Effort:
     pictures: int = 1000
     untrained: int = 5
     ablation_pictures: int = 500
-    ablation_way: Literal["mean", "resample", "zero"] = "mean"
-    made_steps: int = 128
+    ablation_baseline: Literal["mean", "resample", "zero"] = "mean"
+    featurevis_steps: int = 128
 
     def __post_init__(self) -> None:
         # Each copy is judged against the others, as the network is against all of them.
         if self.untrained < 2:
             copies = "copy" if self.untrained == 1 else "copies"
             raise AtlasError(f"{self.untrained} untrained {copies} is no control; give at least 2")
-        ways = get_args(get_type_hints(type(self))["ablation_way"])
-        if self.ablation_way not in ways:
-            raise AtlasError(f"ablation_way is {self.ablation_way!r}; there are {', '.join(ways)}")
+        ways = get_args(get_type_hints(type(self))["ablation_baseline"])
+        if self.ablation_baseline not in ways:
+            raise AtlasError(
+                f"ablation_baseline is {self.ablation_baseline!r}; there are {', '.join(ways)}"
+            )
         if self.pictures < 1:
             raise AtlasError(f"pictures is {self.pictures}; measure on at least 1")
 
 
 FULL = Effort()
-QUICK = Effort(pictures=400, untrained=3, ablation_pictures=0, made_steps=0)
+QUICK = Effort(pictures=400, untrained=3, ablation_pictures=0, featurevis_steps=0)

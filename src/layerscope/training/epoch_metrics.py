@@ -42,7 +42,7 @@ class Clock:
         self.epoch_started = time.perf_counter()
         self.told = 0.0
 
-    def images_per_s(self, seen: Tally) -> float:
+    def images_per_s(self, seen: EpochSums) -> float:
         """Pictures a second in this epoch, over all processes."""
         return seen.n * self.world_size / (time.perf_counter() - self.epoch_started)
 
@@ -51,7 +51,7 @@ class Clock:
         last = step - self.first_step == self.total_steps // self.epochs
         return self.look_often or step % 50 == 0 or last
 
-    def tell(self, step: int, seen: Tally) -> None:
+    def tell(self, step: int, seen: EpochSums) -> None:
         """Report progress, at most five times a second: reading the sums waits for the device."""
         now = time.perf_counter()
         if now - self.told < 0.2:
@@ -72,7 +72,7 @@ class Clock:
         )
 
 
-class Tally:
+class EpochSums:
     """Sums of loss and hits that stay on the device until they are asked for."""
 
     def __init__(self, device: torch.device) -> None:
@@ -120,13 +120,13 @@ def score(
     feed: Feed,
     *,
     fabric: Fabric | None = None,
-) -> Tally:
+) -> EpochSums:
     """Loss and accuracy on a split, in evaluation mode, without changing anything.
 
-    Of several processes each scores a share, without overlap; `Tally.share` adds them up.
+    Of several processes each scores a share, without overlap; `EpochSums.share` adds them up.
     """
     rank, world_size = (fabric.global_rank, fabric.world_size) if fabric else (0, 1)
-    tally = Tally(feed.device)
+    tally = EpochSums(feed.device)
     model.eval()
     precision = fabric.autocast() if fabric else contextlib.nullcontext()
     with torch.inference_mode(), precision:

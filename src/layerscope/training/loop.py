@@ -14,7 +14,7 @@ from layerscope.models import ModelSpec, loss_of
 from layerscope.models.spec import is_backbone
 from layerscope.training.diagnostics.detectors import Evidence, Finding, find_faults, largest_spike
 from layerscope.training.diagnostics.recorder import Recorder
-from layerscope.training.epoch_metrics import Clock, Tally, dead_units, score
+from layerscope.training.epoch_metrics import Clock, EpochSums, dead_units, score
 from layerscope.training.input.augment import Share, augment
 from layerscope.training.input.batches import Feed, read_batches, shuffled, steps_per_epoch
 from layerscope.training.optim.freezing import begin_epoch
@@ -179,7 +179,7 @@ def learn(
     shuffle: torch.Generator,
     changes: torch.Generator,
     recorder: Recorder | None,
-) -> Tally:
+) -> EpochSums:
     """One epoch: read a batch, change it a little, predict, send the error back, move the weights.
 
     Returns:
@@ -188,7 +188,7 @@ def learn(
     Raises:
         NotFiniteError: the loss stopped being finite.
     """
-    seen = Tally(train.device)
+    seen = EpochSums(train.device)
     batches = shuffled(
         len(train),
         recipe.batch_size,

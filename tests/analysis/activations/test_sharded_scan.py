@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from layerscope.analysis.activations.layer_accumulator import LayerScan
-from layerscope.analysis.activations.scan import scan, tally
+from layerscope.analysis.activations.scan import accumulate, scan
 from layerscope.analysis.activations.sharded_scan import share_of
 from layerscope.data.imageset import ImageSet
 
@@ -74,10 +74,10 @@ def test_shares_with_the_first_ones_start_merge_to_the_whole() -> None:
     # Fewer than all of a map: which ones must not depend on the share.
     assert whole["0"].statistics.n_values < N * 22 * 22
     settings = {"normalise": normalise, "layers": LAYERS, "batch_size": 256, "counted": 101}
-    begun = tally(make_model(), pictures(), rows=rows[:512], starts={}, **settings)
+    begun = accumulate(make_model(), pictures(), rows=rows[:512], starts={}, **settings)
     starts = {name: found.units.start for name, found in begun.items()}
     parts = [
-        tally(
+        accumulate(
             make_model(),
             pictures(),
             rows=share_of(rows, 256, rank, 3),

@@ -8,7 +8,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from layerscope.analysis.activations.top_patches import PATCHES, TopPlaces, TopTally, top_places
+from layerscope.analysis.activations.top_patches import (
+    PATCHES,
+    TopPlaces,
+    TopPlacesAccumulator,
+    top_places,
+)
 
 
 def places_of(values: torch.Tensor, rows: torch.Tensor) -> TopPlaces:
@@ -43,7 +48,7 @@ def test_a_floor_spares_the_search_and_changes_nothing() -> None:
     rows = torch.arange(60)
     first, second = places_of(values[:30], rows[:30]), places_of(values[30:], rows[30:])
     peaks = values.amax(1)
-    tally = TopTally()
+    tally = TopPlacesAccumulator()
     tally.add(values[:30], peaks[:30], rows[:30])
     tally.add(values[30:36], peaks[30:36], rows[30:36])
     # Only what beats the ninth so far was searched for its place and put by.

@@ -15,8 +15,8 @@ from layerscope.analysis.activations.unit_statistics import (
     BINS,
     HISTOGRAM_PLACES,
     Start,
+    UnitAccumulator,
     UnitStatistics,
-    UnitTally,
     counts_of,
     edges_between,
 )
@@ -25,7 +25,7 @@ from layerscope.analysis.activations.unit_statistics import (
 def figures_of(values: torch.Tensor, first: int = 0) -> UnitStatistics:
     rows = torch.arange(first, first + len(values))
     edges = torch.linspace(-3, 3, BINS + 1).repeat(values.shape[2], 1)
-    tally = UnitTally(counted=values.shape[1], start=Start(edges))
+    tally = UnitAccumulator(counted=values.shape[1], start=Start(edges))
     tally.add(values, Batch(rows, values.device), values.amax(1))
     return tally.statistics
 

@@ -9,10 +9,10 @@ import torch
 from planted_networks import drawn, program_of, small_network, spec_of
 from torch import nn
 
-from layerscope.analysis.featurevis.objective import find_target
-from layerscope.analysis.featurevis.optimise import make_images
+from layerscope.analysis.featurevis.objective import find_objective
+from layerscope.analysis.featurevis.optimise import optimise_images
 from layerscope.analysis.featurevis.random_transforms import Box
-from layerscope.analysis.featurevis.viewport import canvas_around, tiled
+from layerscope.analysis.featurevis.viewport import tiled, viewport_around
 
 
 def padded() -> nn.Module:
@@ -29,7 +29,7 @@ def test_a_window_is_enough_for_a_unit(make: Callable[[], nn.Module]) -> None:
     spec = spec_of(1, 48 if make is padded else 16)
     program = program_of(drawn(make), spec)
     images = torch.randn(4, 1, spec.height, spec.width, generator=torch.Generator().manual_seed(1))
-    target = find_target(program, "3", images)
+    target = find_objective(program, "3", images)
     top, left, h, w = target.window
     assert h < spec.height and w < spec.width
     assert target.source_place and target.window_place
@@ -44,9 +44,9 @@ def test_a_window_is_enough_for_a_unit(make: Callable[[], nn.Module]) -> None:
 def test_large_pictures_are_painted_around_the_unit_alone() -> None:
     spec = spec_of(1, 96)
     program = program_of(drawn(padded), spec)
-    made = make_images(program, "3", [0, 2], spec)
+    made = optimise_images(program, "3", [0, 2], spec)
     top, left, h, w = made.crop_px
-    canvas = canvas_around((top, left, h, w), height=96, width=96)
+    canvas = viewport_around((top, left, h, w), height=96, width=96)
     assert made.pixels.shape == (2, 1, 96, 96)
     assert canvas[2:] == (2 * h, 2 * w)
     for by in (canvas[2], -canvas[2]):  # the same again one canvas further
@@ -71,7 +71,7 @@ def test_large_pictures_are_painted_around_the_unit_alone() -> None:
     ],
 )
 def test_a_canvas_holds_its_box(box: Box, canvas: Box) -> None:
-    assert canvas_around(box, height=224, width=224) == canvas
+    assert viewport_around(box, height=224, width=224) == canvas
     painted = torch.arange(canvas[2] * canvas[3]).view(1, 1, canvas[2], canvas[3])
     picture = tiled(painted, canvas, height=224, width=224)
     top, left, h, w = canvas

@@ -6,18 +6,18 @@ import pytest
 import torch
 
 from layerscope.analysis.featurevis.fourier_image import (
-    colour_matrix,
+    colour_decorrelation,
     draw_waves,
-    paint,
+    image_from_waves,
     to_pixels,
     wave_sizes,
 )
 from layerscope.analysis.featurevis.random_transforms import (
     STILL,
     Jitter,
-    Move,
-    draw_move,
-    seen_through,
+    Transform,
+    draw_transform,
+    transformed,
 )
 
 
@@ -35,7 +35,7 @@ def coloured(n: int = 40) -> torch.Tensor:
 
 def test_the_colour_matrix_whitens_the_sets_pixels() -> None:
     pixels = coloured()
-    matrix = colour_matrix(pixels)
+    matrix = colour_decorrelation(pixels)
     values = pixels.transpose(0, 1).flatten(1).double() / 255
     white = torch.linalg.solve(matrix.double(), values - values.mean(1, keepdim=True))
     assert torch.allclose(torch.cov(white, correction=0), torch.eye(3).double(), atol=1e-4)
@@ -45,15 +45,15 @@ def test_the_colour_matrix_whitens_the_sets_pixels() -> None:
 def test_a_grey_sets_matrix_is_its_spread() -> None:
     pixels = coloured()[:, :1]
     spread = (pixels.double() / 255).std(correction=0)
-    assert colour_matrix(pixels).shape == (1, 1)
-    assert float(colour_matrix(pixels)) == pytest.approx(float(spread), rel=1e-5)
+    assert colour_decorrelation(pixels).shape == (1, 1)
+    assert float(colour_decorrelation(pixels)) == pytest.approx(float(spread), rel=1e-5)
 
 
 @pytest.mark.parametrize("size", [(28, 28), (9, 33), (64, 48)])
 def test_waves_of_spread_one_give_values_of_spread_one(size: tuple[int, int]) -> None:
     H, W = size
     waves = draw_waves(300, 1, H, W, generator=gen(), spread=1.0)
-    values = paint(waves, wave_sizes(H, W), width=W).logit()
+    values = image_from_waves(waves, wave_sizes(H, W), width=W).logit()
     assert values.shape == (300, 1, H, W)
     assert float(values.square().mean().sqrt()) == pytest.approx(1, abs=0.15)
 
@@ -68,12 +68,12 @@ def test_the_spectrum_falls_with_the_frequency() -> None:
 
 def test_colours_mix_the_channels() -> None:
     waves = draw_waves(2, 3, 8, 8, generator=gen(), spread=1.0)
-    grey = paint(waves, wave_sizes(8, 8), width=8, colours=torch.ones(3, 3))
+    grey = image_from_waves(waves, wave_sizes(8, 8), width=8, colours=torch.ones(3, 3))
     assert torch.allclose(grey[:, 0], grey[:, 1])
     assert torch.allclose(grey[:, 0], grey[:, 2])
-    free = paint(waves, wave_sizes(8, 8), width=8)
+    free = image_from_waves(waves, wave_sizes(8, 8), width=8)
     strong, weak = (
-        paint(waves, wave_sizes(8, 8), width=8, colours=s * torch.eye(3)) for s in (9, 1)
+        image_from_waves(waves, wave_sizes(8, 8), width=8, colours=s * torch.eye(3)) for s in (9, 1)
     )
     assert torch.allclose(strong, weak)  # only the mixture counts
     assert torch.allclose(free, weak)
@@ -93,35 +93,37 @@ def test_no_move_only_cuts() -> None:
     images = squares()
     box = (2, 1, 5, 4)
     cut = images[:, :, 2:7, 1:5]
-    assert torch.equal(seen_through(images, box), cut)
-    assert torch.allclose(seen_through(images, box, Move(0, 1, (0, 0))), cut, atol=1e-5)
-    assert torch.allclose(seen_through(images, box, draw_move(STILL, box, gen())), cut, atol=1e-5)
+    assert torch.equal(transformed(images, box), cut)
+    assert torch.allclose(transformed(images, box, Transform(0, 1, (0, 0))), cut, atol=1e-5)
+    assert torch.allclose(
+        transformed(images, box, draw_transform(STILL, box, gen())), cut, atol=1e-5
+    )
 
 
 def test_a_quarter_turn_is_anticlockwise() -> None:
     images = squares()
-    turned = seen_through(images, (0, 0, 9, 9), Move(90, 1, (0, 0)))
+    turned = transformed(images, (0, 0, 9, 9), Transform(90, 1, (0, 0)))
     assert torch.allclose(turned, torch.rot90(images, 1, (2, 3)), atol=1e-5)
 
 
 def test_a_shift_moves_down_and_right() -> None:
     images = squares()
-    moved = seen_through(images, (0, 0, 9, 9), Move(0, 1, (2, 1)))
+    moved = transformed(images, (0, 0, 9, 9), Transform(0, 1, (2, 1)))
     assert torch.allclose(moved[:, :, 2:, 1:], images[:, :, :-2, :-1], atol=1e-5)
 
 
 def test_a_scale_over_one_magnifies_about_the_middle() -> None:
     images = squares()
-    larger = seen_through(images, (0, 0, 9, 9), Move(0, 2, (0, 0)))
+    larger = transformed(images, (0, 0, 9, 9), Transform(0, 2, (0, 0)))
     assert torch.allclose(larger[:, :, ::2, ::2], images[:, :, 2:7, 2:7], atol=1e-5)
 
 
 def test_moves_stay_in_their_limits_and_follow_their_generator() -> None:
     box = (0, 0, 32, 16)
     jitter = Jitter()
-    moves = [draw_move(jitter, box, generator) for generator in [gen()] for _ in range(400)]
+    moves = [draw_transform(jitter, box, generator) for generator in [gen()] for _ in range(400)]
     shifts = torch.tensor([move.shift_px for move in moves])
     assert shifts.abs().amax(0).tolist() == pytest.approx([2, 1], rel=0.02)
     assert 0.9 <= min(m.scale for m in moves) < 0.91 < 1.09 < max(m.scale for m in moves) <= 1.1
     assert 4.9 < max(abs(m.angle_deg) for m in moves) <= 5
-    assert draw_move(jitter, box, gen()) == moves[0] != moves[1]
+    assert draw_transform(jitter, box, gen()) == moves[0] != moves[1]

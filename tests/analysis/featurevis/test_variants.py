@@ -8,19 +8,19 @@ from planted_networks import drawn, program_of, small_network, spec_of
 from torch import nn
 
 from layerscope.analysis.featurevis.ascent import likeness
-from layerscope.analysis.featurevis.optimise import make_images
+from layerscope.analysis.featurevis.optimise import optimise_images
 
 
 def test_variants_are_driven_apart() -> None:
     spec = spec_of(1, 16)
     program = program_of(small_network(), spec)
-    made = make_images(program, "3", [0, 3], spec, variants=3)
+    made = optimise_images(program, "3", [0, 3], spec, variants=3)
     assert made.pixels.shape == (6, 1, 16, 16)
     assert made.variant_values.shape == (2, 3)
     assert torch.equal(made.values, made.variant_values.amax(1))
     best = int(made.variant_values[1].argmax())
     assert torch.equal(made.best[1], made.pixels[3 + best])
-    alone = [make_images(program, "3", [0, 3], spec, seed=seed).pixels for seed in range(1, 4)]
+    alone = [optimise_images(program, "3", [0, 3], spec, seed=seed).pixels for seed in range(1, 4)]
 
     def alike(pixels: torch.Tensor, unit: int) -> float:
         """Mean cosine of what the other units make of three pictures."""
@@ -43,8 +43,8 @@ def test_variants_of_one_logit_differ_as_pictures() -> None:
         )
     )
     program = program_of(model, spec)
-    made = make_images(program, "4", [1], spec, variants=2)
-    alone = [make_images(program, "4", [1], spec, seed=seed).pixels for seed in (1, 2)]
+    made = optimise_images(program, "4", [1], spec, variants=2)
+    alone = [optimise_images(program, "4", [1], spec, seed=seed).pixels for seed in (1, 2)]
 
     def alike(pixels: torch.Tensor) -> float:
         images = spec.normalise(pixels).flatten(1)

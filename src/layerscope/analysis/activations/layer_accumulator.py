@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import torch
 
 from layerscope.analysis.activations.sampled_places import Batch
-from layerscope.analysis.activations.top_patches import TopPlaces, TopTally
+from layerscope.analysis.activations.top_patches import TopPlaces, TopPlacesAccumulator
 from layerscope.analysis.activations.unit_statistics import (
     EDGE_PICTURES,
     Start,
+    UnitAccumulator,
     UnitStatistics,
-    UnitTally,
 )
 
 # Dense units have one value a picture: those of so many are summed up at once.
@@ -44,7 +44,7 @@ class LayerScan:
         )
 
 
-class LayerTally:
+class LayerAccumulator:
     """Sums up one layer batch by batch.
 
     Args:
@@ -54,7 +54,7 @@ class LayerTally:
             are the ReLU's: they need not be looked for again.
     """
 
-    def __init__(self, counted: int, start: Start, before: LayerTally | None = None) -> None:
+    def __init__(self, counted: int, start: Start, before: LayerAccumulator | None = None) -> None:
         self.before = before
         self.is_read = False
         if before is not None:
@@ -62,8 +62,8 @@ class LayerTally:
         self.peaks = torch.empty(0)
         self.first: torch.Tensor | None = None
         self.map_px = (1, 1)
-        self.units = UnitTally(counted=counted, start=start)
-        self.top = TopTally()
+        self.units = UnitAccumulator(counted=counted, start=start)
+        self.top = TopPlacesAccumulator()
         self.waiting: list[tuple[torch.Tensor, torch.Tensor]] = []  # of dense layers
         self.n_waiting = 0
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from layerscope.analysis.activations.layer_accumulator import LayerScan, LayerTally
+from layerscope.analysis.activations.layer_accumulator import LayerAccumulator, LayerScan
 from layerscope.analysis.activations.sampled_places import Batch, counted_places
 from layerscope.analysis.activations.unit_statistics import Start
 from layerscope.data.imageset import ImageSet
@@ -72,7 +72,7 @@ def scan(
     if not len(rows):
         return {}
     starts = {name: Start(bounds) for name, bounds in (edges or {}).items()}
-    tallies = tally(
+    tallies = accumulate(
         model,
         imageset,
         normalise=normalise,
@@ -87,7 +87,7 @@ def scan(
     return {name: found.scan for name, found in tallies.items() if found.n}
 
 
-def tally(
+def accumulate(
     model: nn.Module,
     imageset: ImageSet,
     *,
@@ -98,7 +98,7 @@ def tally(
     counted: int,
     starts: Mapping[str, Start],
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> dict[str, LayerTally]:
+) -> dict[str, LayerAccumulator]:
     """Sum up some layers over at least one picture; arguments as `scan`'s.
 
     Args:
@@ -119,14 +119,16 @@ def tally(
             if layer not in known:
                 raise LayerNotFoundError(f"there is no layer {layer!r}{nearest(layer, known)}")
         batch_size = batch_for(program.layers, imageset.batch_of(batch_size), device)
-        tallies: dict[str, LayerTally] = {}
+        tallies: dict[str, LayerAccumulator] = {}
         for layer in program.layers:
             if layer.name in layers:
                 # Where a network decides by values, a ReLU may read another layer next time.
                 follows = layer.function == "relu" and isinstance(program, TracedProgram)
                 before = tallies.get(layer.inputs[0]) if follows else None
                 before = before if len(layer.shape) == 3 else None
-                tallies[layer.name] = LayerTally(counted, starts.get(layer.name, Start()), before)
+                tallies[layer.name] = LayerAccumulator(
+                    counted, starts.get(layer.name, Start()), before
+                )
         for start in range(0, len(rows), batch_size):
             batch = Batch(rows[start : start + batch_size], device)
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from layerscope.analysis.activations.layer_accumulator import LayerScan
 from layerscope.analysis.activations.sampled_places import counted_places
-from layerscope.analysis.activations.scan import scan, tally
+from layerscope.analysis.activations.scan import accumulate, scan
 from layerscope.analysis.activations.unit_statistics import EDGE_PICTURES, Start
 from layerscope.data.imageset import ImageSet
 
@@ -65,13 +65,15 @@ def scan_shards(
     starts: dict[str, Start] = {}
     if fabric.global_rank == 0:
         first = rows[: EDGE_PICTURES + batch_size]
-        begun = tally(model, imageset, rows=first, starts={}, **settings)
+        begun = accumulate(model, imageset, rows=first, starts={}, **settings)
         starts = {name: found.units.start for name, found in begun.items()}
     starts = fabric.broadcast(starts)
     own = share_of(rows, batch_size, fabric.global_rank, fabric.world_size)
     found: dict[str, LayerScan] = {}
     if len(own):
-        tallies = tally(model, imageset, rows=own, starts=starts, progress=progress, **settings)
+        tallies = accumulate(
+            model, imageset, rows=own, starts=starts, progress=progress, **settings
+        )
         found = {name: layer.scan for name, layer in tallies.items()}
     parts = [part for part in gathered(found, fabric) if part]
     return {name: reduce(LayerScan.merged, [part[name] for part in parts]) for name in parts[0]}

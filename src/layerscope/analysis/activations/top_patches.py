@@ -62,7 +62,7 @@ def top_places(values: torch.Tensor, peaks: torch.Tensor, rows: torch.Tensor) ->
     return TopPlaces(values=best.float().cpu(), rows=rows[order], places=places.cpu())
 
 
-class TopTally:
+class TopPlacesAccumulator:
     """Keeps a layer's strongest places batch by batch: the same as `TopPlaces.merged`, sooner.
 
     A peak that does not beat its unit's ninth so far is passed over. The few that do are put by,

@@ -119,7 +119,7 @@ class Start:
     origin: torch.Tensor | None = None
 
 
-class UnitTally:
+class UnitAccumulator:
     """Sums up a layer's U units batch by batch.
 
     Args:

@@ -8,9 +8,14 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from layerscope.analysis.featurevis.fourier_image import paint
+from layerscope.analysis.featurevis.fourier_image import image_from_waves
 from layerscope.analysis.featurevis.objective import Place
-from layerscope.analysis.featurevis.random_transforms import Box, Jitter, draw_move, seen_through
+from layerscope.analysis.featurevis.random_transforms import (
+    Box,
+    Jitter,
+    draw_transform,
+    transformed,
+)
 from layerscope.graph.program import Program
 from layerscope.models.spec import ModelSpec
 from layerscope.seed import make_generator
@@ -22,8 +27,8 @@ KICK = 0.5
 
 
 @dataclass(frozen=True)
-class Climb:
-    """How pictures are changed step by step; see `make_images`.
+class Ascent:
+    """How pictures are changed step by step; see `optimise_images`.
 
     Args:
         source, place: whose values are made larger; None is the mean over the map.
@@ -70,11 +75,11 @@ class Climb:
         moves = make_generator(self.seed, "moves")
         kicks = make_generator(self.seed, "kicks")
         for step in range(self.steps):
-            move = draw_move(self.jitter, self.box, moves) if self.jitter else None
+            move = draw_transform(self.jitter, self.box, moves) if self.jitter else None
             kick = torch.randn(start.shape[1:], generator=kicks).to(device)
             images = self.spec.normalise(255 * self.painted(waves))
             output = self.program.output_of(
-                self.source, seen_through(images, self.box, move), grad=True
+                self.source, transformed(images, self.box, move), grad=True
             )
             values = signs * read(output, columns, self.place)
             (gradient,) = torch.autograd.grad(-values.sum(), waves, retain_graph=variants > 1)
@@ -98,7 +103,7 @@ class Climb:
 
     def painted(self, waves: torch.Tensor) -> torch.Tensor:
         """The pictures of some waves, float (B, C, H, W) in 0 to 1."""
-        return paint(waves, self.sizes, width=self.spec.width, colours=self.colours)
+        return image_from_waves(waves, self.sizes, width=self.spec.width, colours=self.colours)
 
 
 def read(output: torch.Tensor, columns: torch.Tensor, place: Place | None) -> torch.Tensor:

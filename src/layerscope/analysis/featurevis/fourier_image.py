@@ -9,7 +9,7 @@ import torch
 FALL = 1.75
 
 
-def colour_matrix(pixels: torch.Tensor) -> torch.Tensor:
+def colour_decorrelation(pixels: torch.Tensor) -> torch.Tensor:
     """How the channels of a set's pixels vary together: the square root of their covariance.
 
     Independent numbers of spread 1, multiplied by it, vary as the set's colours do.
@@ -24,7 +24,7 @@ def colour_matrix(pixels: torch.Tensor) -> torch.Tensor:
     "Preconditioning and Parameterization".
 
     Example:
-        >>> colour_matrix(torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1))
+        >>> colour_decorrelation(torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1))
         tensor([[0.5000]])
     """
     values = pixels.transpose(0, 1).flatten(1).double() / 255  # (C, all pixels)
@@ -86,7 +86,7 @@ def draw_waves(
     return spread * torch.randn(shape, generator=generator)
 
 
-def paint(
+def image_from_waves(
     waves: torch.Tensor,
     sizes: torch.Tensor,
     *,
@@ -99,7 +99,7 @@ def paint(
         waves: float (B, C, H, W // 2 + 1, 2).
         sizes: what `wave_sizes` gave.
         width: W, which the coefficients alone leave open.
-        colours: float (C, C), what `colour_matrix` gave; None leaves the channels independent.
+        colours: float (C, C), what `colour_decorrelation` gave; None: independent channels.
 
     Returns:
         float (B, C, H, W), strictly between 0 and 1: each is a picture that can be shown.

@@ -22,7 +22,7 @@ RISING = frozenset(
 
 
 @dataclass(frozen=True)
-class Target:
+class Objective:
     """Where the units of a layer are read.
 
     Args:
@@ -44,7 +44,7 @@ class Target:
     window_place: Place | None
 
 
-def find_target(program: Program, layer: str, images: torch.Tensor) -> Target:
+def find_objective(program: Program, layer: str, images: torch.Tensor) -> Objective:
     """Find what to make larger for the units of a layer, and the least that must be run for it.
 
     An activation such as ReLU is flat where it is silent; nothing there says which way is up. So
@@ -78,12 +78,12 @@ def find_target(program: Program, layer: str, images: torch.Tensor) -> Target:
     whole: Box = (0, 0, H, W)
     seen = receptive_fields(program.layers, height=H, width=W)[source.name]
     if seen is None or source_place is None:
-        return Target(asked, place, source, source_place, whole, whole, source_place)
+        return Objective(asked, place, source, source_place, whole, whole, source_place)
     field = seen.box(*source_place, height=H, width=W)
     found = window_of(seen, source_place, height=H, width=W)
     if found is None or not gives_the_same(program, source.name, images, source_place, *found):
-        return Target(asked, place, source, source_place, field, whole, source_place)
-    return Target(asked, place, source, source_place, field, *found)
+        return Objective(asked, place, source, source_place, field, whole, source_place)
+    return Objective(asked, place, source, source_place, field, *found)
 
 
 def stands_for(layer: Layer, before: Layer) -> bool:

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from layerscope.analysis.featurevis.ascent import Climb, read
+from layerscope.analysis.featurevis.ascent import Ascent, read
 from layerscope.analysis.featurevis.fourier_image import draw_waves, to_pixels, wave_sizes
-from layerscope.analysis.featurevis.objective import Place, Target, find_target
+from layerscope.analysis.featurevis.objective import Objective, Place, find_objective
 from layerscope.analysis.featurevis.random_transforms import Box, Jitter
-from layerscope.analysis.featurevis.viewport import canvas_around, tiled
+from layerscope.analysis.featurevis.viewport import tiled, viewport_around
 from layerscope.device import device_of
 from layerscope.errors import ModelError
 from layerscope.graph.program import Program
@@ -27,7 +27,7 @@ BATCH_BYTES = 512 * 2**20
 
 
 @dataclass(frozen=True)
-class MadeImages:
+class OptimisedImages:
     """One picture, or several variants of it, for each of U units.
 
     Args:
@@ -65,7 +65,7 @@ class MadeImages:
         return self.best[:, :, top : top + h, left : left + w]
 
 
-def make_images(
+def optimise_images(
     program: Program,
     layer: str,
     units: Sequence[int] | None,
@@ -79,7 +79,7 @@ def make_images(
     jitter: Jitter | None = Jitter(),  # noqa: B008  (frozen)
     rate: float = RATE,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> MadeImages:
+) -> OptimisedImages:
     """Paint a picture for each unit of a layer, all of them together.
 
     Each picture begins as the same grey noise and climbs its own unit's activation. Random moves
@@ -93,7 +93,7 @@ def make_images(
         units: which; None takes all. Of the last layer of a network with one logit for two
             classes, these are the classes: 0 makes the logit small, 1 makes it large.
         spec: the pictures that the network takes.
-        colours: float (C, C), what `paint.colour_matrix` gave for the training pictures.
+        colours: float (C, C), what `paint.colour_decorrelation` gave for the training pictures.
         steps: of the optimiser.
         seed: of the first noise and the moves.
         variants: pictures of each unit, driven apart from one another.
@@ -110,7 +110,7 @@ def make_images(
     parametrisation, decorrelated colour, transformation robustness, diversity.
 
     Example:
-        >>> made = make_images(program, "features.3", None, spec)     # doctest: +SKIP
+        >>> made = optimise_images(program, "features.3", None, spec)     # doctest: +SKIP
         >>> made.pixels.shape                                         # doctest: +SKIP
         torch.Size([64, 1, 28, 28])
     """
@@ -118,12 +118,12 @@ def make_images(
     device = device_of(program.model)
     generator = make_generator(seed, "made images")
     noise = 255 * torch.rand(2, C, H, W, generator=generator)
-    target = find_target(program, layer, spec.normalise(noise.to(device)))
+    target = find_objective(program, layer, spec.normalise(noise.to(device)))
     chosen, columns, signs = units_of(program, target, units, spec)
     box = (0, 0, H, W) if whole else target.window
-    canvas = canvas_around(box, height=H, width=W)
+    canvas = viewport_around(box, height=H, width=W)
     canvas_spec = replace(spec, height=canvas[2], width=canvas[3])
-    climb = Climb(
+    climb = Ascent(
         program=program,
         source=target.source.name,
         place=None if whole else target.window_place,
@@ -154,7 +154,7 @@ def make_images(
                 measure(program, target, pixels[-1], columns[some], signs[some], spec, whole=whole)
             )
     found = torch.cat(values)
-    return MadeImages(
+    return OptimisedImages(
         layer=layer,
         units=tuple(chosen),
         variants=variants,
@@ -167,7 +167,7 @@ def make_images(
 
 
 def units_of(
-    program: Program, target: Target, units: Sequence[int] | None, spec: ModelSpec
+    program: Program, target: Objective, units: Sequence[int] | None, spec: ModelSpec
 ) -> tuple[list[int], torch.Tensor, torch.Tensor]:
     """The units that were asked for, their places in the output, and which way to go.
 
@@ -191,7 +191,7 @@ def units_of(
 
 def measure(
     program: Program,
-    target: Target,
+    target: Objective,
     pixels: torch.Tensor,
     columns: torch.Tensor,
     signs: torch.Tensor,
@@ -209,7 +209,7 @@ def measure(
 
 
 def bytes_per_picture(
-    program: Program, target: Target, box: Box, spec: ModelSpec, canvas: Box
+    program: Program, target: Objective, box: Box, spec: ModelSpec, canvas: Box
 ) -> int:
     """About how much memory one picture takes while it is optimised."""
     share = box[2] * box[3] / (spec.height * spec.width)

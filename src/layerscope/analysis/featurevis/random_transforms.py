@@ -30,7 +30,7 @@ STILL = Jitter(0.0, (1.0, 1.0), 0.0)
 
 
 @dataclass(frozen=True)
-class Move:
+class Transform:
     """One move: the picture is turned and magnified about the middle, then shifted.
 
     Args:
@@ -44,7 +44,7 @@ class Move:
     shift_px: tuple[float, float]
 
 
-def draw_move(jitter: Jitter, box: Box, generator: torch.Generator) -> Move:
+def draw_transform(jitter: Jitter, box: Box, generator: torch.Generator) -> Transform:
     """Draw one move for what lies in a box.
 
     Args:
@@ -55,14 +55,14 @@ def draw_move(jitter: Jitter, box: Box, generator: torch.Generator) -> Move:
     turn, size, down, right = torch.rand(4, generator=generator).tolist()
     low, high = jitter.scale
     reach = [2 * jitter.shift_frac * side for side in box[2:]]
-    return Move(
+    return Transform(
         angle_deg=(2 * turn - 1) * jitter.angle_deg,
         scale=low + (high - low) * size,
         shift_px=((down - 0.5) * reach[0], (right - 0.5) * reach[1]),
     )
 
 
-def seen_through(images: torch.Tensor, box: Box, move: Move | None = None) -> torch.Tensor:
+def transformed(images: torch.Tensor, box: Box, move: Transform | None = None) -> torch.Tensor:
     """Cut a box out of pictures that were moved first.
 
     Args:

@@ -9,7 +9,7 @@ from layerscope.analysis.featurevis.random_transforms import Box
 SMALLEST_PX = 32
 
 
-def canvas_around(box: Box, *, height: int, width: int) -> Box:
+def viewport_around(box: Box, *, height: int, width: int) -> Box:
     """What to paint so that a box can be looked at with small moves.
 
     Waves over a large picture cost far more than a first layer's units on their few pixels.
@@ -37,7 +37,7 @@ def tiled(pixels: torch.Tensor, canvas: Box, *, height: int, width: int) -> torc
 
     Args:
         pixels: (B, C, h, w), painted on the canvas.
-        canvas: what `canvas_around` gave.
+        canvas: what `viewport_around` gave.
         height, width: H, W of the picture.
 
     Returns:

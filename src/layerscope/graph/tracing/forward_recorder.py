@@ -30,7 +30,7 @@ UNSEEN = "unseen"
 
 
 @dataclass(frozen=True)
-class Done:
+class RecordedCall:
     """An operation that has just been done.
 
     Args:
@@ -54,7 +54,7 @@ class Done:
     options: dict[str, Any] | None = None
 
 
-class Watch(TorchFunctionMode):
+class ForwardRecorder(TorchFunctionMode):
     """Follows the values that depend on the pictures through one forward pass.
 
     What torch's own modules do inside is one operation, as for torch.fx; all others are followed
@@ -77,7 +77,7 @@ class Watch(TorchFunctionMode):
         self,
         model: nn.Module,
         images: torch.Tensor,
-        tell: Callable[[Done], torch.Tensor | None],
+        tell: Callable[[RecordedCall], torch.Tensor | None],
         *,
         hidden: frozenset[str] = frozenset(),
     ) -> None:
@@ -130,14 +130,14 @@ class Watch(TorchFunctionMode):
         base = f"{path}/{word}" if path else word
         name = self.counted(f"/{base}" if base in self.taken else base)
         before = next((tuple(t.shape[1:]) for t in given if self.known.get(t)), ())
-        done = Done(name, None, word, made[0], sources, before, bare(args), bare(kwargs))
+        done = RecordedCall(name, None, word, made[0], sources, before, bare(args), bare(kwargs))
         other = self.finish(done, made, written)
         if other is None:
             return result
         return other if isinstance(result, torch.Tensor) else type_kept(result, made[0], other)
 
     def finish(
-        self, done: Done, made: list[torch.Tensor], written: list[torch.Tensor]
+        self, done: RecordedCall, made: list[torch.Tensor], written: list[torch.Tensor]
     ) -> torch.Tensor | None:
         """Tell of an operation; what is put in place of its first output, None to leave it."""
         value = done.value
@@ -187,7 +187,7 @@ class Watch(TorchFunctionMode):
             return ()
         path = self.inside[-1] if self.inside else ""
         name = self.counted(f"{path}/{UNSEEN}" if path else UNSEEN)
-        self.tell(Done(name, None, UNSEEN, tensor, (self.last,)))
+        self.tell(RecordedCall(name, None, UNSEEN, tensor, (self.last,)))
         return (name,)
 
     def counted(self, base: str) -> str:
@@ -252,7 +252,7 @@ class Watch(TorchFunctionMode):
             self.follow(made, sources)
             return None
         before = next((tuple(t.shape[1:]) for t in given if self.known.get(t)), ())
-        done = Done(self.counted(path), path, "", made[0], sources, before)
+        done = RecordedCall(self.counted(path), path, "", made[0], sources, before)
         other = self.finish(done, made, written)
         if other is None:
             return None

@@ -14,7 +14,7 @@ from layerscope.errors import ModelError
 from layerscope.graph.layer import Layer
 from layerscope.graph.program import ALIKE_FRAC, Program
 from layerscope.graph.state_guard import evaluating, same_numbers, unchanged
-from layerscope.graph.tracing.forward_recorder import UNSEEN, Done, Watch
+from layerscope.graph.tracing.forward_recorder import UNSEEN, ForwardRecorder, RecordedCall
 from layerscope.graph.tracing.operations import operation_of
 
 # The same picture more than once: so a tensor with a row for each picture is told from others.
@@ -27,7 +27,7 @@ class RecordedProgram(Program):
     """A network whose forward pass depends on values: it is watched anew each time it runs.
 
     Its layers are those of the way that one picture took. Others may take another way: then a
-    layer may not be visited, or one of the same name read something else; `other_ways` tells.
+    layer may not be visited, or one of the same name read something else; `other_paths` tells.
 
     Args:
         why: it cannot be traced, for a person.
@@ -57,7 +57,7 @@ class RecordedProgram(Program):
         """
         known = {layer.name: layer for layer in self.layers}
 
-        def tell(done: Done) -> torch.Tensor | None:
+        def tell(done: RecordedCall) -> torch.Tensor | None:
             if done.name not in known or not is_same(known[done.name], done):
                 return None
             other = visit(done.name, done.value)
@@ -67,7 +67,7 @@ class RecordedProgram(Program):
 
         return watched(self.model, images, tell, grad=grad, hidden=self.hidden)[0]
 
-    def other_ways(self, images: torch.Tensor) -> tuple[str, ...]:
+    def other_paths(self, images: torch.Tensor) -> tuple[str, ...]:
         """What is otherwise for these pictures than the layers say, one sentence each.
 
         Each picture runs alone, then all together.
@@ -102,12 +102,12 @@ class RecordedProgram(Program):
         return tuple(found)
 
 
-def noting(way: list[tuple[str, tuple[str, ...]]]) -> Callable[[Done], None]:
+def noting(way: list[tuple[str, tuple[str, ...]]]) -> Callable[[RecordedCall], None]:
     """Note each operation and what it reads."""
     return lambda done: way.append((done.name, done.sources))
 
 
-def is_same(layer: Layer, done: Done) -> bool:
+def is_same(layer: Layer, done: RecordedCall) -> bool:
     """Whether an operation is the layer of its name, not another on another way.
 
     A module is the same whatever it reads. Maps may have another size than they were read with.
@@ -132,16 +132,16 @@ def cannot_replace(name: str) -> str:
 def watched(
     model: nn.Module,
     images: torch.Tensor,
-    tell: Callable[[Done], torch.Tensor | None],
+    tell: Callable[[RecordedCall], torch.Tensor | None],
     *,
     grad: bool = False,
     hidden: frozenset[str] = frozenset(),
-) -> tuple[Any, Watch]:
+) -> tuple[Any, ForwardRecorder]:
     """Run a network once in evaluation mode and be told of every operation."""
     with torch.inference_mode(False), torch.set_grad_enabled(grad):
         start = images.clone()  # a network may begin with an operation in place
         with unchanged(model), evaluating(model):
-            watch = Watch(model, start, tell, hidden=hidden)
+            watch = ForwardRecorder(model, start, tell, hidden=hidden)
             with watch.hooked(), watch:
                 return called(model, start), watch
 
@@ -202,7 +202,7 @@ class Reading:
         self.counts: dict[str, int] = {}
         self.graph = fx.Graph()
 
-    def add(self, done: Done) -> None:
+    def add(self, done: RecordedCall) -> None:
         """Make a layer of an operation."""
         if done.word == UNSEEN:
             self.unseen.append(done.name)
@@ -233,7 +233,7 @@ class Reading:
 
 
 def escaped(
-    model: nn.Module, watch: Watch, logits: torch.Tensor, unseen: frozenset[str], why: str
+    model: nn.Module, watch: ForwardRecorder, logits: torch.Tensor, unseen: frozenset[str], why: str
 ) -> tuple[str, ...]:
     """What the layers do not show, one sentence each."""
     found = []

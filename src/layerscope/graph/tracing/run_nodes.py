@@ -10,7 +10,7 @@ from torch import fx
 from torch.fx.node import map_arg
 
 
-def play(
+def run_nodes(
     traced: fx.GraphModule,
     graph: fx.Graph,
     images: torch.Tensor,

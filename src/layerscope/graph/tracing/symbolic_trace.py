@@ -10,7 +10,7 @@ import torch
 from torch import fx, nn
 
 from layerscope.errors import ModelError
-from layerscope.graph.tracing.run_nodes import play
+from layerscope.graph.tracing.run_nodes import run_nodes
 
 
 def trace_symbolically(model: nn.Module) -> fx.GraphModule:
@@ -27,7 +27,7 @@ def trace_symbolically(model: nn.Module) -> fx.GraphModule:
         ) from error
 
 
-def run_shown(
+def run_traced(
     traced: fx.GraphModule,
     images: torch.Tensor,
     show: Callable[[fx.Node, Any], torch.Tensor | None],
@@ -43,7 +43,7 @@ def run_shown(
     try:
         with torch.set_grad_enabled(grad):
             # Cloned, for a network may begin with an operation in place.
-            return play(traced, graph, images.clone(), show)
+            return run_nodes(traced, graph, images.clone(), show)
     except (RuntimeError, ValueError, AssertionError) as error:
         first_line = (str(error) or type(error).__name__).splitlines()[0]
         raise ModelError(

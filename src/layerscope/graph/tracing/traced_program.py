@@ -14,7 +14,7 @@ from layerscope.graph.layer import INPUT, Layer
 from layerscope.graph.program import Program
 from layerscope.graph.state_guard import evaluating
 from layerscope.graph.tracing.operations import call_of, is_passing, operation_of
-from layerscope.graph.tracing.symbolic_trace import run_shown
+from layerscope.graph.tracing.symbolic_trace import run_traced
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class TracedProgram(Program):
             return visit(self.names[node], value) if node in self.names else None
 
         with evaluating(self.model):
-            return run_shown(self.traced, images, show, grad=grad)
+            return run_traced(self.traced, images, show, grad=grad)
 
     def output_of(self, name: str, images: torch.Tensor, *, grad: bool = False) -> torch.Tensor:
         """What one layer puts out; nothing behind it is run. See `Program.output_of`."""
@@ -50,7 +50,7 @@ class TracedProgram(Program):
         if name not in nodes:
             raise LayerNotFoundError(f"there is no layer {name!r}{nearest(name, nodes)}")
         with evaluating(self.model):
-            return run_shown(self.traced, images, lambda *_: None, grad=grad, until=nodes[name])
+            return run_traced(self.traced, images, lambda *_: None, grad=grad, until=nodes[name])
 
 
 def layers_of(

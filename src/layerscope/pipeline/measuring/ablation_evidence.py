@@ -56,7 +56,7 @@ def ablation_evidence(
         normalise=spec.normalise,
         rows=rows,
         units=range(units),
-        way=budget.effort.ablation_way,
+        way=budget.effort.ablation_baseline,
         controls=CONTROLS,
         seed=seed,
         most_pictures=pictures,

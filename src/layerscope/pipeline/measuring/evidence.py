@@ -22,7 +22,7 @@ from layerscope.models.spec import ModelSpec
 from layerscope.pipeline.budget import Budget, budget_for
 from layerscope.pipeline.effort import Effort
 from layerscope.pipeline.measuring.ablation_evidence import ablation_evidence, can_ablate
-from layerscope.pipeline.measuring.featurevis_evidence import made_evidence
+from layerscope.pipeline.measuring.featurevis_evidence import featurevis_evidence
 from layerscope.pipeline.measuring.layer_evidence import compared, gabor_fits, layer_figures, spread
 from layerscope.pipeline.measuring.unit_evidence import named_units, nothing_known
 from layerscope.pipeline.measuring.untrained_control import as_measured, cka_of, measure_copy
@@ -154,8 +154,8 @@ def gather_evidence(
             for unit, record in zip(units[name], result, strict=True):
                 unit["ablation"] = record
     made = {}
-    if effort.made_steps:
-        made = add_made_images(
+    if effort.featurevis_steps:
+        made = add_feature_visualisations(
             units, program, spec, imageset, rows, found, folder, budget,
             seed=seed, stages=stages, progress=progress, skipped=skipped,
         )  # fmt: skip
@@ -180,7 +180,7 @@ def gather_evidence(
     )
 
 
-def add_made_images(
+def add_feature_visualisations(
     units: Mapping[str, list[dict[str, Any]]],
     program: Program,
     spec: ModelSpec,
@@ -203,7 +203,7 @@ def add_made_images(
     for i, (name, seen) in enumerate(found.items()):
 
         def make(name: str = name, seen: Observed = seen) -> dict[str, Any]:
-            return made_evidence(
+            return featurevis_evidence(
                 program, spec, name, imageset, rows, seen, folder, budget, seed=seed,
                 progress=lambda done, total: progress(f"making images for {name}", done, total),
             )  # fmt: skip

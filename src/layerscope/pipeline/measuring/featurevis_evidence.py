@@ -9,9 +9,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from layerscope.analysis.featurevis.fourier_image import colour_matrix
+from layerscope.analysis.featurevis.fourier_image import colour_decorrelation
 from layerscope.analysis.featurevis.natural_path import check_paths
-from layerscope.analysis.featurevis.optimise import MadeImages, make_images
+from layerscope.analysis.featurevis.optimise import OptimisedImages, optimise_images
 from layerscope.analysis.observe import Observed, natural_maximum
 from layerscope.data.imageset import ImageSet
 from layerscope.graph.program import Program
@@ -22,11 +22,11 @@ from layerscope.pipeline.recording.unit_records import LARGEST_TILE_PX
 from layerscope.sprites import write_sprite
 
 # Of a layer with more units only the first get an image: each costs a short training.
-MOST_MADE = 64
+MOST_VISUALISED = 64
 NATURAL_PICTURES = 9
 
 
-def made_evidence(
+def featurevis_evidence(
     program: Program,
     spec: ModelSpec,
     layer: str,
@@ -58,10 +58,10 @@ def made_evidence(
     """
     peaks = seen.features.peaks
     U = peaks.shape[1]
-    colours = colour_matrix(imageset.take(rows)) if spec.channels == 3 else None
-    made = make_images(
-        program, layer, range(budget.made(layer, min(U, MOST_MADE))), spec,
-        colours=colours, steps=budget.effort.made_steps, seed=seed, progress=progress,
+    colours = colour_decorrelation(imageset.take(rows)) if spec.channels == 3 else None
+    made = optimise_images(
+        program, layer, range(budget.made(layer, min(U, MOST_VISUALISED))), spec,
+        colours=colours, steps=budget.effort.featurevis_steps, seed=seed, progress=progress,
     )  # fmt: skip
     strongest = rows[peaks.topk(min(NATURAL_PICTURES, len(rows)), dim=0).indices]  # (k, U)
     natural = torch.stack([imageset.take(strongest[:, u]) for u in made.units])
@@ -86,7 +86,7 @@ def made_evidence(
     return {"sprite": {"file": f"sprites/{file.name}", **sprite}, "units": records}
 
 
-def tiles_of(made: MadeImages) -> torch.Tensor:
+def tiles_of(made: OptimisedImages) -> torch.Tensor:
     """What each unit sees of its image, made smaller where it is larger than a tile."""
     tiles = made.tiles
     h, w = tiles.shape[2:]
