@@ -3,8 +3,8 @@
     python benchmarks/full_atlas.py DATA_FOLDER [ROUNDS]
 
 `layerscope.look` with its default effort (statistics and patches of every unit on all pictures;
-tuning, concepts and probes on 1,000, beside 5 untrained copies; ablation on 500; made images of 64
-units a layer), as a user calls it, all cores:
+tuning, concepts and probes on 1,000, beside 5 untrained copies; ablation on 500; feature
+visualisation of 64 units a layer), as a user calls it, all cores:
 
     fashion-cnn   the network that comes with the package on 10,000 test pictures of fashion-mnist
                   (taken again where the copy has fewer); n = ROUNDS, 3 unless told; median
@@ -49,7 +49,7 @@ def timed(what: str, *args: Any, **settings: Any) -> dict[str, Any]:
         present = time.perf_counter()
         stages[doing] = stages.get(doing, 0.0) + present - last
         last = present
-        doing = next((w for w in ("taking out", "making images") if now.startswith(w)), now)
+        doing = next((w for w in ("ablating", "optimising images") if now.startswith(w)), now)
 
     with tempfile.TemporaryDirectory() as folder:
         atlas = look(*args, out=Path(folder), progress=progress, **settings)

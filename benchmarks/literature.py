@@ -12,7 +12,7 @@ Sections, each with its own n (seeds, pictures) in the result; none is timed:
     concepts   units named after parts or objects: none where nothing was learned (Bau et al. 2017;
                Adebayo et al. 2018): packaged networks, 2 fresh networks each, 5 untrained copies
     labels     nor where labels were shuffled: small networks trained here on 1,000 pictures, for
-               5 epochs and until they know the labels by heart, 3 seeds
+               5 epochs and until they memorise the labels, 3 seeds
     settling   early layers settle first (Raghu et al. 2017): compact and digit-cnn on `digits`,
                300 steps, 5 seeds
 
@@ -147,11 +147,11 @@ def misled() -> dict[str, Any]:
         rows = []
         for seed in range(3):
             mixed = shuffled(splits, seed)
-            by_heart = {"epochs": 40, "augment": "none"}
+            memorised = {"epochs": 40, "augment": "none"}
             for labels, data, how in (
                 ("true", splits, {}),
                 ("shuffled", mixed, {}),
-                ("shuffled, learned by heart", mixed, by_heart),
+                ("shuffled, memorised", mixed, memorised),
             ):
                 with tempfile.TemporaryDirectory() as folder:
                     run = small_run(data, model, Path(folder), seed=seed, **how)

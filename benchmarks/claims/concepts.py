@@ -120,7 +120,7 @@ def small_run(
     """Train a small network; it keeps the weights of its last epoch.
 
     A run's own are those chosen on validation, which means nothing where labels are shuffled: what
-    was learned by heart would be thrown away.
+    was memorised would be thrown away.
     """
     shape = {"widths": (16, 32, 32, 32)} if model == "compact" else None
     run = train(

@@ -4,7 +4,7 @@
     ├── DataError            a set, a folder, a file or a picture cannot be used
     ├── ModelError           no such network, or it does not fit the data
     │   ├── LayerNotFoundError
-    │   └── UnreachedError   the layer is there, but some pictures do not come by it
+    │   └── UnreachedError   the layer is there, but some pictures do not reach it
     ├── RecipeError          a training setting is out of its range
     ├── RunError             a run folder is missing, broken or cannot be written
     └── AtlasError           an atlas is missing, broken or of another version

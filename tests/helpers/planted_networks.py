@@ -1,4 +1,4 @@
-"""Small networks and what they take, for the tests of made images."""
+"""Small networks and what they take, for the tests of feature visualisation."""
 
 from __future__ import annotations
 

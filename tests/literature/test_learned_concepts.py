@@ -7,9 +7,9 @@ Seen, units with a part's or an object's name, by the atlas's own path:
 
     creatures-compact    551 of 738; 2 fresh networks of its shape 0 of 1,476, its copies 0 of 3,690
     fashion-cnn          8 of 170, six of them outputs; fresh 0 of 340, copies 0 of 850
-    compact, creatures   127, 110, 109 of 242 (three seeds); labels shuffled 0 of 726, and learned
-                         by heart (0.94 to 0.95 of them) still 0 of 726
-    digit-cnn, digits    3, 5, 0 of 234; labels shuffled 0 of 702, learned by heart (0.91) 0 of 702
+    compact, creatures   127, 110, 109 of 242 (three seeds); labels shuffled 0 of 726, and memorised
+                         (0.94 to 0.95 of them) still 0 of 726
+    digit-cnn, digits    3, 5, 0 of 234; labels shuffled 0 of 702, memorised (0.91) 0 of 702
 
 The first two on 400 pictures with five untrained copies, the small ones, trained on 1,000 pictures,
 on 200 with three. fashion-cnn has two such units before its output, and digit-cnn next to none:
@@ -50,7 +50,7 @@ def trained_on(name: str, model: str, *, shuffle: bool) -> tuple[Concepts, Model
         if shuffle:
             mixed = shuffled(splits, 0)
             run = small_run(mixed, model, Path(folder), seed=0, epochs=40, augment="none")
-            assert fits(run, mixed.train) > 0.85  # learned by heart
+            assert fits(run, mixed.train) > 0.85  # memorised
             assert fits(run, splits.test) < 0.65  # nothing that holds for others
         else:
             run = small_run(splits, model, Path(folder), seed=0)
@@ -70,7 +70,7 @@ def test_concepts_are_found_where_they_were_learned() -> None:
 
 
 @SMALL
-def test_shuffled_labels_leave_no_concepts_even_learned_by_heart(name: str, model: str) -> None:
+def test_shuffled_labels_leave_no_concepts_even_memorised(name: str, model: str) -> None:
     found, _ = trained_on(name, model, shuffle=True)
     assert found.share <= MOST_BY_CHANCE
 

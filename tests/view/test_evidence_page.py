@@ -125,7 +125,7 @@ def test_a_unit_s_dossier_is_its_record(page: Page, record) -> None:
         lost = panel.inner_text()
         assert f"held at its mean on {unit['ablation']['n']} pictures" in lost
         assert "than along random directions that carry as much" in lost
-        assert panel.locator("[data-testid=made]").count() == 1
+        assert panel.locator("[data-testid=feature-visualisation]").count() == 1
         if unit["made"]["unnatural"]:
             assert panel.locator("[data-testid=unnatural]").count() == 1
         assert panel.locator("[data-testid=tuning]").count() == 1

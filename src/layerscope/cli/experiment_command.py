@@ -60,7 +60,7 @@ def experiment(
 def compare(
     runs: Annotated[list[Path], typer.Argument(help="Folders of finished runs, two or more.")],
 ) -> None:
-    """Say what finished runs were told differently, and what came of it, with intervals."""
+    """Say in which settings finished runs differ, and what came of it, with intervals."""
     from layerscope.cli import print_training as show
     from layerscope.training.experiments.comparison import compare as compare_runs
 

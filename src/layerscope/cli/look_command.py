@@ -39,12 +39,12 @@ def look(
     quick: Annotated[
         bool,
         typer.Option(
-            help="Fewer pictures and untrained copies, no ablation, no images made for units."
+            help="Fewer pictures and untrained copies, no ablation, no feature visualisation."
         ),
     ] = False,
     ablation: Annotated[
         str,
-        typer.Option(help="What stands in for a unit that is taken out: mean, resample or zero."),
+        typer.Option(help="Ablation baseline, what stands in for a unit: mean, resample or zero."),
     ] = "mean",
     masks: Annotated[
         Path | None,

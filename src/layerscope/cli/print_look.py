@@ -84,9 +84,10 @@ def ladder(atlas: Atlas) -> None:
             beside(probe and probe["accuracy"], probe and probe["untrained"]),
         )
     say("")
-    say("what the units of each layer answer to, in per cent of the units (in untrained copies);")
-    say("named: beyond untrained units, each on its own; probe: how well a linear model reads the")
-    say("class there")
+    say("% of units selective for each feature (randomly initialised network in brackets); named:")
+    say(
+        "units beyond those of untrained copies, each on its own; probe: accuracy of a linear probe"
+    )
     console.print(table)
 
 

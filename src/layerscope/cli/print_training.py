@@ -144,7 +144,7 @@ def arms(result: Experiment) -> None:
 
 
 def comparison(result: Comparison) -> None:
-    """Print what finished runs were told differently, and what came of it."""
+    """Print the settings in which finished runs differ, and what came of it."""
     from statistics import fmean
 
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -184,8 +184,8 @@ def evaluation(run: Run) -> None:
         f"(95% interval {lo:.4f} to {hi:.4f}, {figures.correct:,} of {figures.n:,} right)"
     )
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("class", "n", "precision", "recall", "taken for"):
-        table.add_column(name, justify="left" if name in ("class", "taken for") else "right")
+    for name in ("class", "n", "precision", "recall", "mistaken for"):
+        table.add_column(name, justify="left" if name in ("class", "mistaken for") else "right")
     names = [row.name for row in figures.per_class]
     for k, row in enumerate(figures.per_class[:20]):
         others = [(n, names[j]) for j, n in enumerate(figures.confusion[k]) if j != k and n]

@@ -10,13 +10,13 @@ from layerscope.data.imageset import ImageSet
 def stratified(
     imageset: ImageSet, frac: float, generator: torch.Generator, *, part: str = "validation"
 ) -> tuple[ImageSet, ImageSet]:
-    """Take a share of every class out of a set.
+    """Set a share of every class apart.
 
     Args:
         imageset: what to part.
-        frac: the share to take out, above 0 and under 1.
+        frac: the share to set apart, above 0 and under 1.
         generator: draws which.
-        part: the split's name of what is taken out.
+        part: the split's name of what is set apart.
 
     Returns:
         The rest and the part, both in the set's order. A class of two or more has at least one

@@ -76,10 +76,10 @@ def default_recipe(model_name: str, *, mirrored: bool, n_pictures: int) -> Recip
     """A good figure in few epochs."""
     recipe = Recipe(augment="flip" if mirrored else "shift")
     if model_name == "digit-mlp":
-        # Knows its pictures by heart after three epochs unless it may not be too sure of them.
+        # Memorises its pictures after three epochs unless it may not be too sure of them.
         recipe = replace(recipe, label_smoothing_frac=0.1)
     if model_name == "compact":
-        # Strong enough to learn its pictures by heart: it gains from seeing them moved.
+        # Strong enough to memorise its pictures: it gains from seeing them moved.
         augment = "flip-shift" if mirrored else "shift"
         recipe = replace(recipe, epochs=10, augment=augment, weight_decay=0.05)
     if n_pictures < 20_000:

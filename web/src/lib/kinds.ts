@@ -12,7 +12,7 @@ const LOOKS: Record<string, Look> = {
   corner: { one: "corner", many: "corners" },
   texture: { one: "texture", many: "textures" },
   part: { one: "part", many: "parts of things" },
-  object: { one: "object", many: "whole objects" },
+  object: { one: "object", many: "single classes (class-selective)" },
   unnamed: { one: "no name", many: "nothing that has a simple name" },
 };
 

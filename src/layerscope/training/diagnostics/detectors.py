@@ -253,7 +253,7 @@ def over_fitting(evidence: Evidence) -> Finding | None:
     if risen and last.train_loss < best.train_loss and gap > 0.05:
         return Finding(
             "over-fitting",
-            f"the network learns its pictures by heart since epoch {best.epoch}: the validation "
+            f"the network memorises its pictures since epoch {best.epoch}: the validation "
             f"loss rose from {best.validation_loss:.2f} to {last.validation_loss:.2f} while the "
             f"training loss fell to {last.train_loss:.2f}: set augment, weight_decay, dropout_frac "
             "or stop_after_epochs, or bring more pictures",

@@ -1,13 +1,13 @@
-"""Claim: made images of a whole layer at least 5 times faster than one by one, and as activating.
+"""Claim: feature visualisation of a whole layer is 5 times faster than unit by unit, as activating.
 
-    python benchmarks/made_images.py DATA_FOLDER
+    python benchmarks/feature_visualisation.py DATA_FOLDER
 
-Made for all 64 units of the second convolution of `fashion-cnn` and of `catdog-cnn`, each trained
-by its quick recipe first, in 128 steps an image, on one thread. Compared, n = 3 rounds in turn,
-medians:
+Optimised for all 64 units of the second convolution of `fashion-cnn` and of `catdog-cnn`, each
+trained by its quick recipe first, in 128 steps an image, on one thread. Compared, n = 3 rounds in
+turn, medians:
 
     layerscope    all units in one batch
-    lucent's way  one unit after another as torch-lucent makes them (our own rendering of its
+    lucent's way  one unit after another as torch-lucent optimises them (our own rendering of its
                   defaults: hooks on the whole network, Fourier picture, jitter, scale, rotation,
                   jitter, Adam at 0.05); its 512 steps cut to 128; padding and jitter, made for its
                   pictures of 128 px, in proportion; the padding cropped again so that the network
@@ -15,7 +15,7 @@ medians:
     one by one    `optimise_images` asked for one unit at a time
 
 The activation is the largest in the unit's map on the finished uint8 picture, wherever it lies:
-what lucent makes lies off the middle, for its jitter moves down and right only. The ratio is of
+lucent's image lies off the middle, for its jitter moves down and right only. The ratio is of
 each unit's own two values, its median over the units. Hardware: named in the result.
 """
 
@@ -52,7 +52,7 @@ IMAGENET_COLOURS = torch.tensor([[0.26, 0.09, 0.02], [0.27, 0.0, -0.05], [0.27, 
 
 
 def as_lucent(model: nn.Module, spec: ModelSpec, unit: int, generator: torch.Generator):
-    """Make one unit's image in the way and with the defaults of torch-lucent."""
+    """Optimise one unit's image in the way and with the defaults of torch-lucent."""
     C, H, W = spec.channels, spec.height, spec.width
     kept: dict[str, torch.Tensor] = {}
     hooks = [  # lucent hooks every module
@@ -106,7 +106,7 @@ def activations(program: Program, spec: ModelSpec, pixels: torch.Tensor) -> torc
 
 
 def measure(data_name: str, model_name: str, data: Path) -> dict[str, Any]:
-    """Make the layer's images in every way."""
+    """Optimise the layer's images in every way."""
     with tempfile.TemporaryDirectory() as folder:
         run = train(data_name, model=model_name, preset="quick", data_dir=data, out=folder)
     spec, model = run.spec, run.model
@@ -132,9 +132,9 @@ def measure(data_name: str, model_name: str, data: Path) -> dict[str, Any]:
     for _ in range(ROUNDS):
         for way, make in ways.items():
             started = time.perf_counter()
-            made = make()
+            images = make()
             times[way].append(time.perf_counter() - started)
-            reached[way] = activations(program, spec, made)
+            reached[way] = activations(program, spec, images)
     medians = {way: statistics.median(seconds) for way, seconds in times.items()}
     others = [way for way in ways if way != "layerscope"]
     row = {
@@ -166,7 +166,7 @@ def main() -> None:
     torch.set_num_threads(1)
     data = Path(sys.argv[1]).resolve()
     figures = {model: measure(name, model, data) for name, model in TASKS}
-    write_result("made_images", __doc__.splitlines()[0], figures)
+    write_result("feature_visualisation", __doc__.splitlines()[0], figures)
 
 
 if __name__ == "__main__":
