@@ -123,7 +123,7 @@ def test_a_unit_s_dossier_is_its_record(page: Page, record) -> None:
             assert f"{concept['value']:.2f}" in concepts
         assert panel.locator("[data-testid=ablation]").count() == 1
         lost = panel.inner_text()
-        assert f"held at its mean on {unit['ablation']['n']} pictures" in lost
+        assert f"held at its mean (mean ablation) on {unit['ablation']['n']} pictures" in lost
         assert "than along random directions that carry as much" in lost
         assert panel.locator("[data-testid=feature-visualisation]").count() == 1
         if unit["made"]["unnatural"]:
