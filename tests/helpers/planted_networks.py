@@ -9,6 +9,7 @@ from torch import nn
 
 from layerscope.graph.program import Program
 from layerscope.graph.read import read_program
+from layerscope.models.preprocessing import Preprocessing
 from layerscope.models.spec import ModelSpec, NetShape
 
 
@@ -18,11 +19,7 @@ def spec_of(
     return ModelSpec(
         "own",
         tuple("abcdefgh"[:classes]),
-        channels,
-        size,
-        size,
-        (0.5,) * channels,
-        (std,) * channels,
+        Preprocessing(channels, size, size, (0.5,) * channels, (std,) * channels),
         NetShape(single_logit=single_logit),
     )
 

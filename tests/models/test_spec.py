@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from layerscope.errors import ModelError
 from layerscope.models import ModelSpec, NetShape, loss_of, make_spec, predicted, to_probs
+from layerscope.models.preprocessing import Preprocessing
 
 shapes = st.builds(
     NetShape,
@@ -32,12 +33,13 @@ shapes = st.builds(
 
 @given(shapes, st.lists(st.text(max_size=8), min_size=2, max_size=5))
 def test_json_round_trip(shape: NetShape, names: list[str]) -> None:
-    spec = ModelSpec("net", tuple(names), 3, 20, 24, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6), shape)
+    pictures = Preprocessing(3, 20, 24, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6), resize_px=32)
+    spec = ModelSpec("net", tuple(names), pictures, shape)
     assert ModelSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
 
 
 def test_from_json_refuses_a_missing_and_an_unknown_field() -> None:
-    whole = ModelSpec("net", ("a", "b"), 1, 8, 8, (0.5,), (0.2,)).to_json()
+    whole = ModelSpec("net", ("a", "b"), Preprocessing(1, 8, 8, (0.5,), (0.2,))).to_json()
     ModelSpec.from_json(whole)
     for broken in (
         {k: v for k, v in whole.items() if k != "mean"},

@@ -14,13 +14,17 @@ from torch import nn
 
 import layerscope.atlas
 from layerscope.data.imageset import ImageSet, Splits
+from layerscope.models.preprocessing import Preprocessing
 from layerscope.models.spec import ModelSpec, NetShape
 from layerscope.pipeline.effort import QUICK, Effort
 from layerscope.pipeline.look import look
 
 SCHEMA = json.loads((files(layerscope.atlas) / "schema.json").read_text())
 SPEC = ModelSpec(
-    "by-hand", ("upright", "level"), 1, 12, 12, (0.5,), (0.25,), NetShape(widths=(), hidden=())
+    "by-hand",
+    ("upright", "level"),
+    Preprocessing(1, 12, 12, (0.5,), (0.25,)),
+    NetShape(widths=(), hidden=()),
 )
 
 

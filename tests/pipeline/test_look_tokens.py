@@ -12,6 +12,7 @@ import torch
 
 import layerscope.atlas
 from layerscope.data.imageset import ImageSet
+from layerscope.models.preprocessing import Preprocessing
 from layerscope.models.spec import ModelSpec, NetShape
 from layerscope.pipeline.effort import Effort
 from layerscope.pipeline.look import look
@@ -29,8 +30,9 @@ def test_a_transformer_is_looked_through(tmp_path: Path) -> None:
     pixels = torch.randint(0, 256, (30, 3, 32, 32), dtype=torch.uint8)
     pictures = ImageSet("noise", "test", pixels, torch.arange(30) % 3, ("a", "b", "c"))
     spec = ModelSpec(
-        name="small-vit", class_names=("a", "b", "c"), channels=3, height=32, width=32,
-        mean=(0.5,) * 3, std=(0.3,) * 3, shape=NetShape(widths=(), hidden=()),
+        name="small-vit", class_names=("a", "b", "c"),
+        preprocessing=Preprocessing(3, 32, 32, (0.5,) * 3, (0.3,) * 3),
+        shape=NetShape(widths=(), hidden=()),
     )  # fmt: skip
     atlas = look(network, pictures, spec=spec, out=tmp_path / "atlas", effort=LITTLE)
     schema = json.loads((files(layerscope.atlas) / "schema.json").read_text())

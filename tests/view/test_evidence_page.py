@@ -15,6 +15,7 @@ from torch import nn
 
 from layerscope.data import load
 from layerscope.data.imageset import ImageSet, Splits
+from layerscope.models.preprocessing import Preprocessing
 from layerscope.models.spec import ModelSpec, NetShape
 from layerscope.pipeline.effort import Effort
 from layerscope.pipeline.look import look
@@ -182,8 +183,9 @@ class Deciding(nn.Module):
 def test_what_the_layers_do_not_show_is_told(browser: Any, striped: Splits, tmp_path: Path) -> None:
     pictures: ImageSet = striped.test
     spec = ModelSpec(
-        name="deciding", class_names=pictures.class_names, channels=1, height=12, width=12,
-        mean=(0.5,), std=(0.3,), shape=NetShape(widths=(), hidden=()),
+        name="deciding", class_names=pictures.class_names,
+        preprocessing=Preprocessing(1, 12, 12, (0.5,), (0.3,)),
+        shape=NetShape(widths=(), hidden=()),
     )  # fmt: skip
     atlas = look(Deciding().eval(), pictures, spec=spec, out=tmp_path / "atlas", effort=None)
     escaped = atlas.record["model"]["escaped"]

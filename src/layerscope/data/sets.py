@@ -14,6 +14,7 @@ from layerscope.data.downloads.places import data_folders
 from layerscope.data.downloads.public import load_cifar, load_idx
 from layerscope.data.embedded import CREATURES_PX, load_creatures, load_digits
 from layerscope.data.folders.class_folders import load_photos
+from layerscope.data.folders.framing import Framing, frame_pixels
 from layerscope.data.imageset import ImageSet, Splits
 from layerscope.errors import DataError, nearest
 
@@ -26,6 +27,7 @@ def load(
     *,
     size: int | None = None,
     channels: int | None = None,
+    framing: Framing | None = None,
     data_dir: Path | None = None,
     seed: int = 0,
     progress: Progress = lambda done, total: None,
@@ -38,6 +40,7 @@ def load(
         size: side of the pictures in pixels; None takes the set's own, for a folder the median
             shorter side, 28 to 128.
         channels: 1 makes photos of a folder grey, 3 makes them colour; None keeps what they are.
+        framing: size and crop of the pictures, in place of `size`.
         data_dir: a folder that is looked at first for named sets, before LAYERSCOPE_DATA, the
             cache, and a download.
         seed: of the split of a folder without a test part.
@@ -49,22 +52,30 @@ def load(
     Raises:
         DataError: there is no such set, or it cannot be used.
     """
-    if size is not None and not 8 <= size <= 512:
-        raise DataError(f"size is {size}; pictures can be 8 to 512 px wide")
+    for side in (framing.height, framing.width) if framing else (size,):
+        if side is not None and not 8 <= side <= 512:
+            raise DataError(f"size is {side}; pictures can be 8 to 512 px wide")
     if channels not in (None, 1, 3):
         raise DataError(f"channels is {channels}; pictures have 1 (grey) or 3 (colour)")
     known = {entry.name: entry for entry in SETS}.get(str(name))
     if known is None:
-        return load_photos(Path(name), size=size, channels=channels, seed=seed, progress=progress)
+        return load_photos(
+            Path(name), size=size, channels=channels, seed=seed, progress=progress, framing=framing
+        )
+    if framing is None and size is not None:
+        framing = Framing(size, size, interpolation="bilinear")
     if known.name == "creatures":
-        return load_creatures(size or CREATURES_PX, progress)
+        if framing is None or framing.height != framing.width:
+            drawn = load_creatures(CREATURES_PX, progress)
+            return drawn if framing is None else resized(drawn, framing)
+        return load_creatures(framing.height, progress)  # drawn at any size, nothing to crop
     if known.name == "digits":
         splits = load_digits()
     elif known.source == "cifar10":
         splits = load_cifar(known, data_folders(data_dir), progress)
     else:
         splits = load_idx(known, data_folders(data_dir))
-    return splits if size is None else resized(splits, size)
+    return splits if framing is None else resized(splits, framing)
 
 
 def fetch_set(name: str) -> Path:
@@ -99,35 +110,35 @@ def where(known: NamedSet) -> str:
     return f"fetch: {known.download_mb} MB"
 
 
-def resized(splits: Splits, size: int) -> Splits:
-    """The same sets with pictures of another size.
+def resized(splits: Splits, size: int | Framing) -> Splits:
+    """The same sets with square pictures of another size, or as a framing has them.
 
     Raises:
         DataError: they would not fit in most machines' memory.
     """
+    framing = size if isinstance(size, Framing) else Framing(size, size, interpolation="bilinear")
     train = splits.train
-    n_bytes = (len(train) + len(splits.test)) * train.channels * size * size
+    count = len(train) + len(splits.test)
+    n_bytes = count * train.channels * framing.height * framing.width
     if n_bytes > MOST_RESIZED_BYTES:
         raise DataError(
-            f"{train.name} at {size} x {size} px would take {n_bytes / 1e9:.0f} GB of memory; ask "
-            "for smaller pictures, such as --size 64"
+            f"{train.name} at {framing.height} x {framing.width} px would take "
+            f"{n_bytes / 1e9:.0f} GB of memory; ask for smaller pictures, such as --size 64"
         )
     return Splits(
-        train=resize_set(train, size),
-        test=resize_set(splits.test, size),
+        train=reframed(train, framing),
+        test=reframed(splits.test, framing),
         skipped=splits.skipped,
     )
 
 
-def resize_set(imageset: ImageSet, size: int) -> ImageSet:
-    """Resize all pictures of a set that fits in memory."""
-    import torch.nn.functional as F
-
-    if imageset.size == (size, size):
+def reframed(imageset: ImageSet, framing: Framing) -> ImageSet:
+    """Frame all pictures of a set that fits in memory."""
+    H, W = framing.height, framing.width
+    if imageset.size == (H, W) and framing.resize_px is None:
         return imageset
-    store = torch.empty(len(imageset), imageset.channels, size, size, dtype=torch.uint8)
+    store = torch.empty(len(imageset), imageset.channels, H, W, dtype=torch.uint8)
     for start in range(0, len(imageset), 2048):
         part = imageset.take(torch.arange(start, min(len(imageset), start + 2048)))
-        smooth = F.interpolate(part.float(), (size, size), mode="bilinear", antialias=True)
-        store[start : start + len(part)] = smooth.round().clamp(0, 255).to(torch.uint8)
+        store[start : start + len(part)] = frame_pixels(part, framing)
     return replace(imageset, store=store, rows=None)

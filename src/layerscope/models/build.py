@@ -10,6 +10,7 @@ from torch import nn
 from layerscope.errors import ModelError, nearest
 from layerscope.models.nets.classic import CLASSICS, build_classic
 from layerscope.models.nets.compact import COMPACT, build_compact
+from layerscope.models.preprocessing import Preprocessing
 from layerscope.models.pretrained.backbone import build_backbone, find_backbone, torchvision_names
 from layerscope.models.spec import LIBRARIES, ModelSpec, NetShape, is_backbone
 
@@ -64,11 +65,13 @@ def make_spec(
     return ModelSpec(
         name=name,
         class_names=tuple(class_names),
-        channels=channels,
-        height=height,
-        width=width,
-        mean=tuple(float(m) for m in mean),
-        std=tuple(float(s) for s in std),
+        preprocessing=Preprocessing(
+            channels,
+            height,
+            width,
+            mean=tuple(float(m) for m in mean),
+            std=tuple(float(s) for s in std),
+        ),
         shape=shapes[name],
     )
 

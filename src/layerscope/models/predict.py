@@ -130,11 +130,10 @@ def read_for(spec: ModelSpec, path: Path, *, ink: Ink | None) -> tuple[torch.Ten
     Raises:
         DataError: the file is no picture, or too large.
     """
-    size = (spec.height, spec.width)
     if ink is not None:
-        pixels, inverted = read_ink(path, size=size, ink=ink)
+        pixels, inverted = read_ink(path, size=(spec.height, spec.width), ink=ink)
         return pixels.expand(spec.channels, -1, -1), inverted  # a library's network takes colour
-    return read_picture(path, channels=spec.channels, size=size), False
+    return read_picture(path, channels=spec.channels, size=spec.preprocessing.framing), False
 
 
 def probs_of(model: nn.Module, spec: ModelSpec, pixels: torch.Tensor) -> torch.Tensor:

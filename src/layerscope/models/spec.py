@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from layerscope.errors import ModelError, nearest
+from layerscope.models.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
     import torch
@@ -136,9 +137,8 @@ class ModelSpec:
 
     Args:
         name: "fashion-cnn", "compact", …
-        class_names: K names.
-        channels, height, width: of one picture.
-        mean, std: per channel, of `pixels / 255` over the training pictures.
+        class_names: K names, in the order of the logits.
+        preprocessing: how pictures become the images that it takes.
         shape: the network's layers; a library's network has `dropout_frac` and `single_logit` only.
         weights: what the training of a library's network began with. Not needed to build it again:
             a run's own weights hold everything.
@@ -146,11 +146,7 @@ class ModelSpec:
 
     name: str
     class_names: tuple[str, ...]
-    channels: int
-    height: int
-    width: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    preprocessing: Preprocessing
     shape: NetShape = field(default_factory=NetShape)
     weights: Weights | None = None
 
@@ -160,11 +156,31 @@ class ModelSpec:
                 f"there is {len(self.class_names)} class ({', '.join(self.class_names)}); "
                 "a classifier needs at least 2"
             )
-        if len(self.mean) != self.channels or len(self.std) != self.channels:
-            raise ModelError(
-                f"mean and std have {len(self.mean)} and {len(self.std)} values; "
-                f"give one for each of the {self.channels} channels"
-            )
+
+    @property
+    def channels(self) -> int:
+        """C of the images."""
+        return self.preprocessing.channels
+
+    @property
+    def height(self) -> int:
+        """H of the images, in pixels."""
+        return self.preprocessing.height
+
+    @property
+    def width(self) -> int:
+        """W of the images, in pixels."""
+        return self.preprocessing.width
+
+    @property
+    def mean(self) -> tuple[float, ...]:
+        """Per channel, of `pixels / 255`."""
+        return self.preprocessing.mean
+
+    @property
+    def std(self) -> tuple[float, ...]:
+        """Per channel, of `pixels / 255`."""
+        return self.preprocessing.std
 
     @property
     def n_classes(self) -> int:
@@ -217,31 +233,18 @@ class ModelSpec:
         return replace(self, shape=shape)
 
     def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Turn pixels into the images that the network takes.
-
-        Args:
-            pixels: uint8 (B, C, H, W).
-
-        Returns:
-            float32 (B, C, H, W) on the same device.
+        """Turn pixels uint8 (B, C, H, W) into the images that the network takes, float32.
 
         Raises:
             ModelError: the pictures have another size or number of channels.
         """
-        import torch
-
-        if tuple(pixels.shape[1:]) != (self.channels, self.height, self.width):
-            raise ModelError(
-                f"pictures of {tuple(pixels.shape[1:])} (channels, height, width) were given; "
-                f"this network takes {(self.channels, self.height, self.width)}: resize them first"
-            )
-        mean = torch.tensor(self.mean, device=pixels.device).view(1, -1, 1, 1)
-        std = torch.tensor(self.std, device=pixels.device).view(1, -1, 1, 1)
-        return (pixels.float() / 255 - mean) / std
+        return self.preprocessing.normalise(pixels)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON; `from_json` gives the same spec back."""
-        return json.loads(json.dumps(asdict(self)))  # tuples as JSON has them: lists
+        value = asdict(self)
+        value |= value.pop("preprocessing")  # side by side, as older descriptions have them
+        return json.loads(json.dumps(value))  # tuples as JSON has them: lists
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> ModelSpec:
@@ -253,13 +256,20 @@ class ModelSpec:
         try:
             tuples = {name: tuple(value["shape"][name]) for name in ("widths", "hidden")}
             shape = NetShape(**{**value["shape"], **tuples})
-            rest: dict[str, Any] = {
+            plain: dict[str, Any] = {
                 name: tuple(item) if isinstance(item, list) else item
                 for name, item in value.items()
                 if name not in ("shape", "weights")
             }
+            own = {f.name for f in fields(Preprocessing)}
+            taken = {name: plain.pop(name) for name in own & plain.keys()}
             weights = value.get("weights")  # older descriptions have none
-            return cls(**rest, shape=shape, weights=Weights(**weights) if weights else None)
+            return cls(
+                **plain,
+                preprocessing=Preprocessing(**taken),
+                shape=shape,
+                weights=Weights(**weights) if weights else None,
+            )
         except (KeyError, TypeError) as error:
             raise ModelError(
                 f"this model description cannot be read ({error}); it was made by another "

@@ -12,9 +12,10 @@ from layerscope.analysis.featurevis.natural_path import check_paths, similaritie
 from layerscope.errors import LayerNotFoundError, ModelError
 from layerscope.graph.program import Program
 from layerscope.graph.read import read_program
+from layerscope.models.preprocessing import Preprocessing
 from layerscope.models.spec import ModelSpec
 
-SPEC = ModelSpec("own", ("a", "b"), 1, 12, 12, (0.5,), (0.5,))
+SPEC = ModelSpec("own", ("a", "b"), Preprocessing(1, 12, 12, (0.5,), (0.5,)))
 
 
 class TwoPaths(nn.Module):

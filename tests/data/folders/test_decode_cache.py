@@ -49,9 +49,9 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     real = decoded.decode_one
 
-    def counted(reader, file, *, size, channels):
+    def counted(reader, file, *, framing, channels):
         names.append(file.id)
-        return real(reader, file, size=size, channels=channels)
+        return real(reader, file, framing=framing, channels=channels)
 
     monkeypatch.setattr(decoded, "decode_one", counted)
     return names

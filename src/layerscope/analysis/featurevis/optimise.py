@@ -122,7 +122,7 @@ def optimise_images(
     chosen, columns, signs = units_of(program, target, units, spec)
     box = (0, 0, H, W) if whole else target.window
     canvas = viewport_around(box, height=H, width=W)
-    canvas_spec = replace(spec, height=canvas[2], width=canvas[3])
+    canvas_spec = replace(spec, preprocessing=spec.preprocessing.with_size(*canvas[2:]))
     climb = Ascent(
         program=program,
         source=target.source.name,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from layerscope.data.catalogue import set_names
 from layerscope.data.folders.decode_cache import decode, natural_form
+from layerscope.data.folders.framing import Framing
 from layerscope.data.folders.listing import list_pictures
 from layerscope.data.imageset import ImageSet, Splits
 from layerscope.data.split import stratified
@@ -23,6 +24,7 @@ def load_photos(
     progress: Callable[[int, int], None],
     only: tuple[str, ...] | None = None,
     name: str | None = None,
+    framing: Framing | None = None,
 ) -> Splits:
     """Load a folder or zip of class folders."""
     path = path.expanduser()
@@ -30,8 +32,9 @@ def load_photos(
     if not path.exists() and looks_like_a_name:
         raise DataError(f"there is no set or folder {str(path)!r}{nearest(str(path), set_names())}")
     listing = list_pictures(path, only=only)
-    side, found_channels = (size, channels) if size and channels else natural_form(listing)
-    side, found_channels = size or side, channels or found_channels
+    wanted = framing or size
+    side, found_channels = (wanted, channels) if wanted and channels else natural_form(listing)
+    side, found_channels = wanted or side, channels or found_channels
     name = name or path.stem
     total = len(listing.train) + len(listing.test)
 

@@ -15,6 +15,7 @@ from typing import BinaryIO
 import torch
 
 from layerscope.data.downloads.places import cache_folder
+from layerscope.data.folders.framing import Framing
 from layerscope.data.folders.listing import Listing, PictureFile, Reader
 from layerscope.data.folders.picture import open_picture, read_pixels, without_warnings
 from layerscope.data.imageset import ImageSet, Skipped
@@ -34,7 +35,7 @@ def decode(
     *,
     name: str,
     split: str,
-    size: int,
+    size: int | Framing,
     channels: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[ImageSet, tuple[Skipped, ...]]:
@@ -47,7 +48,7 @@ def decode(
         files: which pictures.
         listing: where they are from.
         name, split: of the resulting set.
-        size: side of the square that each is cropped and resized to, in pixels.
+        size: side of the square that each is cropped and resized to, in pixels; or a `Framing`.
         channels: 1 or 3.
         progress: told (pictures done, pictures in all).
 
@@ -57,13 +58,14 @@ def decode(
     Raises:
         DataError: no picture of a class can be read, or the cache cannot be written.
     """
-    stem = cache_folder() / "decoded" / fingerprint(files, listing, size, channels)
+    framing = size if isinstance(size, Framing) else Framing(size, size)
+    stem = cache_folder() / "decoded" / fingerprint(files, listing, framing, channels)
     pixels_file, facts_file = stem.with_suffix(".pixels"), stem.with_suffix(".json")
     if not facts_file.is_file() or not pixels_file.is_file():
         skipped: list[Skipped] = []
         kept: list[int] = []
         with whole_file(pixels_file) as temporary, temporary.open("wb") as out, without_warnings():
-            pictures = decoded_in_order(files, listing.root, size=size, channels=channels)
+            pictures = decoded_in_order(files, listing.root, framing=framing, channels=channels)
             for i, picture in enumerate(pictures):
                 if isinstance(picture, Skipped):
                     skipped.append(picture)
@@ -80,7 +82,7 @@ def decode(
     imageset = ImageSet(
         name=name,
         split=split,
-        store=map_pixels(pixels_file, (len(good), channels, size, size)),
+        store=map_pixels(pixels_file, (len(good), channels, framing.height, framing.width)),
         labels=torch.tensor([place[file.class_name] for file in good]),
         class_names=listing.class_names,
         ids=tuple(file.id for file in good),
@@ -89,14 +91,14 @@ def decode(
 
 
 def decoded_in_order(
-    files: Sequence[PictureFile], root: Path, *, size: int, channels: int, threads: int = 4
+    files: Sequence[PictureFile], root: Path, *, framing: Framing, channels: int, threads: int = 4
 ) -> Iterator[torch.Tensor | Skipped]:
     """Decode pictures by several threads, a few at a time, and yield them in order."""
     # A reader each: opening a zip of many files costs more than decoding a share of them.
     readers = [Reader(root) for _ in range(threads)]
 
     def decode_share(reader: Reader, part: list[PictureFile]) -> list[torch.Tensor | Skipped]:
-        return [decode_one(reader, file, size=size, channels=channels) for file in part]
+        return [decode_one(reader, file, framing=framing, channels=channels) for file in part]
 
     remaining = iter(files)
     try:
@@ -110,12 +112,12 @@ def decoded_in_order(
 
 
 def decode_one(
-    reader: Reader, file: PictureFile, *, size: int, channels: int
+    reader: Reader, file: PictureFile, *, framing: Framing, channels: int
 ) -> torch.Tensor | Skipped:
     """One picture as pixels, or why it is left out."""
     try:
         with reader.open(file) as source:
-            return read_pixels(source, channels=channels, size=(size, size), name=file.id)
+            return read_pixels(source, channels=channels, size=framing, name=file.id)
     except DataError as error:
         return Skipped(file.id, str(error))
 
@@ -133,8 +135,12 @@ def check_nothing_lost(
         )
 
 
-def fingerprint(files: Sequence[PictureFile], listing: Listing, size: int, channels: int) -> str:
+def fingerprint(
+    files: Sequence[PictureFile], listing: Listing, framing: Framing, channels: int
+) -> str:
     """Name a decoded set so that it is found again as long as no file of it changes."""
+    plain = framing == Framing(framing.height, framing.height)
+    size = framing.height if plain else framing
     digest = hashlib.sha256(repr((DECODING, str(listing.root.resolve()), size, channels)).encode())
     for file in files:
         digest.update(repr((file.id, file.n_bytes, file.version)).encode())

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from layerscope.data.folders.framing import Framing, frame_image
 from layerscope.data.folders.picture import open_picture
 from layerscope.data.imageset import ImageSet
 from layerscope.errors import DataError
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
 MOST_BYTES = 4 << 30
 
 
-def with_masks(imageset: ImageSet, path: Path) -> ImageSet:
+def with_masks(imageset: ImageSet, path: Path, framing: Framing | None = None) -> ImageSet:
     """The same pictures with the masks of their parts.
 
-    A mask is cropped and resized as its picture was: the middle square, to the set's size. A
-    picture without a mask of a part shows none of it.
+    A mask is cropped and resized as its picture was. A picture without a mask of a part shows none
+    of it.
 
     Args:
         imageset: pictures of a folder or zip, which know their files' names.
@@ -34,6 +35,7 @@ def with_masks(imageset: ImageSet, path: Path) -> ImageSet:
             own path ("ear/cat/0001.png" for "cat/0001.jpg") or its bare name ("ear/0001.png"),
             white or any colour where the part is, black elsewhere; or a .json file in COCO's
             format, whose categories are the parts.
+        framing: how the pictures were cropped; None is the middle square, to the set's size.
 
     Raises:
         DataError: there is no such folder or file, it holds no mask of any of these pictures, the
@@ -45,10 +47,11 @@ def with_masks(imageset: ImageSet, path: Path) -> ImageSet:
     path = path.expanduser()
     if not imageset.ids:
         raise DataError(f"the pictures of {imageset.name!r} have no names to find masks by")
+    framing = replace(framing or Framing(*imageset.size), interpolation="box")
     if path.is_file():
-        parts, masks = coco_masks(path, imageset)
+        parts, masks = coco_masks(path, imageset, framing)
     elif path.is_dir():
-        parts, masks = folder_masks(path, imageset)
+        parts, masks = folder_masks(path, imageset, framing)
     else:
         raise DataError(f"there are no masks at {path}; name a folder or a COCO .json file")
     if not masks.any():
@@ -76,7 +79,9 @@ def empty_masks(imageset: ImageSet, parts: Sequence[str]) -> torch.Tensor:
     return torch.zeros(len(imageset), len(parts), H, W, dtype=torch.bool)
 
 
-def folder_masks(path: Path, imageset: ImageSet) -> tuple[tuple[str, ...], torch.Tensor]:
+def folder_masks(
+    path: Path, imageset: ImageSet, framing: Framing
+) -> tuple[tuple[str, ...], torch.Tensor]:
     """Read a folder of folders of masks."""
     homes = sorted(home for home in path.iterdir() if home.is_dir() and home.name[0] != ".")
     if not homes:
@@ -91,7 +96,7 @@ def folder_masks(path: Path, imageset: ImageSet) -> tuple[tuple[str, ...], torch
         for row, name in enumerate(imageset.ids):
             file = mask_file(name, by_path, by_stem)
             if file is not None:
-                masks[row, p] = fitted(open_picture(file).convert("L"), imageset.size, least=1)
+                masks[row, p] = fitted(open_picture(file).convert("L"), framing, least=1)
     return tuple(home.name for home in homes), masks
 
 
@@ -107,7 +112,9 @@ def mask_file(
     return alike[0] if len(alike) == 1 else None
 
 
-def coco_masks(path: Path, imageset: ImageSet) -> tuple[tuple[str, ...], torch.Tensor]:
+def coco_masks(
+    path: Path, imageset: ImageSet, framing: Framing
+) -> tuple[tuple[str, ...], torch.Tensor]:
     """Read a file in COCO's format: polygons, or run lengths that are not packed.
 
     Source: Lin et al., "Microsoft COCO", 2014; the format as cocodataset.org/#format-data has it.
@@ -138,7 +145,7 @@ def coco_masks(path: Path, imageset: ImageSet) -> tuple[tuple[str, ...], torch.T
     from PIL import Image
 
     for (row, p), canvas in canvases.items():
-        masks[row, p] = fitted(Image.fromarray(canvas.astype(np.uint8) * 255), imageset.size)
+        masks[row, p] = fitted(Image.fromarray(canvas.astype(np.uint8) * 255), framing)
     return parts, masks
 
 
@@ -180,16 +187,15 @@ def drawn_mask(segmentation: Any, size: tuple[int, int], path: Path) -> np.ndarr
     return flat.reshape(width, height).T  # run lengths go down the columns
 
 
-def fitted(image: Image.Image, size: tuple[int, int], *, least: int = 128) -> torch.Tensor:
+def fitted(image: Image.Image, framing: Framing, *, least: int = 128) -> torch.Tensor:
     """A mask cropped and resized as pictures are: bool (H, W), on where half of a pixel is.
 
     Args:
         image: grey.
-        size: (H, W).
+        framing: of the pictures.
         least: the grey from which a pixel belongs to the part, before anything is resized.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     clear = Image.fromarray((np.asarray(image) >= least).astype(np.uint8) * 255)
-    small = ImageOps.fit(clear, (size[1], size[0]), Image.Resampling.BOX)
-    return torch.from_numpy(np.array(small) >= 128)
+    return torch.from_numpy(np.array(frame_image(clear, framing)) >= 128)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 import torch
 
+from layerscope.data.folders.framing import Framing, frame_image
 from layerscope.errors import DataError
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def read_picture(
     source: Path | BinaryIO,
     *,
     channels: int,
-    size: tuple[int, int] | None,
+    size: tuple[int, int] | Framing | None,
     name: str = "",
 ) -> torch.Tensor:
     """Read a picture as pixels.
@@ -138,8 +139,8 @@ def read_picture(
     Args:
         source: a file's path, or a file open for reading.
         channels: 1 for grey, 3 for colour.
-        size: (H, W): the picture is cropped to these proportions around its middle and resized;
-            None keeps it.
+        size: (H, W): the picture is cropped to these proportions around its middle and resized; a
+            `Framing` says otherwise; None keeps it.
         name: what to call it in a message.
 
     Returns:
@@ -153,16 +154,19 @@ def read_picture(
 
 
 def read_pixels(
-    source: Path | BinaryIO, *, channels: int, size: tuple[int, int] | None, name: str
+    source: Path | BinaryIO,
+    *,
+    channels: int,
+    size: tuple[int, int] | Framing | None,
+    name: str,
 ) -> torch.Tensor:
     """`read_picture` for one of several threads, which run `without_warnings` together."""
-    from PIL import Image, ImageOps
-
-    image = opened(source, name=name, least_px=2 * max(size) if size else 0)
+    framing = Framing(*size) if isinstance(size, tuple) else size
+    # A JPEG decoded at a fraction of its size is quicker, and not what networks are published with.
+    least_px = 2 * max(framing.height, framing.width) if framing and framing.is_plain else 0
+    image = opened(source, name=name, least_px=least_px)
     image = image.convert("L" if channels == 1 else "RGB")
-    if size is not None:
-        image = ImageOps.fit(image, (size[1], size[0]), Image.Resampling.LANCZOS)
-    return as_pixels(image)
+    return as_pixels(frame_image(image, framing) if framing else image)
 
 
 def as_pixels(image: Image.Image) -> torch.Tensor:

@@ -14,6 +14,7 @@ from torch import nn
 from layerscope.errors import ModelError, nearest
 from layerscope.graph.state_guard import evaluating
 from layerscope.models.build import build, make_spec
+from layerscope.models.preprocessing import Preprocessing
 from layerscope.models.pretrained.keras_network import from_keras, is_keras, load_keras
 from layerscope.models.pretrained.starting_weights import NONE, choose_weights, read_weights
 from layerscope.models.spec import ModelSpec, NetShape, is_backbone
@@ -89,11 +90,7 @@ def given_network(
     spec = ModelSpec(
         name=name,
         class_names=names_for(logits.shape[1], class_names),
-        channels=channels,
-        height=height,
-        width=width,
-        mean=tuple(mean),
-        std=tuple(std),
+        preprocessing=Preprocessing(channels, height, width, tuple(mean), tuple(std)),
         shape=NetShape(widths=(), hidden=(), single_logit=logits.shape[1] == 1),
     )
     return model.eval(), spec
