@@ -218,7 +218,7 @@ def test_an_interrupted_look_goes_on_where_it_stopped(
 
     def stop(what: str, done: int, total: int) -> None:
         seen.append(what)
-        if what.startswith("taking out") and len({w for w in seen if w.startswith("taking")}) == 2:
+        if what.startswith("ablating") and len({w for w in seen if w.startswith("ablating")}) == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""One network observed: every measure of its layers and units that a control is needed for."""
+"""Measure one network: every figure of its layers and units that needs a control."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from layerscope.analysis.concepts.dissection import part_overlap
 from layerscope.analysis.concepts.unit_names import Measured
 from layerscope.analysis.tuning.battery import make_battery
 from layerscope.analysis.tuning.responses import Window, centre_responses, window_of
-from layerscope.analysis.tuning.selectivity_indices import Tunings, measures, tune
+from layerscope.analysis.tuning.selectivity_indices import Tunings, selectivities, tune
 from layerscope.data.imageset import ImageSet
 from layerscope.graph.program import Program
 from layerscope.graph.receptive_field import ReceptiveField, receptive_fields
@@ -28,8 +28,8 @@ class Observed:
     Args:
         features: of every picture.
         units: every unit's selectivity, by kind.
-        tunings: the answers to drawn stimuli.
-        auroc: float (U, K), how well each unit tells each class of the pictures.
+        tunings: read from responses to synthetic stimuli.
+        auroc: float (U, K), how well each unit separates each class from the others.
         iou: float (U, P) against each part; None without masks, or where units have no place.
     """
 
@@ -63,8 +63,8 @@ def observe(
         seed: of the stimuli and of what is drawn.
 
     Returns:
-        layer -> what was measured. A layer is left out that not all pictures and drawn stimuli
-        come by, where the forward pass decides by values.
+        layer -> what was measured. A layer is left out that is not run for all pictures and
+        stimuli, where the forward pass branches on values.
     """
     labels = imageset.labels[rows]
     fields = receptive_fields(program.layers, height=spec.height, width=spec.width)
@@ -88,7 +88,7 @@ def observe(
             tunings = tune(responses[name], battery, natural_max=natural_maximum(peaks))
             auroc = class_auroc(peaks, labels, imageset.n_classes)
             iou = overlaps[name].iou if name in overlaps else None
-            units = measured(tunings, auroc, iou, imageset)
+            units = unit_measures(tunings, auroc, iou, imageset)
             found[name] = Observed(features[name], units, tunings, auroc, iou)
     return {name: found[name] for name in layers if name in found}
 
@@ -112,11 +112,11 @@ def natural_maximum(peaks: torch.Tensor) -> torch.Tensor:
     return peaks.topk(min(9, len(peaks)), dim=0).values.mean(0)
 
 
-def measured(
+def unit_measures(
     tunings: Tunings, auroc: torch.Tensor, iou: torch.Tensor | None, imageset: ImageSet
 ) -> Measured:
     """Every kind's selectivity of a layer's units, and the name that each would give."""
-    values = dict(measures(tunings))
+    values = dict(selectivities(tunings))
     words = {kind: list(tunings.words[kind]) for kind in values}
     best = auroc.max(1)
     values["object"] = (2 * best.values - 1).float()

@@ -1,4 +1,4 @@
-"""What a large network can be asked in minutes: fewer units and pictures where each costs more."""
+"""What a look at a large network measures: fewer units and pictures where each costs more."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from layerscope.models.spec import ModelSpec
 from layerscope.pipeline.effort import Effort
 
 # Multiply-adds. Two laptop cores do some 5e10 in a second: about 40 s for a layer's ablation,
-# 20 s for its made images.
+# 20 s for its feature visualisations.
 MOST_ABLATION = 2e12
 MOST_VISUALISED = 1e12
 # Above this a picture costs so much that two untrained copies have to do.
@@ -21,7 +21,7 @@ COPIES_OF_LARGE = 2
 # With fewer pictures a unit's effect is lost in rounding; with fewer units nothing is compared.
 FEWEST_PICTURES = 100
 FEWEST_UNITS = 8
-# A made image costs a pass forward and about two backward in each step.
+# A step of a feature visualisation costs a pass forward and about two backward.
 PASSES_PER_STEP = 3
 
 
@@ -30,7 +30,7 @@ class Budget:
     """What each layer costs, and what can be paid for.
 
     Args:
-        effort: what was asked for, with fewer copies of a large network.
+        effort: the requested one, with fewer copies of a large network.
         to: layer -> multiply-adds from the picture to its output, for one picture.
         total: of the whole network.
         resumes: whether it can be run on from a layer; else each change costs all of it.
@@ -42,7 +42,7 @@ class Budget:
     resumes: bool = True
 
     def ablation(self, layer: str, units: int, runs_of_control: int) -> tuple[int, int]:
-        """How many units of a layer are taken out, and on how many pictures; (0, 0) for none."""
+        """How many units of a layer are ablated, and on how many pictures; (0, 0) for none."""
         behind = max(self.total - self.to[layer] if self.resumes else self.total, 1.0)
         asked = self.effort.ablation_pictures
         for pictures in (asked, min(asked, FEWEST_PICTURES)):
@@ -63,7 +63,7 @@ def budget_for(effort: Effort, program: Program, spec: ModelSpec) -> Budget:
     """Find out what each layer of a network costs.
 
     Args:
-        effort: what was asked for.
+        effort: the requested one.
         program: the network.
         spec: what it takes.
     """

@@ -16,7 +16,7 @@ class Effort:
         pictures: for probes, classes and parts.
         untrained: copies that serve as the control, at least 2.
         ablation_pictures: 0 leaves ablation out.
-        ablation_baseline: what stands in for a unit that is taken out: "mean", "resample" or "zero"
+        ablation_baseline: what replaces an ablated unit: "mean", "resample" or "zero"
             (`analysis.ablation.unit_ablation.ablate`).
         featurevis_steps: of the images made for units; 0 leaves them out.
 

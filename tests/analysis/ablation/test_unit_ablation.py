@@ -284,7 +284,7 @@ def test_pictures_are_drawn_in_the_classes_shares_and_partners_are_others() -> N
 def test_what_cannot_be_ablated_is_refused(four_units) -> None:
     model, imageset = four_units
     program = program_of(model, imageset)
-    with pytest.raises(ModelError, match="no way 'men' to take a unit out"):
+    with pytest.raises(ModelError, match="no ablation baseline 'men'"):
         ablate(program, "2", imageset, normalise=normalise, way="men")  # type: ignore[arg-type]
     with pytest.raises(LayerNotFoundError, match="no unit 4 in '2'; they run from 0 to 3"):
         ablate(program, "2", imageset, normalise=normalise, units=[3, 4])

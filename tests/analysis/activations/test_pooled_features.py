@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from layerscope.analysis.activations.pooled_features import (
+    draw_projection,
     gather_features,
-    make_folding,
     pool,
     values_at,
 )
@@ -69,8 +69,8 @@ def test_features_against_numpy(program: Program, batch_size: int) -> None:
     assert found["conv"].peaks.numpy() == pytest.approx(maps.max((2, 3)), abs=1e-6)
     assert found["conv"].means.numpy() == pytest.approx(maps.mean((2, 3)), abs=1e-6)
     assert dense.min() < -0.01  # the ReLU behind it works in place, and comes too late
-    assert found["dense"].placed.shape == (30, 1, 6)
-    for values in (found["dense"].pooled, found["dense"].means, found["dense"].placed[:, 0]):
+    assert found["dense"].at_places.shape == (30, 1, 6)
+    for values in (found["dense"].pooled, found["dense"].means, found["dense"].at_places[:, 0]):
         assert values.numpy() == pytest.approx(dense, abs=1e-6)
         assert values.dtype == torch.float32
 
@@ -81,20 +81,20 @@ def test_places_are_those_of_one_map_for_all_units(program: Program) -> None:
             program, ["conv", "pool"], pictures(), torch.arange(41), normalise,
             batch_size=batch_size, seed=seed,
         )  # fmt: skip
-        return {name: features.placed for name, features in found.items()}
+        return {name: features.at_places for name, features in found.items()}
 
-    placed = gathered(1, 41)
-    assert placed["conv"].shape == placed["pool"].shape == (41, 4, 5)
+    at_places = gathered(1, 41)
+    assert at_places["conv"].shape == at_places["pool"].shape == (41, 4, 5)
     net: Net = program.model  # type: ignore[assignment]
     with torch.no_grad():
         maps = net.conv(normalise(pictures().pixels)).flatten(2).transpose(1, 2)  # (41, 100, 5)
-    gap = (placed["conv"][:, :, None] - maps[:, None]).abs().amax(-1)  # to each place of the map
+    gap = (at_places["conv"][:, :, None] - maps[:, None]).abs().amax(-1)  # to each place of the map
     where = gap.argmin(-1)
     assert float(gap.amin(-1).max()) < 1e-5
     assert where.min() < 10 and where.max() >= 90 and len(where.unique()) > 50
     again, other = gathered(1, 16), gathered(2, 41)
-    assert torch.allclose(placed["conv"], again["conv"], atol=1e-5)
-    assert not torch.allclose(placed["conv"], other["conv"], atol=1e-2)
+    assert torch.allclose(at_places["conv"], again["conv"], atol=1e-5)
+    assert not torch.allclose(at_places["conv"], other["conv"], atol=1e-2)
 
 
 def test_tokens_and_small_maps() -> None:
@@ -125,7 +125,7 @@ def test_a_layer_too_wide_is_folded_the_same_way_each_time(program: Program) -> 
 
 
 def test_folding_is_a_linear_map_with_orthogonal_columns() -> None:
-    fold = make_folding(130, 50, torch.Generator().manual_seed(0))
+    fold = draw_projection(130, 50, torch.Generator().manual_seed(0))
     matrix = fold(torch.eye(130))
     assert torch.equal(matrix.abs().sum(1), torch.ones(130))  # every feature is kept, once
     gram = matrix.T @ matrix
@@ -137,7 +137,7 @@ def test_folding_is_a_linear_map_with_orthogonal_columns() -> None:
 
 def test_folding_keeps_distances() -> None:
     points = torch.randn(80, 4000, generator=torch.Generator().manual_seed(0)).abs()
-    folded = make_folding(4000, 512, torch.Generator().manual_seed(1))(points)
+    folded = draw_projection(4000, 512, torch.Generator().manual_seed(1))(points)
     ratios = torch.nn.functional.pdist(folded).square() / torch.nn.functional.pdist(points).square()
     # Johnson and Lindenstrauss: a standard deviation of sqrt(2 / 512) = 0.0625.
     assert float(ratios.mean()) == pytest.approx(1, abs=0.03)

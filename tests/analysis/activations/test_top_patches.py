@@ -52,7 +52,7 @@ def test_a_floor_spares_the_search_and_changes_nothing() -> None:
     tally.add(values[:30], peaks[:30], rows[:30])
     tally.add(values[30:36], peaks[30:36], rows[30:36])
     # Only what beats the ninth so far was searched for its place and put by.
-    searched = sum(len(part[0]) for part in tally.waiting)
+    searched = sum(len(part[0]) for part in tally.buffer)
     assert 0 < searched == int((peaks[30:36] > first.values[:, PATCHES - 1]).sum()) < 6 * 4
     tally.add(values[36:], peaks[36:], rows[36:])
     assert same(tally.places(), first.merged(second))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
-from layerscope.analysis.concepts.class_selectivity import class_auroc, mean_ranks
+from layerscope.analysis.concepts.class_selectivity import class_auroc
 from layerscope.analysis.concepts.dissection import at_picture_size, part_overlap, quantiles
 from layerscope.data import load
 from layerscope.data.imageset import ImageSet
@@ -29,11 +28,6 @@ def test_auroc_is_scikit_learns_with_ties() -> None:
             apart = roc_auc_score((labels == k).numpy(), responses[:, u].numpy())
             assert float(found[u, k]) == pytest.approx(apart)
     assert found[:, 4].tolist() == [0.5] * 7  # a class without pictures
-
-
-def test_ranks_are_scipys() -> None:
-    values = torch.randint(0, 5, (50, 3), generator=torch.Generator().manual_seed(1)).float()
-    assert torch.equal(mean_ranks(values), torch.from_numpy(rankdata(values.numpy(), axis=0)))
 
 
 def test_quantiles_are_values_that_were_seen() -> None:

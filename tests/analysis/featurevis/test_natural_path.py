@@ -1,4 +1,4 @@
-"""Made images that reach a unit by a way no natural picture takes are found out."""
+"""Optimised images that drive a unit by a path no natural picture takes are flagged."""
 
 from __future__ import annotations
 

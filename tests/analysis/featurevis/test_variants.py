@@ -1,4 +1,4 @@
-"""Variants of a made image differ in what the network makes of them."""
+"""Variants of an optimised image differ in the network's own features."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 from planted_networks import drawn, program_of, small_network, spec_of
 from torch import nn
 
-from layerscope.analysis.featurevis.ascent import likeness
+from layerscope.analysis.featurevis.ascent import gram_similarity
 from layerscope.analysis.featurevis.optimise import optimise_images
 
 
@@ -62,6 +62,6 @@ def test_likeness_is_the_cosine_of_grams() -> None:
         own = grams[3 * unit : 3 * unit + 3]
         pairs = [(0, 1), (0, 2), (1, 2)]
         cosines = [nn.functional.cosine_similarity(own[i], own[j], dim=0) for i, j in pairs]
-        assert likeness(maps, 3)[unit] == pytest.approx(float(sum(cosines)) / 3, abs=1e-5)
+        assert gram_similarity(maps, 3)[unit] == pytest.approx(float(sum(cosines)) / 3, abs=1e-5)
     same = maps[:1].expand(2, 4, 3, 3)
-    assert float(likeness(same, 2)) == pytest.approx(1, abs=1e-5)
+    assert float(gram_similarity(same, 2)) == pytest.approx(1, abs=1e-5)

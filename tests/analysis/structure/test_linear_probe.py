@@ -8,7 +8,13 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from layerscope.analysis.structure.linear_probe import STRENGTHS, fit_logistic, held_back, probe
+from layerscope.analysis.structure.linear_probe import (
+    STRENGTHS,
+    fit_decorrelated,
+    principal_axes,
+    probe,
+    validation_mask,
+)
 from layerscope.errors import DataError
 from layerscope.intervals import wilson_interval
 
@@ -32,7 +38,11 @@ def clouds(
 def test_coefficients_against_scikit_learn(n: int, K: int, D: int, C: float) -> None:
     x, y = clouds(n, K, D, seed=0)
     x = torch.from_numpy(StandardScaler().fit_transform(x.double().numpy())) + 0.3
-    weight, bias = fit_logistic(x, y, n_classes=K, C=C)
+    centre = x.mean(0)
+    axes = principal_axes(x - centre)
+    weight, bias = fit_decorrelated((x - centre) @ axes, y, n_classes=K, C=C)
+    weight = weight @ axes.T
+    bias = bias - weight @ centre
     # For two classes scikit-learn has one vector of weights, the difference of ours, and a penalty
     # on it that is twice as strong as on the two apart.
     reference = LogisticRegression(C=2 * C if K == 2 else C, tol=1e-9, max_iter=20_000).fit(x, y)
@@ -50,7 +60,7 @@ def test_accuracy_against_scikit_learn(K: int, D: int, apart: float) -> None:
     found = probe(x, y, new_x, new_y, n_classes=K)
     scaler = StandardScaler().fit(x.double().numpy())
     train, test = (scaler.transform(part.double().numpy()) for part in (x, new_x))
-    held = held_back(y).numpy()
+    held = validation_mask(y).numpy()
 
     def fitted(C: float, rows: np.ndarray) -> LogisticRegression:
         strength = 2 * C if K == 2 else C
@@ -91,7 +101,7 @@ def test_features_that_know_nothing_stay_at_chance() -> None:
 
 def test_the_held_back_pictures_are_a_fifth_of_each_class() -> None:
     y = torch.tensor([0] * 50 + [1] * 12 + [2] * 4)
-    held = held_back(y)
+    held = validation_mask(y)
     assert [int(held[y == k].sum()) for k in range(3)] == [10, 2, 0]
 
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from layerscope.analysis.tuning.battery import make_battery
-from layerscope.analysis.tuning.responses import battery_for, centre_responses, window_of
-from layerscope.analysis.tuning.selectivity_indices import Tunings, measures, tune
+from layerscope.analysis.tuning.battery import Battery, make_battery
+from layerscope.analysis.tuning.responses import centre_responses, window_of
+from layerscope.analysis.tuning.selectivity_indices import Tunings, selectivities, tune
 from layerscope.analysis.tuning.stimuli import LUMA, hues
 from layerscope.errors import LayerNotFoundError
 from layerscope.graph.read import read_program
@@ -54,13 +54,20 @@ def tunings_of(network: nn.Module, layer: str, channels: int) -> Tunings:
     program = read_program(network, torch.zeros(1, channels, PX, PX))
     field = receptive_fields(program.layers, height=PX, width=PX)[layer]
     shape = next(found.shape for found in program.layers if found.name == layer)
-    battery = battery_for(field, shape, height=PX, width=PX, channels=channels, seed=0)
+    battery = battery_for(field, shape, channels)
     responses = centre_responses(program, [layer], battery.pixels, normalise)[layer]
     return tune(responses, battery, natural_max=responses.amax(0))
 
 
+def battery_for(field: ReceptiveField | None, shape: tuple[int, ...], channels: int) -> Battery:
+    down, right, side = window_of(field, shape, height=PX, width=PX)
+    return make_battery(
+        height=PX, width=PX, channels=channels, centre_px=(down, right), window_px=side, seed=0
+    )
+
+
 def strongest(tunings: Tunings, u: int) -> str:
-    found = measures(tunings)
+    found = selectivities(tunings)
     return max(found, key=lambda kind: float(found[kind][u]))
 
 
@@ -189,7 +196,7 @@ def test_a_checkerboard_is_a_texture() -> None:
 
 def test_a_unit_that_wants_light_or_nothing_has_no_selectivity() -> None:
     tunings = tuned(torch.stack([torch.ones(1, 7, 7), torch.zeros(1, 7, 7)]))
-    for values in measures(tunings).values():
+    for values in selectivities(tunings).values():
         assert float(values[0]) < 0.35
         assert float(values[1]) == 0
     assert tunings.best[1] == ""
@@ -203,9 +210,9 @@ def test_what_natural_pictures_drive_further_counts_for_less() -> None:
         conv.weight.copy_(kernel)
     program = read_program(nn.Sequential(conv, nn.ReLU()), torch.zeros(1, 1, PX, PX))
     field = receptive_fields(program.layers, height=PX, width=PX)["1"]
-    battery = battery_for(field, (1, 22, 22), height=PX, width=PX, channels=1, seed=0)
-    asked = centre_responses(program, ["1"], battery.pixels, lambda p: p.float() / 255 - 0.5)
-    responses = asked["1"]
+    battery = battery_for(field, (1, 22, 22), 1)
+    found = centre_responses(program, ["1"], battery.pixels, lambda p: p.float() / 255 - 0.5)
+    responses = found["1"]
     whole = tune(responses, battery, natural_max=responses.amax(0))
     half = tune(responses, battery, natural_max=2 * responses.amax(0))
     assert float(half.values["edge"][0]) == pytest.approx(
@@ -237,7 +244,7 @@ def test_hues_are_as_bright_as_the_ground() -> None:
         assert math.hypot(*hue) == pytest.approx(1)
 
 
-def test_layers_asked_together_answer_as_they_do_alone() -> None:
+def test_layers_measured_together_respond_as_they_do_alone() -> None:
     network = nn.Sequential(nn.Conv2d(1, 4, 5), nn.ReLU(), nn.Conv2d(4, 3, 7), nn.ReLU())
     program = read_program(network, torch.zeros(1, 1, PX, PX))
     pixels = torch.randint(
@@ -255,7 +262,7 @@ def test_layers_asked_together_answer_as_they_do_alone() -> None:
         centre_responses(program, ["2#9"], pixels, normalise)
 
 
-def test_a_field_as_large_as_the_picture_is_asked_in_the_picture_s_middle() -> None:
+def test_a_field_as_large_as_the_picture_is_shown_stimuli_in_its_middle() -> None:
     small = ReceptiveField((5, 5), (4, 4), (-3, -3))
     assert window_of(small, (8, 7, 7), height=28, width=28) == (11.5, 11.5, 5.0)
     large = ReceptiveField((40, 40), (4, 4), (-30, -30))

@@ -33,7 +33,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Replaced:
+class ReplacedLayer:
     """A layer on some pictures, with something else to stand in for each of its units.
 
     Args:
@@ -69,7 +69,7 @@ class Replaced:
         return (axes * (self.second_moment @ axes)).sum(0).clamp(min=0)
 
 
-def replaced(
+def replace_layer(
     program: Program,
     layer: str,
     images_of: Callable[[torch.Tensor], torch.Tensor],
@@ -78,8 +78,8 @@ def replaced(
     way: Way,
     batch_size: int,
     generator: torch.Generator,
-) -> Replaced:
-    """Pass over the pictures for what stands in for each unit, and its distance from the unit.
+) -> ReplacedLayer:
+    """Pass over the pictures for what replaces each unit, and its distance from the unit.
 
     Args:
         program: the network.
@@ -94,7 +94,7 @@ def replaced(
     parameter = next(program.model.parameters(), None)
     device = parameter.device if parameter is not None else torch.device("cpu")
     partner = partners(len(rows), generator) if way == "resample" else None
-    layout = fastest_layout(behind, images_of(rows[:1]).to(device))
+    memory_format = fastest_memory_format(behind, images_of(rows[:1]).to(device))
     kept: dict[int, tuple[Cached, torch.Tensor | None]] = {}
     starts = range(0, len(rows), batch_size)
 
@@ -103,7 +103,9 @@ def replaced(
         for start in starts:
             at = torch.arange(start, min(len(rows), start + batch_size))
             if start not in kept:
-                cached = laid_out(behind.cache(images_of(rows[at]).to(device)), layout)
+                cached = in_memory_format(
+                    behind.cache(images_of(rows[at]).to(device)), memory_format
+                )
                 other = None
                 if partner is not None:
                     images = images_of(rows[partner[at]]).to(device)
@@ -136,15 +138,15 @@ def replaced(
                 stand_in = torch.zeros_like(output) if other is None else other
             yield Batch(at, cached, stand_in)
 
-    return measured(behind, batches, len(rows))
+    return with_energies(behind, batches, len(rows))
 
 
-def fastest_layout(behind: Cut | WholeCut, images: torch.Tensor) -> torch.memory_format:
+def fastest_memory_format(behind: Cut | WholeCut, images: torch.Tensor) -> torch.memory_format:
     """Channels last, which convolutions run on up to four times as fast, where the network can.
 
     A network that calls `x.view(len(x), -1)` on maps cannot.
     """
-    cached = laid_out(behind.cache(images), torch.channels_last)
+    cached = in_memory_format(behind.cache(images), torch.channels_last)
     try:
         behind.resume(cached, cached.output)
     except (RuntimeError, ModelError):
@@ -152,15 +154,17 @@ def fastest_layout(behind: Cut | WholeCut, images: torch.Tensor) -> torch.memory
     return torch.channels_last
 
 
-def laid_out(cached: Cached, layout: torch.memory_format) -> Cached:
+def in_memory_format(cached: Cached, memory_format: torch.memory_format) -> Cached:
     """The same with maps laid out in memory in one way; other outputs stay as they are."""
-    if cached.output.ndim != 4 or layout != torch.channels_last:
+    if cached.output.ndim != 4 or memory_format != torch.channels_last:
         return cached
-    return Cached(cached.output.contiguous(memory_format=layout), cached.frontier)
+    return Cached(cached.output.contiguous(memory_format=memory_format), cached.frontier)
 
 
-def measured(behind: Cut | WholeCut, batches: Callable[[], Iterator[Batch]], n: int) -> Replaced:
-    """Sum up how the stand-ins differ from what the units gave."""
+def with_energies(
+    behind: Cut | WholeCut, batches: Callable[[], Iterator[Batch]], n: int
+) -> ReplacedLayer:
+    """The second moment of the differences between replacements and outputs."""
     moment: torch.Tensor | None = None
     parts: list[torch.Tensor] = []
     axis, n_units = 1, 0
@@ -175,7 +179,7 @@ def measured(behind: Cut | WholeCut, batches: Callable[[], Iterator[Batch]], n: 
             part = apart.T @ apart
             moment = part if moment is None else moment + part
     differences = torch.cat(parts) if parts else None
-    return Replaced(behind, n_units, axis, batches, moment, differences)
+    return ReplacedLayer(behind, n_units, axis, batches, moment, differences)
 
 
 def partners(n: int, generator: torch.Generator) -> torch.Tensor:

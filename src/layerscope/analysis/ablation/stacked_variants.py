@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from layerscope.analysis.ablation.replacement import Batch, Replaced
+from layerscope.analysis.ablation.replacement import Batch, ReplacedLayer
 from layerscope.graph.resume import WholeCut
 from layerscope.models.probabilities import predicted
 
@@ -49,15 +49,15 @@ class Change:
             output += moved.movedim(-1, axis)
 
 
-def correct_after(
-    found: Replaced,
+def correct_without(
+    found: ReplacedLayer,
     changes: Sequence[Change],
     labels: torch.Tensor,
     n_classes: int,
     *,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Count right answers without and with each change.
+    """Count correct predictions without and with each change.
 
     Args:
         found: the layer on the pictures.
@@ -67,7 +67,7 @@ def correct_after(
         progress: told (pictures done, pictures in all).
 
     Returns:
-        Pictures of each class that are answered rightly: int64 (K,) as the network is, and
+        Correct predictions of each class: int64 (K,) as the network is, and
         (changes, K).
     """
     base = torch.zeros(n_classes, dtype=torch.int64)
@@ -77,26 +77,26 @@ def correct_after(
         output = batch.cached.output
         right = labels[batch.at]
         logits = found.behind.resume(batch.cached, output)
-        base += hits(logits, right, n_classes)
+        base += correct_per_class(logits, right, n_classes)
         at_once = at_once or stack_size(found, batch, logits, len(changes))
         for start in range(0, len(changes), at_once):
             some = changes[start : start + at_once]
-            stacked = torch.cat([output] * len(some))  # laid out in memory as the output is
+            stacked = torch.cat([output] * len(some))  # in the memory format of the output
             for change, part in zip(some, stacked.split(len(output)), strict=True):
                 change.apply(part, batch.stand_in, found.unit_axis)
             answers = found.behind.resume(batch.cached.repeated(len(some)), stacked)
             for i, part in enumerate(answers.split(len(output))):
-                after[start + i] += hits(part, right, n_classes)
+                after[start + i] += correct_per_class(part, right, n_classes)
         progress(int(batch.at[-1]) + 1, len(labels))
     return base, after
 
 
-def hits(logits: torch.Tensor, labels: torch.Tensor, n_classes: int) -> torch.Tensor:
-    """Pictures of each class whose answer is right, int64 (K,)."""
+def correct_per_class(logits: torch.Tensor, labels: torch.Tensor, n_classes: int) -> torch.Tensor:
+    """Correct predictions of each class, int64 (K,)."""
     return torch.bincount(labels[predicted(logits).cpu() == labels], minlength=n_classes)
 
 
-def stack_size(found: Replaced, batch: Batch, logits: torch.Tensor, most: int) -> int:
+def stack_size(found: ReplacedLayer, batch: Batch, logits: torch.Tensor, most: int) -> int:
     """How many changes to run at once: one, where the network mixes the pictures of a batch."""
     output = batch.cached.output
     rows, n_bytes = (ROWS_GPU, BYTES_GPU) if output.is_cuda else (ROWS_CPU, BYTES_CPU)

@@ -1,4 +1,4 @@
-"""What a network loses without one unit: its causal effect, beside that of random directions."""
+"""Ablation: what a network loses without one unit, beside the same for random directions."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from layerscope.analysis.ablation.random_directions import random_directions
-from layerscope.analysis.ablation.replacement import Way, replaced
-from layerscope.analysis.ablation.stacked_variants import Change, correct_after
+from layerscope.analysis.ablation.replacement import Way, replace_layer
+from layerscope.analysis.ablation.stacked_variants import Change, correct_without
 from layerscope.data.imageset import ImageSet
 from layerscope.errors import DataError, LayerNotFoundError, ModelError
 from layerscope.graph.program import Program
@@ -24,7 +24,7 @@ LEVELS = 4
 
 @dataclass(frozen=True)
 class Ablations:
-    """What each unit of a layer does for the network's answers.
+    """How much each unit of a layer does for the network's accuracy.
 
     Every change is accuracy without minus accuracy with: below zero where the unit helps.
 
@@ -100,7 +100,7 @@ def ablate(
     batch_size: int = 64,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Ablations:
-    """Take each unit of a layer out of a network in turn and count what it gets wrong then.
+    """Ablate each unit of a layer in turn and count what the network gets wrong without it.
 
     The network runs on from the layer's cached output, so that a unit costs only the layers behind
     it. "mean" replaces a unit's map by its mean over the pictures, place by place: what it tells
@@ -109,8 +109,8 @@ def ablate(
     do, and often something that the network has never seen.
 
     The control asks whether that unit mattered, or any change of that size would. Let D (U numbers
-    at each picture and place) be the change that replaces *all* units in this way. Taking out unit
-    u puts in D's part along the axis of u. A control puts in D's part along random directions
+    at each picture and place) be the change that replaces *all* units in this way. The ablation of
+    unit u adds D's part along the axis of u. A control adds D's part along random directions
     instead: as many, at right angles to each other, as carry the same energy (sum of squares over
     pictures and places) as D has along u, the last of them in part. So it removes as much
     of the layer's activity, by the same way, and never more along a direction than lies there. The
@@ -139,20 +139,18 @@ def ablate(
         DataError: there are too few pictures.
 
     Source: Morcos et al., "On the importance of single directions for generalization", ICLR 2018,
-    section 2.2 (single units and random directions taken out); Zhou et al., "Revisiting the
+    section 2.2 (ablation of single units and of random directions); Zhou et al., "Revisiting the
     Importance of Individual Units in CNNs via Ablation", 2018 (change of each class's accuracy).
     """
     if way not in WAYS:
-        raise ModelError(
-            f"there is no way {way!r} to take a unit out; there are: {', '.join(WAYS)}"
-        )
+        raise ModelError(f"there is no ablation baseline {way!r}; there are: {', '.join(WAYS)}")
     rows = torch.arange(len(imageset)) if rows is None else rows
     rows = drawn_evenly(imageset.labels, rows, most_pictures, make_generator(seed, "ablation rows"))
     if len(rows) < 2:
         raise DataError(
             f"{len(rows)} pictures of {imageset.name!r} are given; at least 2 are needed"
         )
-    found = replaced(
+    found = replace_layer(
         program,
         layer,
         lambda batch: normalise(imageset.take(batch)),
@@ -184,7 +182,7 @@ def ablate(
     idle = [not bool(e > 0) for e in energy] + [False] * (len(changes) - len(chosen))
     run = [change for change, still in zip(changes, idle, strict=True) if not still]
     labels = imageset.labels[rows]
-    base, after = correct_after(found, run, labels, imageset.n_classes, progress=progress)
+    base, after = correct_without(found, run, labels, imageset.n_classes, progress=progress)
     right = base.expand(len(changes), -1).clone()  # (changes, K) pictures answered rightly
     right[~torch.tensor(idle, dtype=torch.bool)] = after
     counts = torch.bincount(labels, minlength=imageset.n_classes)

@@ -15,10 +15,10 @@ from layerscope.analysis.activations.unit_statistics import (
     UnitStatistics,
 )
 
-# Dense units have one value a picture: those of so many are summed up at once.
-JOINED_PICTURES = 1024
+# Dense units have one value a picture: those of so many pictures are summed up at once.
+BUFFERED_PICTURES = 1024
 # Pictures by which it is seen that a ReLU reads a layer place by place.
-SHOWING = 16
+CHECKED_PICTURES = 16
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class LayerAccumulator:
         self.map_px = (1, 1)
         self.units = UnitAccumulator(counted=counted, start=start)
         self.top = TopPlacesAccumulator()
-        self.waiting: list[tuple[torch.Tensor, torch.Tensor]] = []  # of dense layers
-        self.n_waiting = 0
+        self.buffer: list[tuple[torch.Tensor, torch.Tensor]] = []  # of dense layers
+        self.n_buffered = 0
 
     def add(self, output: torch.Tensor, batch: Batch) -> None:
         """Add the layer's output for a batch."""
@@ -78,12 +78,12 @@ class LayerAccumulator:
             return
         before = self.before
         peaks = values.amax(1) if before is None else before.peaks.clamp(min=0)
-        # What lies between the two may have turned or cut the maps: the first batch shows it.
+        # What lies between the two may have permuted or cropped the maps: the first batch shows it.
         if before is not None and not self.units.n and not before.is_kept(values, peaks):
             self.before, peaks = None, values.amax(1)
         self.peaks = peaks
         if self.is_read:
-            self.first = values[:SHOWING].clone() if not self.units.n else None
+            self.first = values[:CHECKED_PICTURES].clone() if not self.units.n else None
         self.units.add(values, batch, peaks)
         spared = None if self.before is None else self.before.top.floor
         self.top.add(values, peaks, batch.rows, spared=None if spared is None else spared > 0)
@@ -93,22 +93,22 @@ class LayerAccumulator:
         first = self.first
         return (
             first is not None
-            and first.shape == values[:SHOWING].shape
-            and torch.equal(first.clamp(min=0), values[:SHOWING])
+            and first.shape == values[:CHECKED_PICTURES].shape
+            and torch.equal(first.clamp(min=0), values[:CHECKED_PICTURES])
             and torch.equal(peaks, values.amax(1))
         )
 
     def add_dense(self, values: torch.Tensor, batch: Batch) -> None:
-        """Put single values by until there are enough of them to be worth the calls."""
-        self.waiting.append((values.clone(), batch.rows))
-        self.n_waiting += len(values)
-        if self.n_waiting >= (JOINED_PICTURES if self.units.n else EDGE_PICTURES):
-            self.settle(batch.device)
+        """Buffer single values until there are enough of them to be worth the calls."""
+        self.buffer.append((values.clone(), batch.rows))
+        self.n_buffered += len(values)
+        if self.n_buffered >= (BUFFERED_PICTURES if self.units.n else EDGE_PICTURES):
+            self.flush(batch.device)
 
-    def settle(self, device: torch.device) -> None:
-        """Sum up what was put by."""
-        values, rows = (torch.cat(part) for part in zip(*self.waiting, strict=True))
-        self.waiting, self.n_waiting = [], 0
+    def flush(self, device: torch.device) -> None:
+        """Sum up what is buffered."""
+        values, rows = (torch.cat(part) for part in zip(*self.buffer, strict=True))
+        self.buffer, self.n_buffered = [], 0
         peaks = values[:, 0]
         self.units.add(values, Batch(rows, device), peaks)
         self.top.add(values, peaks, rows)
@@ -116,13 +116,13 @@ class LayerAccumulator:
     @property
     def n(self) -> int:
         """Pictures that were added."""
-        return self.units.n + self.n_waiting
+        return self.units.n + self.n_buffered
 
     @property
     def scan(self) -> LayerScan:
         """All that was added, of at least one picture."""
-        if self.waiting:
-            self.settle(self.waiting[0][0].device)
+        if self.buffer:
+            self.flush(self.buffer[0][0].device)
         return LayerScan((self.map_px[0], self.map_px[1]), self.units.statistics, self.places)
 
     @property

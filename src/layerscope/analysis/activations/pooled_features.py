@@ -1,4 +1,4 @@
-"""What some layers say of each picture, as one row of numbers: the input of every comparison."""
+"""A layer's activations on each picture as one feature vector: the input of every comparison."""
 
 from __future__ import annotations
 
@@ -20,25 +20,26 @@ PLACES = 4  # of each map that are kept as they are
 
 @dataclass(frozen=True)
 class Features:
-    """One layer's answers to N pictures.
+    """One layer's responses to N pictures.
 
     Args:
-        pooled: float32 (N, D), what the layer says of a picture, roughly where it says it.
+        pooled: float32 (N, D), the maps averaged over a coarse grid.
         peaks: float32 (N, U), each unit's largest value over its map or its tokens.
         means: float32 (N, U), each unit's mean over its map or its tokens.
-        placed: float32 (N, P, U), all units' values at P random places of each picture's map, the
-            same places in every layer of maps of one size; P is 1 for dense layers. Means over a
-            map follow brightness more than anything else: two unlike edge detectors agree in them.
+        at_places: float32 (N, P, U), all units' values at P random places of each picture's map,
+            the same places in every layer of maps of one size; P is 1 for dense layers. Means over
+            a map follow brightness more than anything else: two unlike edge detectors agree in
+            them.
     """
 
     pooled: torch.Tensor
     peaks: torch.Tensor
     means: torch.Tensor
-    placed: torch.Tensor
+    at_places: torch.Tensor
 
 
 @dataclass(frozen=True)
-class Folding:
+class HashedProjection:
     """A fixed random projection from D features to fewer.
 
     The features are shuffled, each gets a random sign, and those that fall into the same place are
@@ -66,11 +67,11 @@ class Folding:
         return F.pad(signed, (0, -D % self.places)).view(B, -1, self.places).sum(1)
 
 
-def make_folding(n_features: int, places: int, generator: torch.Generator) -> Folding:
+def draw_projection(n_features: int, places: int, generator: torch.Generator) -> HashedProjection:
     """Draw a projection of `n_features` features to `places`."""
     order = torch.randperm(n_features, generator=generator)
     signs = torch.randint(0, 2, (n_features,), generator=generator).float() * 2 - 1
-    return Folding(order, signs, places)
+    return HashedProjection(order, signs, places)
 
 
 def gather_features(
@@ -85,10 +86,10 @@ def gather_features(
     batch_size: int = 256,
     seed: int,
 ) -> dict[str, Features]:
-    """Pass over some pictures once and keep what some layers say of each.
+    """Pass over some pictures once and keep the features of some layers.
 
     Maps are averaged over `side` x `side` parts (fewer where a map is smaller), tokens over all of
-    them; dense layers are taken as they are. What is wider than `most` is folded by a random
+    them; dense layers are taken as they are. What is wider than `most` is reduced by a random
     projection that depends on the layer's name and the seed alone, so that a trained network and
     its untrained copy are seen through the same one.
 
@@ -104,8 +105,8 @@ def gather_features(
         seed: of the projections.
 
     Returns:
-        Features for each layer, in the order of `layers`, on the CPU. A layer that not all
-        pictures come by (where the forward pass decides by values) is left out.
+        Features for each layer, in the order of `layers`, on the CPU. A layer that is not run for
+        every picture (where the forward pass branches on values) is left out.
 
     Raises:
         LayerNotFoundError: there is no such layer.
@@ -125,7 +126,7 @@ def gather_features(
         raise DataError("there are no pictures to look at; give at least one row")
     device = device_of(program.model)
     parts: dict[str, list[Features]] = {name: [] for name in layers}
-    foldings: dict[str, Folding] = {}
+    projections: dict[str, HashedProjection] = {}
     spots = torch.rand(len(rows), PLACES, generator=make_generator(seed, "places"))
 
     def keep(name: str, output: torch.Tensor, spots: torch.Tensor) -> None:
@@ -134,10 +135,10 @@ def gather_features(
         output = output.float()
         pooled, peaks, means = pool(output, side)
         if pooled.shape[1] > most:
-            if name not in foldings:
+            if name not in projections:
                 generator = make_generator(seed, f"projection of {name}")
-                foldings[name] = make_folding(pooled.shape[1], most, generator)
-            pooled = foldings[name](pooled)
+                projections[name] = draw_projection(pooled.shape[1], most, generator)
+            pooled = projections[name](pooled)
         # Cloned: a later operation may work in place on what a dense layer put out.
         kept = (pooled, peaks, means, values_at(output, spots))
         parts[name].append(Features(*(values.cpu().clone() for values in kept)))
@@ -151,7 +152,7 @@ def gather_features(
             torch.cat([part.pooled for part in found]),
             torch.cat([part.peaks for part in found]),
             torch.cat([part.means for part in found]),
-            torch.cat([part.placed for part in found]),
+            torch.cat([part.at_places for part in found]),
         )
         for name, found in parts.items()
         if sum(len(part.pooled) for part in found) == len(rows)
@@ -180,7 +181,7 @@ def pool(output: torch.Tensor, side: int) -> tuple[torch.Tensor, torch.Tensor, t
 
 
 def values_at(output: torch.Tensor, spots: torch.Tensor) -> torch.Tensor:
-    """What all units say at some places.
+    """The values of all units at some places.
 
     Args:
         output: float (B, U, H, W) maps, (B, T, U) tokens or (B, U).

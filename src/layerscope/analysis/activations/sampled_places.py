@@ -23,8 +23,8 @@ def counted_places(n: int) -> int:
 
 
 @lru_cache(maxsize=64)
-def wandering(places: int, k: int) -> tuple[int, torch.Tensor]:
-    """How places follow each other: the stride, and int32 (k,), those of the first picture.
+def strided_places(places: int, k: int) -> tuple[int, torch.Tensor]:
+    """Places a stride apart, modulo the map: the stride, and int32 (k,) for the first picture.
 
     A stride that shares no factor with the number of places visits each of them in turn; one of
     about the golden ratio spreads neighbours in the sequence over the whole map.
@@ -50,7 +50,7 @@ class Batch:
         self.chosen: dict[tuple[int, int], torch.Tensor] = {}
 
     def index(self, places: int, k: int) -> torch.Tensor:
-        """Some places of each map, that wander from picture to picture.
+        """Some places of each map, others in each picture.
 
         They follow from a picture's row alone, so that sums over them do not depend on how the
         data was split.
@@ -63,7 +63,7 @@ class Batch:
             int32 (B * k,), in the maps laid end to end.
         """
         if (places, k) not in self.chosen:
-            stride, offsets = wandering(places, k)
+            stride, offsets = strided_places(places, k)
             # In 32 bits, where divisions and look-ups take half the time.
             first = (self.rows * (k * stride)).remainder_(places).int()
             index = (first[:, None] + offsets).remainder_(places)

@@ -72,7 +72,7 @@ def scan(
     if not len(rows):
         return {}
     starts = {name: Start(bounds) for name, bounds in (edges or {}).items()}
-    tallies = accumulate(
+    accumulators = accumulate(
         model,
         imageset,
         normalise=normalise,
@@ -83,8 +83,8 @@ def scan(
         starts=starts,
         progress=progress,
     )
-    # Not all pictures come by every layer of a network that decides by values.
-    return {name: found.scan for name, found in tallies.items() if found.n}
+    # A network that branches on values need not run every layer for every picture.
+    return {name: found.scan for name, found in accumulators.items() if found.n}
 
 
 def accumulate(
@@ -119,26 +119,26 @@ def accumulate(
             if layer not in known:
                 raise LayerNotFoundError(f"there is no layer {layer!r}{nearest(layer, known)}")
         batch_size = batch_for(program.layers, imageset.batch_of(batch_size), device)
-        tallies: dict[str, LayerAccumulator] = {}
+        accumulators: dict[str, LayerAccumulator] = {}
         for layer in program.layers:
             if layer.name in layers:
-                # Where a network decides by values, a ReLU may read another layer next time.
+                # Where a network branches on values, a ReLU may read another layer next time.
                 follows = layer.function == "relu" and isinstance(program, TracedProgram)
-                before = tallies.get(layer.inputs[0]) if follows else None
+                before = accumulators.get(layer.inputs[0]) if follows else None
                 before = before if len(layer.shape) == 3 else None
-                tallies[layer.name] = LayerAccumulator(
+                accumulators[layer.name] = LayerAccumulator(
                     counted, starts.get(layer.name, Start()), before
                 )
         for start in range(0, len(rows), batch_size):
             batch = Batch(rows[start : start + batch_size], device)
 
             def sum_up(name: str, output: torch.Tensor, batch: Batch = batch) -> None:
-                if name in tallies:
-                    tallies[name].add(output, batch)
+                if name in accumulators:
+                    accumulators[name].add(output, batch)
 
             program.run(images_of(batch.rows), sum_up)
             progress(start + len(batch.rows), len(rows))
-    return tallies
+    return accumulators
 
 
 def batch_for(layers: Sequence[Layer], most: int, device: torch.device) -> int:
@@ -152,9 +152,9 @@ def batch_for(layers: Sequence[Layer], most: int, device: torch.device) -> int:
 
 @contextmanager
 def in_channels_last(model: nn.Module) -> Iterator[None]:
-    """Lay a network's filters out as its processor reads them fastest, for a while.
+    """Hold a network's filters in channels-last memory format, the fastest, for a while.
 
-    Otherwise they would be laid out again for every batch, and maps in turn with them.
+    Otherwise they would be converted again for every batch, and the maps with them.
     """
     own = [(p, p.data) for p in model.parameters() if p.ndim == 4]
     try:

@@ -71,10 +71,10 @@ def scan_shards(
     own = share_of(rows, batch_size, fabric.global_rank, fabric.world_size)
     found: dict[str, LayerScan] = {}
     if len(own):
-        tallies = accumulate(
+        accumulators = accumulate(
             model, imageset, rows=own, starts=starts, progress=progress, **settings
         )
-        found = {name: layer.scan for name, layer in tallies.items()}
+        found = {name: layer.scan for name, layer in accumulators.items()}
     parts = [part for part in gathered(found, fabric) if part]
     return {name: reduce(LayerScan.merged, [part[name] for part in parts]) for name in parts[0]}
 

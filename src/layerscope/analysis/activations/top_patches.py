@@ -65,14 +65,14 @@ def top_places(values: torch.Tensor, peaks: torch.Tensor, rows: torch.Tensor) ->
 class TopPlacesAccumulator:
     """Keeps a layer's strongest places batch by batch: the same as `TopPlaces.merged`, sooner.
 
-    A peak that does not beat its unit's ninth so far is passed over. The few that do are put by,
+    A peak that does not beat its unit's ninth so far is passed over. The few that do are buffered,
     and merged when there are many.
     """
 
     def __init__(self) -> None:
         self.top: TopPlaces | None = None
         self.floor: torch.Tensor | None = None
-        self.waiting: list[tuple[torch.Tensor, ...]] = []
+        self.buffer: list[tuple[torch.Tensor, ...]] = []
 
     def add(
         self,
@@ -104,20 +104,20 @@ class TopPlacesAccumulator:
             return
         places = values[picture, :, unit].argmax(1)
         found = (unit, peaks[picture, unit].float(), rows[picture.cpu()], places)
-        self.waiting.append(tuple(part.cpu() for part in found))
-        if sum(len(part[0]) for part in self.waiting) > 2 * len(self.floor):
-            self.settle(peaks.device)
+        self.buffer.append(tuple(part.cpu() for part in found))
+        if sum(len(part[0]) for part in self.buffer) > 2 * len(self.floor):
+            self.flush(peaks.device)
 
     def keep(self, top: TopPlaces, device: torch.device) -> None:
         """Take over what is strongest now."""
         self.top = top
         self.floor = top.values[:, -1].to(device) if top.is_full else None
 
-    def settle(self, device: torch.device) -> None:
-        """Merge what was put by."""
+    def flush(self, device: torch.device) -> None:
+        """Merge what is buffered."""
         assert self.top is not None
-        unit, values, rows, places = (torch.cat(part) for part in zip(*self.waiting, strict=True))
-        self.waiting = []
+        unit, values, rows, places = (torch.cat(part) for part in zip(*self.buffer, strict=True))
+        self.buffer = []
         order = unit.argsort(stable=True)
         n = torch.bincount(unit, minlength=len(self.top.values))
         # Where each stands among its unit's own.
@@ -137,8 +137,8 @@ class TopPlacesAccumulator:
         Args:
             elsewhere: those of the layer that made units spared.
         """
-        if self.waiting:
-            self.settle(torch.device("cpu"))
+        if self.buffer:
+            self.flush(torch.device("cpu"))
         if elsewhere is None or not elsewhere.is_full:
             assert self.top is not None
             return self.top

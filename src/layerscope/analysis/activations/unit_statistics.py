@@ -16,8 +16,8 @@ HISTOGRAM_PLACES = 4
 EDGE_PICTURES = 256
 # Values worked on at a time: half a megabyte, which a core's cache holds.
 CACHED_VALUES = 2**17
-# Values put by before they are worked on.
-WAITING_VALUES = 2**19
+# Values buffered before they are summed up.
+BUFFERED_VALUES = 2**19
 
 
 @dataclass(frozen=True)
@@ -133,9 +133,9 @@ class UnitAccumulator:
         self.edges = start.edges
         self.origin = start.origin
         self.n = self.n_values = 0
-        # Values are put by until there are enough of them to be worth the calls.
-        self.waiting: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
-        self.n_waiting = 0
+        # Values are buffered until there are enough of them to be worth the calls.
+        self.buffer: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
+        self.n_buffered = 0
         self.unbinned: list[torch.Tensor] = []  # for the histogram, while it has no bounds
 
     def add(self, values: torch.Tensor, batch: Batch, peaks: torch.Tensor) -> None:
@@ -158,7 +158,7 @@ class UnitAccumulator:
             sampled = batch.take(values, k)
             chosen = sampled[:, :few]
         else:
-            sampled = values if values.numel() >= WAITING_VALUES else values.clone()
+            sampled = values if values.numel() >= BUFFERED_VALUES else values.clone()
             chosen = sampled if few == places else batch.take(values, few)
         if not self.n:
             # Differences from a value of the unit's own keep the digits that squares would lose.
@@ -170,18 +170,18 @@ class UnitAccumulator:
                 self.counts = torch.zeros(U, BINS, dtype=torch.int64, device=values.device)
         self.n += B
         self.n_values += B * k
-        self.waiting.append((sampled, chosen, peaks))
-        self.n_waiting += B * k * U
-        if self.n_waiting >= WAITING_VALUES or (self.edges is None and self.n >= EDGE_PICTURES):
-            self.settle()
+        self.buffer.append((sampled, chosen, peaks))
+        self.n_buffered += B * k * U
+        if self.n_buffered >= BUFFERED_VALUES or (self.edges is None and self.n >= EDGE_PICTURES):
+            self.flush()
 
-    def settle(self) -> None:
-        """Sum up what was put by."""
+    def flush(self) -> None:
+        """Sum up what is buffered."""
         sampled, chosen, peaks = (
             part[0] if len(part) == 1 else torch.cat(part)
-            for part in zip(*self.waiting, strict=True)
+            for part in zip(*self.buffer, strict=True)
         )
-        self.waiting, self.n_waiting = [], 0
+        self.buffer, self.n_buffered = [], 0
         origin = self.origin
         assert origin is not None
         for part in sampled.split(max(1, CACHED_VALUES // sampled[0].numel())):
@@ -210,8 +210,8 @@ class UnitAccumulator:
     @property
     def start(self) -> Start:
         """What these sums are taken against, for others that are to be merged with them."""
-        if self.waiting:
-            self.settle()
+        if self.buffer:
+            self.flush()
         if self.edges is None:
             self.bound()
         assert self.origin is not None
@@ -220,8 +220,8 @@ class UnitAccumulator:
     @property
     def statistics(self) -> UnitStatistics:
         """All that was added, of at least one picture."""
-        if self.waiting:
-            self.settle()
+        if self.buffer:
+            self.flush()
         if self.edges is None:
             self.bound()
         assert self.edges is not None and self.origin is not None

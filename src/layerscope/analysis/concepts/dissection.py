@@ -58,7 +58,7 @@ def part_overlap(
         batch_size: pictures at a time.
 
     Returns:
-        An `Overlap` for each layer with maps of more than one place that all pictures come by.
+        An `Overlap` for each layer with maps of more than one place that is run for all pictures.
 
     Source: Bau et al., "Network Dissection", 2017, section 2.2. Deviates: maps are brought to the
     picture's size by linear interpolation between the exact centres of the receptive fields, and
@@ -88,7 +88,7 @@ def part_overlap(
     thresholds = {
         name: quantiles(torch.cat(parts), quantile)
         for name, parts in sampled.items()
-        if sum(map(len, parts)) == len(rows)  # where the forward pass decides, not all come by
+        if sum(map(len, parts)) == len(rows)  # a branch may skip some
     }
     sampled.clear()
 

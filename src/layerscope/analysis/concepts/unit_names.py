@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
+from scipy.stats import false_discovery_control
 
-from layerscope.analysis.controls.null_distribution import discoveries, p_values
+from layerscope.analysis.controls.null_distribution import p_values
 
 KINDS = ("colour", "edge", "corner", "texture", "part", "object")
 
@@ -41,7 +42,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class UnitName:
-    """A unit's name and what speaks for it; all None where it has no simple name.
+    """A unit's name and its evidence; all None where it has no simple name.
 
     Args:
         name: such as "edge at 45°".
@@ -62,8 +63,8 @@ class Naming:
         units: U names.
         p: kind -> float64 (U,), against untrained units of the same layer.
         null_95: kind -> the value that 95 % of the untrained units stay below.
-        passes: kind -> bool (U,), believed, with the false-discovery rate controlled over all units
-            and kinds of the network, and above the kind's floor.
+        passes: kind -> bool (U,), significant, with the false-discovery rate controlled over all
+            units and kinds of the network, and above the kind's floor.
     """
 
     units: tuple[UnitName, ...]
@@ -91,13 +92,14 @@ def name_units(
     Args:
         measured: layer -> its measures in the network.
         untrained: the same for each untrained copy.
-        fdr_frac: of all that is believed, how much may be wrong on average.
+        fdr_frac: the share of false discoveries among all that are made, on average.
 
     Returns:
         layer -> names.
 
     Source: the test against untrained weights follows Adebayo et al., "Sanity Checks for Saliency
-    Maps", 2018, section 3; the correction for many tests, Benjamini and Hochberg, 1995.
+    Maps", 2018, section 3; the correction for many tests, Benjamini and Hochberg, 1995. Units of
+    one layer depend on each other positively, where it holds too (Benjamini and Yekutieli, 2001).
     """
     nulls = {
         (layer, kind): torch.cat([copy[layer].values[kind] for copy in untrained])
@@ -110,10 +112,9 @@ def name_units(
     }
     # One family: all units, all kinds, all layers.
     keys = list(p)
-    believed = discoveries(
-        torch.cat([p[key] for key in keys]) if keys else torch.zeros(0), fdr_frac=fdr_frac
-    )
-    parts = believed.split([len(p[key]) for key in keys])
+    every = torch.cat([p[key] for key in keys]) if keys else torch.zeros(0)
+    significant = torch.from_numpy(false_discovery_control(every.numpy()) <= fdr_frac)
+    parts = significant.split([len(p[key]) for key in keys])
     passes = {
         (layer, kind): part & (measured[layer].values[kind] >= FLOORS[kind])
         for (layer, kind), part in zip(keys, parts, strict=True)

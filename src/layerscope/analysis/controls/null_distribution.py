@@ -1,4 +1,4 @@
-"""The control of every claim: the same measure on untrained networks, and many tests at once."""
+"""The null distribution of a measure, taken from untrained networks: p-values against it."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def p_values(values: torch.Tensor, null: torch.Tensor) -> torch.Tensor:
 
     Source: Phipson and Smyth, "Permutation p-values should never be zero", 2010; Knijnenburg et
     al., "Fewer permutations, more accurate P-values", 2009, for the tail. Deviates: an exponential
-    instead of a generalised Pareto tail, whose shape a few dozen values do not tell. For measures
-    that end at 1 it is too long rather than too short.
+    instead of a generalised Pareto tail, whose shape a few dozen values do not determine. For
+    measures that end at 1 it is too long rather than too short.
     """
     null = null.double().sort().values
     values = values.double().contiguous()
@@ -62,28 +62,3 @@ def student_tail(values: np.ndarray, null: np.ndarray) -> np.ndarray:
     if spread == 0:
         return np.ones_like(values)
     return student_t.sf((values - null.mean()) / (spread * (1 + 1 / M) ** 0.5), df=M - 1)
-
-
-def discoveries(p: torch.Tensor, *, fdr_frac: float = 0.05) -> torch.Tensor:
-    """Which of many tests may be believed when at most a share of them shall be wrong.
-
-    Args:
-        p: float (M,), p-values.
-        fdr_frac: the share of false ones among those believed, on average.
-
-    Returns:
-        bool (M,).
-
-    Source: Benjamini and Hochberg, "Controlling the False Discovery Rate", 1995. Units of one layer
-    depend on each other positively, where the procedure holds too (Benjamini and Yekutieli, 2001).
-    """
-    M = len(p)
-    if not M:
-        return torch.zeros(0, dtype=torch.bool)
-    ordered, order = p.double().sort()
-    passing = ordered <= fdr_frac * torch.arange(1, M + 1, dtype=torch.float64) / M
-    believed = torch.zeros(M, dtype=torch.bool)
-    if bool(passing.any()):
-        last = int(passing.nonzero()[-1])
-        believed[order[: last + 1]] = True
-    return believed

@@ -1,4 +1,4 @@
-"""Pictures that climb, step by step, what their units answer to them."""
+"""Gradient ascent on the activations of many units at once, each in a picture of its own."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from layerscope.graph.program import Program
 from layerscope.models.spec import ModelSpec
 from layerscope.seed import make_generator
 
-# How hard variants are driven apart: a share of how hard their values are driven up.
-APART = 0.5
-# How far a picture is thrown, in spreads of its waves, from where no slope leads on.
+# The gradient that drives variants apart, as a share of the one that drives activations up.
+DIVERSITY_SHARE = 0.5
+# Where a gradient vanishes, the coefficients move at random by so many standard deviations.
 KICK = 0.5
 
 
 @dataclass(frozen=True)
 class Ascent:
-    """How pictures are changed step by step; see `optimise_images`.
+    """What one ascent runs on; see `optimise_images`.
 
     Args:
         source, place: whose values are made larger; None is the mean over the map.
@@ -53,15 +53,15 @@ class Ascent:
         start: torch.Tensor,
         columns: torch.Tensor,
         signs: torch.Tensor,
-        tell: Callable[[int], None],
+        on_step: Callable[[int], None],
     ) -> torch.Tensor:
-        """Paint the pictures of some units.
+        """Optimise the pictures of some units.
 
         Args:
             start: float (variants, C, H, W // 2 + 1, 2), where each unit's variants begin.
             columns: int64 (U,), the units' places in the source's output.
             signs: float (U,), -1 where the value is made small.
-            tell: told each step done.
+            on_step: called with the number of steps done.
 
         Returns:
             float (U * variants, C, H, W) in 0 to 1.
@@ -72,55 +72,57 @@ class Ascent:
         columns = columns.to(device).repeat_interleave(variants)
         signs = signs.to(device).repeat_interleave(variants)
         adam = torch.optim.Adam([waves], lr=self.rate)
-        moves = make_generator(self.seed, "moves")
+        transforms = make_generator(self.seed, "moves")
         kicks = make_generator(self.seed, "kicks")
         for step in range(self.steps):
-            move = draw_transform(self.jitter, self.box, moves) if self.jitter else None
+            transform = draw_transform(self.jitter, self.box, transforms) if self.jitter else None
             kick = torch.randn(start.shape[1:], generator=kicks).to(device)
-            images = self.spec.normalise(255 * self.painted(waves))
+            images = self.spec.normalise(255 * self.images_of(waves))
             output = self.program.output_of(
-                self.source, transformed(images, self.box, move), grad=True
+                self.source, transformed(images, self.box, transform), grad=True
             )
-            values = signs * read(output, columns, self.place)
+            values = signs * own_values(output, columns, self.place)
             (gradient,) = torch.autograd.grad(-values.sum(), waves, retain_graph=variants > 1)
             if variants > 1:
                 # One logit has no other units that could differ: the pictures themselves must.
-                others = others_of(output, columns) if output.shape[1] > 1 else images.flatten(1)
-                alike = likeness(others, variants).sum()
+                others = (
+                    without_own_unit(output, columns) if output.shape[1] > 1 else images.flatten(1)
+                )
+                alike = gram_similarity(others, variants).sum()
                 (apart,) = torch.autograd.grad(alike, waves)
-                # As long as the value's own, whatever the units of either.
+                # Of one length with the activation's gradient, whatever the scale of either.
                 lengths = [g.flatten(1).norm(dim=1).clamp(min=1e-30) for g in (gradient, apart)]
-                share = APART * lengths[0] / lengths[1]
+                share = DIVERSITY_SHARE * lengths[0] / lengths[1]
                 gradient = gradient + share.view(-1, 1, 1, 1, 1) * apart
             silent = gradient.flatten(1).abs().amax(1) == 0
             waves.grad = gradient
             adam.step()
-            if silent.any():  # nothing says which way is up: look somewhere else
+            if silent.any():  # no gradient here: try elsewhere
                 with torch.no_grad():
                     waves[silent] += KICK * kick
-            tell(step + 1)
-        return self.painted(waves)
+            on_step(step + 1)
+        return self.images_of(waves)
 
-    def painted(self, waves: torch.Tensor) -> torch.Tensor:
+    def images_of(self, waves: torch.Tensor) -> torch.Tensor:
         """The pictures of some waves, float (B, C, H, W) in 0 to 1."""
         return image_from_waves(waves, self.sizes, width=self.spec.width, colours=self.colours)
 
 
-def read(output: torch.Tensor, columns: torch.Tensor, place: Place | None) -> torch.Tensor:
+def own_values(output: torch.Tensor, columns: torch.Tensor, place: Place | None) -> torch.Tensor:
     """Each picture's own unit: float (B,), at a place of its map, or the mean over the map."""
     if output.ndim == 4:
         output = output.mean((2, 3)) if place is None else output[:, :, place[0], place[1]]
     return output.gather(1, columns[:, None])[:, 0]
 
 
-def others_of(output: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
-    """A layer's output with each picture's own unit, meant to be strong in all, put to zero."""
+def without_own_unit(output: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
+    """A layer's output with each picture's own unit, which is strong in all variants, set to 0."""
     mine = F.one_hot(columns, output.shape[1]).bool()
     return output.masked_fill(mine.view(*mine.shape, *[1] * (output.ndim - 2)), 0.0)
 
 
-def likeness(output: torch.Tensor, variants: int) -> torch.Tensor:
-    """How alike a unit's variants are to a layer.
+def gram_similarity(output: torch.Tensor, variants: int) -> torch.Tensor:
+    """How alike a unit's variants are in the eyes of a layer.
 
     Args:
         output: float (U * variants, C, H, W) or (U * variants, C).

@@ -1,4 +1,4 @@
-"""Pictures as sums of waves, so that an optimiser draws patterns and not single-pixel noise."""
+"""Fourier parametrisation of pictures, so that an optimiser finds patterns, not pixel noise."""
 
 from __future__ import annotations
 
@@ -113,6 +113,6 @@ def image_from_waves(
     return values.sigmoid()
 
 
-def to_pixels(painted: torch.Tensor) -> torch.Tensor:
-    """Round painted pictures to uint8 (B, C, H, W) on the CPU, as they are stored."""
-    return (255 * painted.detach()).round().to(torch.uint8).cpu()
+def to_pixels(images: torch.Tensor) -> torch.Tensor:
+    """Round pictures of 0 to 1 to uint8 (B, C, H, W) on the CPU, as they are stored."""
+    return (255 * images.detach()).round().to(torch.uint8).cpu()

@@ -1,4 +1,4 @@
-"""Whether a made image reaches a unit by the same way as the pictures that do so by nature."""
+"""Whether an optimised image drives a unit through the same path as natural pictures do."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ READ_KINDS = frozenset({"activation", "add"})
 
 @dataclass(frozen=True)
 class PathCheck:
-    """How alike the ways are on which pictures reach U units.
+    """How alike the paths are on which pictures drive U units.
 
     Args:
-        path_similarity: float64 (U,), mean rank correlation of the made image with each of the
+        path_similarity: float64 (U,), mean rank correlation of the optimised image with each of the
             unit's natural pictures, over the layers before; NaN where there is no layer before.
         natural_path: float64 (U,), the same among the natural pictures.
         limit: float64 (U,), the 5th percentile of the natural pairs.
-        unnatural: bool (U,), whether the made image lies below it.
+        unnatural: bool (U,), whether the optimised image lies below it.
         layers: the layers that were compared.
     """
 
@@ -45,22 +45,22 @@ class PathCheck:
 def check_paths(
     program: Program,
     layer: str,
-    made_pixels: torch.Tensor,
+    optimised_pixels: torch.Tensor,
     natural_pixels: torch.Tensor,
     spec: ModelSpec,
     *,
     units: list[int] | None = None,
 ) -> PathCheck:
-    """Compare the way of made images through the layers before with that of natural pictures.
+    """Compare the path of optimised images through the layers before with natural pictures'.
 
     In each layer before, a picture is described by the mean of every channel over the part that
     the unit's strongest place sees (over all of it where places are lost). Two pictures take the
-    same way where these rise and fall together: Spearman's correlation, averaged over the layers.
+    same path where these rise and fall together: Spearman's correlation, averaged over the layers.
 
     Args:
         program: the network; left as it was.
         layer: the units' layer.
-        made_pixels: uint8 (U, C, H, W).
+        optimised_pixels: uint8 (U, C, H, W).
         natural_pixels: uint8 (U, k, C, H, W), the pictures that excite each unit most, k at least
             3.
         spec: the pictures that the network takes.
@@ -80,20 +80,20 @@ def check_paths(
     """
     U, k = natural_pixels.shape[:2]
     rows = list(range(U)) if units is None else units
-    if k < 3 or len(made_pixels) != U or len(rows) != U:
+    if k < 3 or len(optimised_pixels) != U or len(rows) != U:
         raise ModelError(
-            f"{len(made_pixels)} made images, {U} x {k} natural ones and {len(rows)} units were "
-            "given; give one made image and at least 3 natural ones for each unit"
+            f"{len(optimised_pixels)} optimised images, {U} x {k} natural ones and {len(rows)} "
+            "units were given; give one optimised image and at least 3 natural ones for each unit"
         )
-    # Asked once for its refusal of a name that is none.
-    program.output_of(layer, spec.normalise(made_pixels[:1].to(device_of(program.model))))
+    # Run once, so that a wrong name is refused here.
+    program.output_of(layer, spec.normalise(optimised_pixels[:1].to(device_of(program.model))))
     before = layers_before(program, layer)
-    pixels = torch.cat([made_pixels[:, None], natural_pixels], 1).flatten(0, 1)
+    pixels = torch.cat([optimised_pixels[:, None], natural_pixels], 1).flatten(0, 1)
     own = torch.tensor(rows).repeat_interleave(1 + k)
-    described = describe(program, layer, before, pixels, own, spec)
+    means = channel_means(program, layer, before, pixels, own, spec)
     alike = np.full((U, 1 + k, 1 + k), math.nan)
     if before:
-        alike = np.mean([similarities(values, U) for values in described], axis=0)
+        alike = np.mean([similarities(values, U) for values in means], axis=0)
     upper = np.triu_indices(k, 1)
     pairs = alike[:, 1:, 1:][:, upper[0], upper[1]]  # (U, pairs)
     made = alike[:, 0, 1:].mean(1)
@@ -108,24 +108,24 @@ def check_paths(
 
 
 def layers_before(program: Program, layer: str) -> list[Layer]:
-    """The layers that one reads, directly or through others, and that say something of their own.
+    """The layers that one reads, directly or through others, and that compute something.
 
     Activations and sums where there are any; otherwise convolutions and dense layers.
     """
     known = {found.name: found for found in program.layers}
     reached: set[str] = set()
-    waiting = list(known[layer].inputs)
-    while waiting:
-        name = waiting.pop()
+    to_visit = list(known[layer].inputs)
+    while to_visit:
+        name = to_visit.pop()
         if name != INPUT and name not in reached:
             reached.add(name)
-            waiting += known[name].inputs
+            to_visit += known[name].inputs
     before = [found for found in program.layers if found.name in reached and found.n_units > 1]
     read = [found for found in before if found.kind in READ_KINDS]
     return read or [found for found in before if found.kind in ("conv", "dense")]
 
 
-def describe(
+def channel_means(
     program: Program,
     layer: str,
     before: list[Layer],
@@ -133,7 +133,7 @@ def describe(
     own: torch.Tensor,
     spec: ModelSpec,
 ) -> list[np.ndarray]:
-    """What each layer before makes of the part of each picture that its unit answers to.
+    """Each channel's mean, in each layer before, over the part of a picture that drives its unit.
 
     Args:
         pixels: uint8 (N, C, H, W).

@@ -26,7 +26,7 @@ class Objective:
     """Where the units of a layer are read.
 
     Args:
-        layer: the layer that was asked for.
+        layer: the requested layer.
         place: the middle of its maps; None for dense units.
         source: the layer whose values are made larger, `layer` itself or what feeds it.
         source_place: the place in its maps on the whole picture; None for dense units.
@@ -47,14 +47,14 @@ class Objective:
 def find_objective(program: Program, layer: str, images: torch.Tensor) -> Objective:
     """Find what to make larger for the units of a layer, and the least that must be run for it.
 
-    An activation such as ReLU is flat where it is silent; nothing there says which way is up. So
+    An activation such as ReLU is flat where it is silent; it has no gradient there. So
     the values that feed it are taken, back through max poolings. Of the picture only the window is
     run that a unit at the middle sees, where this gives the same values.
 
     Args:
         program: the network.
         layer: name of one of its layers.
-        images: float (B, C, H, W), any pictures that tell of a difference, such as noise.
+        images: float (B, C, H, W), any pictures on which a difference would show, such as noise.
 
     Raises:
         LayerNotFoundError: there is no such layer.
@@ -63,27 +63,29 @@ def find_objective(program: Program, layer: str, images: torch.Tensor) -> Object
     layers = {found.name: found for found in program.layers}
     if layer not in layers:
         raise LayerNotFoundError(f"there is no layer {layer!r}{nearest(layer, layers)}")
-    asked = layers[layer]
-    if len(asked.shape) not in (1, 3):
+    requested = layers[layer]
+    if len(requested.shape) not in (1, 3):
         raise ModelError(
-            f"{layer} puts out {asked.shape}; images are made for maps (C, H, W) and units (U,): "
-            "choose another layer"
+            f"{layer} puts out {requested.shape}; images are optimised for maps (C, H, W) and "
+            "units (U,): choose another layer"
         )
     H, W = images.shape[2:]
-    place = (asked.shape[1] // 2, asked.shape[2] // 2) if len(asked.shape) == 3 else None
-    source, source_place = asked, place
+    place = (
+        (requested.shape[1] // 2, requested.shape[2] // 2) if len(requested.shape) == 3 else None
+    )
+    source, source_place = requested, place
     while (before := layers.get(source.inputs[0])) and stands_for(source, before):
         source_place = place_before(source, before, source_place)
         source = before
     whole: Box = (0, 0, H, W)
     seen = receptive_fields(program.layers, height=H, width=W)[source.name]
     if seen is None or source_place is None:
-        return Objective(asked, place, source, source_place, whole, whole, source_place)
+        return Objective(requested, place, source, source_place, whole, whole, source_place)
     field = seen.box(*source_place, height=H, width=W)
     found = window_of(seen, source_place, height=H, width=W)
     if found is None or not gives_the_same(program, source.name, images, source_place, *found):
-        return Objective(asked, place, source, source_place, field, whole, source_place)
-    return Objective(asked, place, source, source_place, field, *found)
+        return Objective(requested, place, source, source_place, field, whole, source_place)
+    return Objective(requested, place, source, source_place, field, *found)
 
 
 def stands_for(layer: Layer, before: Layer) -> bool:

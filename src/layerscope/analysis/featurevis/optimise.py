@@ -1,4 +1,4 @@
-"""Made images: pictures painted so that each unit of a layer answers as strongly as it can."""
+"""Feature visualisation: pictures optimised to maximise the activation of each unit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from layerscope.analysis.featurevis.ascent import Ascent, read
+from layerscope.analysis.featurevis.ascent import Ascent, own_values
 from layerscope.analysis.featurevis.fourier_image import draw_waves, to_pixels, wave_sizes
 from layerscope.analysis.featurevis.objective import Objective, Place, find_objective
 from layerscope.analysis.featurevis.random_transforms import Box, Jitter
@@ -32,7 +32,7 @@ class OptimisedImages:
 
     Args:
         layer: the units' layer.
-        units: their indices; where one logit tells two classes apart, the two classes.
+        units: their indices; where one logit separates two classes, the two classes.
         variants: pictures of each unit.
         pixels: uint8 (U * variants, C, H, W), the variants of a unit one after another.
         values: float32 (U,), the unit's activation on the best of its pictures as stored; for
@@ -80,11 +80,11 @@ def optimise_images(
     rate: float = RATE,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> OptimisedImages:
-    """Paint a picture for each unit of a layer, all of them together.
+    """Optimise a picture for each unit of a layer, all of them together.
 
-    Each picture begins as the same grey noise and climbs its own unit's activation. Random moves
-    are shared by all pictures of a step, so that a unit's picture does not depend on which others
-    are made with it.
+    Each picture begins as the same grey noise and ascends its own unit's activation. Random
+    transforms are shared by all pictures of a step, so that a unit's picture does not depend on
+    which others are optimised with it.
 
     Args:
         program: the network; left as it was.
@@ -93,12 +93,12 @@ def optimise_images(
         units: which; None takes all. Of the last layer of a network with one logit for two
             classes, these are the classes: 0 makes the logit small, 1 makes it large.
         spec: the pictures that the network takes.
-        colours: float (C, C), what `paint.colour_decorrelation` gave for the training pictures.
+        colours: float (C, C), what `colour_decorrelation` gave for the training pictures.
         steps: of the optimiser.
-        seed: of the first noise and the moves.
+        seed: of the first noise and the transforms.
         variants: pictures of each unit, driven apart from one another.
         whole: take the mean over the unit's map and not its middle place: a texture.
-        jitter: random moves; None makes none.
+        jitter: limits of the random transforms; None: no transforms.
         rate: the optimiser's learning rate.
         progress: told (steps done, steps in all).
 
@@ -123,7 +123,7 @@ def optimise_images(
     box = (0, 0, H, W) if whole else target.window
     canvas = viewport_around(box, height=H, width=W)
     canvas_spec = replace(spec, preprocessing=spec.preprocessing.with_size(*canvas[2:]))
-    climb = Ascent(
+    ascent = Ascent(
         program=program,
         source=target.source.name,
         place=None if whole else target.window_place,
@@ -145,11 +145,11 @@ def optimise_images(
         for part in range(n_parts):
             some = slice(part * at_once, (part + 1) * at_once)
 
-            def tell(step: int, part: int = part) -> None:
+            def on_step(step: int, part: int = part) -> None:
                 progress(part * steps + step, n_parts * steps)
 
-            painted = climb.run(start, columns[some], signs[some], tell)
-            pixels.append(tiled(to_pixels(painted), canvas, height=H, width=W))
+            images = ascent.run(start, columns[some], signs[some], on_step)
+            pixels.append(tiled(to_pixels(images), canvas, height=H, width=W))
             values.append(
                 measure(program, target, pixels[-1], columns[some], signs[some], spec, whole=whole)
             )
@@ -169,22 +169,22 @@ def optimise_images(
 def units_of(
     program: Program, target: Objective, units: Sequence[int] | None, spec: ModelSpec
 ) -> tuple[list[int], torch.Tensor, torch.Tensor]:
-    """The units that were asked for, their places in the output, and which way to go.
+    """The requested units, their places in the output, and their signs.
 
     Returns:
         The indices; int64 (U,); float (U,), -1 where the value is made small.
     """
-    two_ways = spec.n_logits == 1 and target.layer.name == program.layers[-1].name
-    n = 2 if two_ways else target.layer.n_units
+    single_logit = spec.n_logits == 1 and target.layer.name == program.layers[-1].name
+    n = 2 if single_logit else target.layer.n_units
     chosen = list(range(n)) if units is None else [int(unit) for unit in units]
     wrong = [unit for unit in chosen if not 0 <= unit < n]
     if wrong or not chosen:
         raise ModelError(
             f"{target.layer.name} has units 0 to {n - 1}; "
-            f"{wrong[0] if wrong else 'none'} was asked for"
+            f"{f'{wrong[0]} is not one of them' if wrong else 'name at least one'}"
         )
     indices = torch.tensor(chosen)
-    if two_ways:
+    if single_logit:
         return chosen, torch.zeros_like(indices), 2.0 * indices - 1
     return chosen, indices, torch.ones(len(chosen))
 
@@ -204,7 +204,9 @@ def measure(
     images = spec.normalise(pixels.to(device))
     variants = len(pixels) // len(columns)
     output = program.output_of(target.layer.name, images).float().cpu()
-    values = read(output, columns.repeat_interleave(variants), None if whole else target.place)
+    values = own_values(
+        output, columns.repeat_interleave(variants), None if whole else target.place
+    )
     return signs[:, None] * values.view(-1, variants)
 
 

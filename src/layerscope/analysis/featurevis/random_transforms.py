@@ -1,4 +1,4 @@
-"""Small random moves of a picture, so that a made image does not hang on single pixels."""
+"""Small random transforms, so that an optimised image does not depend on single pixels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Box = tuple[int, int, int, int]  # top, left, height, width in pixels
 
 @dataclass(frozen=True)
 class Jitter:
-    """How far pictures are moved at random.
+    """The limits of random transforms.
 
     Args:
         shift_frac: largest shift, a share of what is looked at.
@@ -26,12 +26,9 @@ class Jitter:
     angle_deg: float = 5.0
 
 
-STILL = Jitter(0.0, (1.0, 1.0), 0.0)
-
-
 @dataclass(frozen=True)
 class Transform:
-    """One move: the picture is turned and magnified about the middle, then shifted.
+    """The picture is turned and magnified about the middle, then shifted.
 
     Args:
         angle_deg: anticlockwise as seen.
@@ -45,7 +42,7 @@ class Transform:
 
 
 def draw_transform(jitter: Jitter, box: Box, generator: torch.Generator) -> Transform:
-    """Draw one move for what lies in a box.
+    """Draw a transform for what lies in a box.
 
     Args:
         jitter: the limits.
@@ -62,27 +59,27 @@ def draw_transform(jitter: Jitter, box: Box, generator: torch.Generator) -> Tran
     )
 
 
-def transformed(images: torch.Tensor, box: Box, move: Transform | None = None) -> torch.Tensor:
-    """Cut a box out of pictures that were moved first.
+def transformed(images: torch.Tensor, box: Box, transform: Transform | None = None) -> torch.Tensor:
+    """Transform pictures and crop a box out of them.
 
     Args:
         images: float (B, C, H, W).
         box: (top, left, height, width) in pixels, inside the pictures.
-        move: the same for all of them; None only cuts.
+        transform: the same for all of them; None only crops.
 
     Returns:
         float (B, C, h, w). What comes in over the border is the picture mirrored.
     """
     top, left, h, w = box
-    if move is None:
+    if transform is None:
         return images[:, :, top : top + h, left : left + w]
     H, W = images.shape[2:]
-    angle = math.radians(move.angle_deg)
+    angle = math.radians(transform.angle_deg)
     # Looked up backwards: for each pixel of the box, where in the unmoved picture it comes from.
-    down = torch.arange(h, device=images.device) - (h - 1) / 2 - move.shift_px[0]
-    right = torch.arange(w, device=images.device) - (w - 1) / 2 - move.shift_px[1]
-    y = (math.cos(angle) * down[:, None] + math.sin(angle) * right) / move.scale
-    x = (math.cos(angle) * right - math.sin(angle) * down[:, None]) / move.scale
+    down = torch.arange(h, device=images.device) - (h - 1) / 2 - transform.shift_px[0]
+    right = torch.arange(w, device=images.device) - (w - 1) / 2 - transform.shift_px[1]
+    y = (math.cos(angle) * down[:, None] + math.sin(angle) * right) / transform.scale
+    x = (math.cos(angle) * right - math.sin(angle) * down[:, None]) / transform.scale
     # grid_sample counts from -1 at the first pixel's outer edge to 1 at the last one's.
     y = (y + top + h / 2) * 2 / H - 1
     x = (x + left + w / 2) * 2 / W - 1

@@ -1,4 +1,4 @@
-"""The part of a large picture that is painted for a unit which sees little of it."""
+"""The part of a large picture that is optimised for a unit with a small receptive field."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SMALLEST_PX = 32
 
 
 def viewport_around(box: Box, *, height: int, width: int) -> Box:
-    """What to paint so that a box can be looked at with small moves.
+    """What to optimise so that a box can be seen through small transforms.
 
     Waves over a large picture cost far more than a first layer's units on their few pixels.
 
@@ -36,7 +36,7 @@ def tiled(pixels: torch.Tensor, canvas: Box, *, height: int, width: int) -> torc
     Sums of waves go on over their edge as they begin, so that no seam shows.
 
     Args:
-        pixels: (B, C, h, w), painted on the canvas.
+        pixels: (B, C, h, w), of the canvas.
         canvas: what `viewport_around` gave.
         height, width: H, W of the picture.
 

@@ -1,4 +1,4 @@
-"""How alike two layers see the same pictures: linear centred kernel alignment (CKA)."""
+"""How similar two layers' representations are: linear centred kernel alignment (CKA)."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ BLOCK_VALUES = 1 << 24  # values of the similarity matrices that are held at onc
 def linear_cka(x: torch.Tensor, y: torch.Tensor, *, debiased: bool = True) -> float:
     """Compare two layers' features of the same pictures.
 
-    1 says that both layers place the pictures alike, up to a turn, a reflection and one common
-    scale; 0 says that they have nothing to do with each other. With few pictures and many features
+    1 says that both layers arrange the pictures alike, up to a rotation, a reflection and one
+    common scale; 0 says that the two are unrelated. With few pictures and many features
     the plain estimate is far too large even for unrelated features, so the debiased one is the
     default; it may be a little below 0.
 
@@ -26,7 +26,7 @@ def linear_cka(x: torch.Tensor, y: torch.Tensor, *, debiased: bool = True) -> fl
         debiased: whether to estimate without bias.
 
     Returns:
-        At most 1; 0.0 where a layer says the same of every picture.
+        At most 1; 0.0 where a layer is constant over the pictures.
 
     Raises:
         DataError: the numbers of pictures differ or are too few.
@@ -64,8 +64,8 @@ def cka_matrix(
         debiased: as for `linear_cka`.
 
     Returns:
-        The layers, and float64 (L, L): symmetric, ones on its diagonal (0 for a layer that says the
-        same of every picture).
+        The layers, and float64 (L, L): symmetric, ones on its diagonal (0 for a layer that is
+        constant over the pictures).
 
     Raises:
         DataError: the numbers of pictures differ or are too few.
@@ -107,9 +107,9 @@ def alignment(
         hsic = hsic - n / (n - 2) * (lengths @ lengths.T)
         hsic = hsic + torch.outer(totals, totals) / ((n - 1) * (n - 2))
     own = hsic.diagonal()
-    # What is left of a layer that says nothing is rounding.
-    says = (own > 1e-9 * products.diagonal()) & (own > 0)
-    scale = torch.where(says, own.clamp(min=0).rsqrt(), 0.0)
+    # What is left of a constant layer is rounding.
+    varies = (own > 1e-9 * products.diagonal()) & (own > 0)
+    scale = torch.where(varies, own.clamp(min=0).rsqrt(), 0.0)
     return (hsic * torch.outer(scale, scale)).clamp(max=1.0)
 
 

@@ -1,4 +1,4 @@
-"""The effective receptive field: where in the picture a unit's answer really comes from."""
+"""The effective receptive field: the pixels that a unit's response really depends on."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import torch
 
 from layerscope.graph.program import Program
 
-UNITS = 8  # of a layer that are asked where none are named
+UNITS = 8  # of a layer, where none are named
 
 
 @dataclass(frozen=True)
 class EffectiveField:
-    """How much each pixel moves the units at the middle of a layer's maps.
+    """How much each pixel changes the units at the middle of a layer's maps.
 
     Args:
         size_px: (height, width) of the even window that is as spread out as the weight.
@@ -44,10 +44,10 @@ def effective_field(
         program: a network, read; left as it was.
         layer: of maps (B, U, H, W).
         images: float (B, C, H, W), some ordinary pictures.
-        units: which units to ask; None takes eight, evenly spread.
+        units: which units; None takes eight, evenly spread.
 
     Returns:
-        The field, or None where the layer has no maps or no pixel moves its units.
+        The field, or None where the layer has no maps or no pixel changes its units.
 
     Raises:
         LayerNotFoundError: there is no such layer.
@@ -60,11 +60,11 @@ def effective_field(
     if output.ndim != 4:
         return None
     U, H, W = output.shape[1:]
-    asked = list(units) if units is not None else spread_units(U, UNITS)
+    chosen = list(units) if units is not None else spread_units(U, UNITS)
     # Pictures do not touch each other in evaluation mode: their sum has each one's gradient.
     middle = output[:, :, H // 2, W // 2].sum(0)
     weight = torch.zeros(images.shape[2:], dtype=torch.float64, device=images.device)
-    for unit in asked:
+    for unit in chosen:
         (gradient,) = torch.autograd.grad(middle[unit], pixels, retain_graph=True)
         weight += gradient.double().abs().sum((0, 1))
     total = weight.sum()

@@ -13,7 +13,7 @@ def filter_pictures(weight: torch.Tensor) -> tuple[torch.Tensor, list[float]]:
     """Draw each unit's weights as a picture.
 
     Each is scaled by its own largest magnitude, so that the pattern shows whatever its strength;
-    zero is mid-grey, so that light means "wants it light" and dark "wants it dark".
+    zero is mid-grey. Where a filter is light, light excites the unit; where it is dark, dark does.
 
     Args:
         weight: float (U, C, h, w), C 1 or 3.

@@ -12,7 +12,7 @@ from layerscope.intervals import wilson_interval
 
 # Inverse strengths of the penalty that are tried, the strongest first.
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0)
-HELD_EVERY = 5  # one in five training pictures of each class helps to choose among them
+VALIDATION_EVERY = 5  # one in five training pictures of each class helps to choose among them
 
 
 @dataclass(frozen=True)
@@ -71,16 +71,15 @@ def probe(
     check(train_features, train_labels, test_features, test_labels, n_classes)
     present, labels = train_labels.unique(return_inverse=True)
     centre, width = train_features.double().mean(0), train_features.double().std(0, correction=0)
-    # A feature that never changes says nothing; rounding must not be blown up to something.
+    # A constant feature carries nothing; its rounding errors must not be scaled up.
     width = torch.where(width > 1e-7 * centre.abs(), width, torch.inf)
     train, test = ((x.double() - centre) / width for x in (train_features, test_features))
-    # Turning the axes changes neither the penalty nor the fit, and makes it quick to find.
-    spread, axes = torch.linalg.eigh(train.T @ train / len(train))
-    axes = axes[:, spread > 1e-10 * spread.max().clamp(min=1e-10)]
+    # A rotation changes neither the penalty nor the fit, and makes it quick to find.
+    axes = principal_axes(train)
     train, test = train @ axes, test @ axes
 
     C = choose_strength(train, labels, n_classes=len(present))
-    weight, bias = fit_turned(train, labels, n_classes=len(present), C=C)
+    weight, bias = fit_decorrelated(train, labels, n_classes=len(present), C=C)
     said = present[(test @ weight.T + bias).argmax(1)]
     n, correct = len(test_labels), int((said == test_labels).sum())
     commonest = present[torch.bincount(labels).argmax()]
@@ -94,18 +93,18 @@ def probe(
 
 
 def choose_strength(train: torch.Tensor, labels: torch.Tensor, *, n_classes: int) -> float:
-    """The inverse strength with the smallest log loss on training pictures held back.
+    """The inverse strength with the smallest log loss on held-out training pictures.
 
     It is sought from the strongest penalty on, until the loss rises: the weakest take longest. With
-    fewer than five pictures of every class none are held back, and the penalty is the strongest.
+    fewer than five pictures of every class none are held out, and the penalty is the strongest.
     """
-    held = held_back(labels)
+    held = validation_mask(labels)
     if not held.any():
         return STRENGTHS[0]
     best, lowest = STRENGTHS[0], torch.inf
     start = None
     for C in STRENGTHS:
-        start = fit_turned(
+        start = fit_decorrelated(
             train[~held], labels[~held], n_classes=n_classes, C=C, start=start, tolerance=1e-5
         )
         weight, bias = start
@@ -116,39 +115,22 @@ def choose_strength(train: torch.Tensor, labels: torch.Tensor, *, n_classes: int
     return best
 
 
-def held_back(labels: torch.Tensor) -> torch.Tensor:
+def validation_mask(labels: torch.Tensor) -> torch.Tensor:
     """Mark every fifth picture of each class, bool (N,)."""
     held = torch.zeros(len(labels), dtype=torch.bool)
     for label in labels.unique():
         rows = (labels == label).nonzero()[:, 0]
-        held[rows[HELD_EVERY - 1 :: HELD_EVERY]] = True
+        held[rows[VALIDATION_EVERY - 1 :: VALIDATION_EVERY]] = True
     return held
 
 
-def fit_logistic(
-    features: torch.Tensor, labels: torch.Tensor, *, n_classes: int, C: float
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Fit a multinomial logistic regression: minimise C times the summed log loss + |weight|² / 2.
-
-    Args:
-        features: float (N, D).
-        labels: int64 (N,) in [0, n_classes); every class occurs.
-        n_classes: K.
-        C: inverse strength of the penalty, which leaves the biases free.
-
-    Returns:
-        Weight float64 (K, D) and bias float64 (K,), whose sum over classes is zero.
-    """
-    X = features.double()
-    centre = X.mean(0)
-    spread, axes = torch.linalg.eigh((X - centre).T @ (X - centre) / len(X))
-    axes = axes[:, spread > 1e-12 * spread.max().clamp(min=1e-12)]
-    weight, bias = fit_turned((X - centre) @ axes, labels, n_classes=n_classes, C=C)
-    weight = weight @ axes.T
-    return weight, bias - weight @ centre
+def principal_axes(X: torch.Tensor) -> torch.Tensor:
+    """The directions that features of mean 0, float64 (N, D), vary in: float64 (D, at most D)."""
+    spread, axes = torch.linalg.eigh(X.T @ X / len(X))
+    return axes[:, spread > 1e-10 * spread.max().clamp(min=1e-10)]
 
 
-def fit_turned(
+def fit_decorrelated(
     X: torch.Tensor,
     labels: torch.Tensor,
     *,
@@ -157,16 +139,22 @@ def fit_turned(
     start: tuple[torch.Tensor, torch.Tensor] | None = None,
     tolerance: float = 1e-7,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """`fit_logistic` on features whose axes are nearly uncorrelated.
+    """Fit a multinomial logistic regression: minimise C times the summed log loss + |weight|² / 2.
 
     L-BFGS works on weights that are scaled by a bound of the loss's curvature along each axis
-    (Böhning, "Multinomial logistic regression algorithm", 1992): some twenty steps are enough.
+    (Böhning, "Multinomial logistic regression algorithm", 1992): some twenty steps are enough
+    where features are uncorrelated.
 
     Args:
-        X: float64 (N, D).
-        labels, n_classes, C: those of `fit_logistic`.
+        X: float64 (N, D), columns nearly uncorrelated.
+        labels: int64 (N,) in [0, n_classes); every class occurs.
+        n_classes: K.
+        C: inverse strength of the penalty, which leaves the biases free.
         start: weight and bias to begin with.
-        tolerance: the largest slope of the mean loss that is as good as none.
+        tolerance: the largest gradient of the mean loss that counts as none.
+
+    Returns:
+        Weight float64 (K, D) and bias float64 (K,), whose sum over classes is zero.
     """
     penalty = 1 / (C * len(X))
     scale = (X.square().mean(0) / 2 + penalty).sqrt()

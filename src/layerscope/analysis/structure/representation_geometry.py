@@ -1,4 +1,4 @@
-"""The shape of a layer's features: its dimensions, how far apart classes lie, what is double."""
+"""The geometry of a layer's features: dimension, class separation, sparsity, duplicate units."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def effective_dimension(features: torch.Tensor) -> float:
 def class_separation(features: torch.Tensor, labels: torch.Tensor) -> float:
     """The share of the features' total variance that lies between the classes.
 
-    1 says that a picture's class says all, 0 that all classes have the same mean. Features that
-    know nothing of K classes get about (K - 1) / (N - 1).
+    1: all variance lies between the classes; 0: all classes have the same mean. Features that are
+    independent of K classes get about (K - 1) / (N - 1).
 
     Args:
         features: float (N, D).
@@ -53,20 +53,10 @@ def class_separation(features: torch.Tensor, labels: torch.Tensor) -> float:
     return min(1.0, float(between.sum()) / whole) if whole else 0.0
 
 
-def eta_squared(features: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """`class_separation` of each feature alone.
-
-    Returns:
-        float64 (D,); 0 where a feature does not vary.
-    """
-    between, total = variances(features, labels)
-    return torch.where(total > 0, between / total.clamp(min=1e-300), 0.0).clamp(max=1.0)
-
-
 def duplicate_units(
     responses: torch.Tensor, *, above: float = 0.95, absolute: bool = False
 ) -> tuple[tuple[int, int, float], ...]:
-    """Pairs of units that answer alike.
+    """Pairs of units that respond alike.
 
     Args:
         responses: float (N, U), one number per picture and unit.
@@ -88,14 +78,14 @@ def duplicate_units(
 
 
 def sparsity(responses: torch.Tensor) -> float:
-    """How few units answer to a picture, on average over pictures.
+    """How few units respond to a picture, on average over pictures.
 
     Args:
         responses: float (N, U), U at least 2; magnitudes count.
 
     Returns:
-        0.0 where all units answer equally, 1.0 where one answers alone. Pictures that no unit
-        answers to are left out; 0.0 where there are no others.
+        0.0 where all units respond equally, 1.0 where one responds alone. Pictures that no unit
+        responds to are left out; 0.0 where there are no others.
 
     Source: Vinje and Gallant, "Sparse Coding and Decorrelation in Primary Visual Cortex During
     Natural Vision", 2000, over units instead of pictures.

@@ -1,4 +1,4 @@
-"""Which units of the layer before a unit listens to most."""
+"""The units of the layer before that a unit has its largest weights on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import nn
 from layerscope.graph.layer import INPUT, Layer
 
 STRONGEST = 4
-# What hands a unit's values on under the same number.
+# Kinds of layers that keep the order of units.
 PASSING = ("activation", "batch_norm", "dropout", "max_pool", "avg_pool", "global_pool", "flatten")
 
 
@@ -22,12 +22,12 @@ def strongest_inputs(
     Args:
         model: the network.
         layers: all of its layers.
-        name: the layer whose units are asked for: a convolution, a dense layer, or the activation
+        name: the layer whose inputs are wanted: a convolution, a dense layer, or the activation
             behind one.
         measured: the layers whose units have a page.
 
     Returns:
-        The layer that is listened to, and for each unit at most four (unit there, Euclidean norm of
+        The layer that is read, and for each unit at most four (unit there, Euclidean norm of
         the weights on it), strongest first. None and [] where the layer reads the picture itself,
         an addition, or has no weights.
     """

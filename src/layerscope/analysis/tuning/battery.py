@@ -1,4 +1,4 @@
-"""The stimulus battery: drawn pictures that a layer's units are asked with, at their own place."""
+"""The battery of synthetic stimuli, shown in the receptive field of a layer's units."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from layerscope.analysis.tuning.stimuli import Stimulus, drawings
+from layerscope.analysis.tuning.stimuli import Stimulus, stimulus_patterns
 from layerscope.seed import make_generator
 
 GROUND = 0.5
@@ -38,7 +38,7 @@ def make_battery(
     window_px: float,
     seed: int = 0,
 ) -> Battery:
-    """Draw every stimulus in a round window with a soft rim, on mid-grey.
+    """Render every stimulus in a round window with a soft rim, on mid-grey.
 
     Args:
         height, width, channels: of the pictures.
@@ -67,16 +67,16 @@ def make_battery(
     away = (up.square() + x.square()).sqrt() / max(window_px / 2, 0.5)
     window = ((1.15 - away) / 0.3).clamp(0, 1) if window_px >= 4 else torch.ones_like(x)
     stimuli, pictures = [], []
-    for drawing in drawings(window_px, channels, make_generator(seed, "noise textures")):
-        pattern = F.avg_pool2d((drawing.pattern(x, up) * window)[None], times)
-        colour = torch.tensor(drawing.colour[:channels]).view(channels, 1, 1)
+    for shown in stimulus_patterns(window_px, channels, make_generator(seed, "noise textures")):
+        pattern = F.avg_pool2d((shown.pattern(x, up) * window)[None], times)
+        colour = torch.tensor(shown.colour[:channels]).view(channels, 1, 1)
         picture = torch.full((channels, height, width), GROUND)
         picture[:, top:bottom, left:right] += colour * pattern
         pixels = (255 * picture).round().clamp(0, 255).to(torch.uint8)
         # In a window of a few pixels a line beside the middle may miss all of them.
         if not pictures or not torch.equal(pixels, pictures[0]):
             pictures.append(pixels)
-            stimuli.append(drawing.stimulus)
+            stimuli.append(shown.stimulus)
     return Battery(torch.stack(pictures), tuple(stimuli), window_px)
 
 

@@ -1,4 +1,4 @@
-"""What else a unit's answers to drawn stimuli say: phase, size, curvature, a corner's opening."""
+"""The phase, size, curvature and corner opening that units prefer among synthetic stimuli."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from layerscope.analysis.tuning.stimuli import Stimulus
 
 
 @dataclass(frozen=True)
-class Preferred:
+class PreferredStimuli:
     """What U units prefer; NaN where nothing of the kind drives them or was shown.
 
     Args:
         phase_deg: float (U,), of the best grating at the field's middle: 0 a light line there, 180
             a dark one, 90 and 270 an edge.
-        phase_selectivity: float (U,), 0 answers wherever the stripes lie, 1 at one phase alone.
+        phase_selectivity: float (U,), 0 responds alike at all phases, 1 at one phase alone.
         size_px: float (U,), across the blob or line that drives it most.
-        curvature: float (U,), how much of the answer to the best curved line is lost with any
-            straight one: 0 nothing, 1 all of it.
+        curvature: float (U,), the share of the response to the best curved line that is lost with
+            any straight one.
         corner_deg: float (U,), opening of the best corner.
     """
 
@@ -38,21 +38,24 @@ class Preferred:
         return {name: None if math.isnan(value) else value for name, value in values.items()}
 
 
-def preferred(above: torch.Tensor, stimuli: Sequence[Stimulus]) -> Preferred:
-    """Read what units prefer from their answers.
+def find_preferred(above: torch.Tensor, stimuli: Sequence[Stimulus]) -> PreferredStimuli:
+    """Read what units prefer from their responses.
 
     Args:
-        above: float (N, U), answers above that to the blank picture, none negative.
+        above: float (N, U), responses above that to the blank stimulus, none negative.
         stimuli: N, what was shown.
 
-    Source: phase selectivity is the length of the mean of the answers as arrows at their phases; of
-    four phases, what Skottun et al., "Classifying Simple and Complex Cells on the Basis of Response
-    Modulation", 1991, read from a drifting grating's first harmonic.
+    Source: phase selectivity is the length of the mean of the responses as vectors at their phases;
+    of four phases, what Skottun et al., "Classifying Simple and Complex Cells on the Basis of
+    Response Modulation", 1991, read from a drifting grating's first harmonic.
     """
     phase, selectivity = phases(above, stimuli)
-    curved, straight = strongest(above, stimuli, "arc"), strongest(above, stimuli, "bar")
+    curved, straight = (
+        strongest_response(above, stimuli, "arc"),
+        strongest_response(above, stimuli, "bar"),
+    )
     lost = (1 - straight / curved.clamp(min=1e-12)).clamp(0, 1)
-    return Preferred(
+    return PreferredStimuli(
         phase_deg=phase,
         phase_selectivity=selectivity,
         size_px=attribute_of_best(above, stimuli, ("blob", "bar"), "size_px"),
@@ -86,8 +89,10 @@ def phases(above: torch.Tensor, stimuli: Sequence[Stimulus]) -> tuple[torch.Tens
     return torch.where(driven, angle, math.nan), torch.where(driven, length, math.nan)
 
 
-def strongest(above: torch.Tensor, stimuli: Sequence[Stimulus], family: str) -> torch.Tensor:
-    """The best answer to a family: float (U,), 0 where none was shown."""
+def strongest_response(
+    above: torch.Tensor, stimuli: Sequence[Stimulus], family: str
+) -> torch.Tensor:
+    """The strongest response to a family: float (U,), 0 where none was shown."""
     rows = [i for i, s in enumerate(stimuli) if s.family == family]
     return above[rows].amax(0) if rows else torch.zeros(above.shape[1])
 

@@ -1,4 +1,4 @@
-"""A layer's answers to drawn stimuli, read at the middle of its maps."""
+"""A layer's responses to synthetic stimuli, read at the centre of its maps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from contextlib import suppress
 import torch
 
 from layerscope.analysis.activations.scan import batch_for
-from layerscope.analysis.tuning.battery import Battery, make_battery
 from layerscope.device import device_of
 from layerscope.errors import LayerNotFoundError, UnreachedError, nearest
 from layerscope.graph.program import Program
@@ -20,7 +19,7 @@ Window = tuple[float, float, float]
 def window_of(
     field: ReceptiveField | None, shape: Sequence[int], *, height: int, width: int
 ) -> Window:
-    """Where the units that `centre_responses` reads look: centre (down, right) and side in pixels.
+    """The field of the units that `centre_responses` reads: centre (down, right), side in pixels.
 
     Args:
         field: the layer's; None where its units see everything, or nobody knows what.
@@ -43,29 +42,6 @@ def window_of(
     return down, right, side
 
 
-def battery_for(
-    field: ReceptiveField | None,
-    shape: Sequence[int],
-    *,
-    height: int,
-    width: int,
-    channels: int,
-    seed: int,
-) -> Battery:
-    """The battery for a layer, at the receptive field of the units that `centre_responses` reads.
-
-    Args:
-        field, shape, height, width: see `window_of`.
-        channels: of the pictures.
-        seed: of the noise textures.
-    """
-    down, right, side = window_of(field, shape, height=height, width=width)
-    return make_battery(
-        height=height, width=width, channels=channels, centre_px=(down, right),
-        window_px=side, seed=seed,
-    )  # fmt: skip
-
-
 def centre_responses(
     program: Program,
     layers: Sequence[str],
@@ -74,7 +50,7 @@ def centre_responses(
     *,
     batch_size: int = 128,
 ) -> dict[str, torch.Tensor]:
-    """What each unit of some layers answers to some pictures, at the middle of its map.
+    """Responses of each unit of some layers to some pictures, at the centre of its map.
 
     Args:
         program: the network.
@@ -85,7 +61,7 @@ def centre_responses(
 
     Returns:
         layer -> float32 (N, U): at place (H // 2, W // 2) of maps, of the middle token, or of dense
-        units. A layer that not all pictures come by is left out.
+        units. A layer that is not run for all pictures is left out.
 
     Raises:
         LayerNotFoundError: there is no such layer.
@@ -99,7 +75,7 @@ def centre_responses(
 
     def keep(name: str, output: torch.Tensor) -> None:
         if name in found:
-            found[name].append(at_middle(output).float().cpu())
+            found[name].append(centre_values(output).float().cpu())
 
     for part in pixels.split(batch_for(program.layers, batch_size, device)):
         images = normalise(part.to(device))
@@ -116,7 +92,7 @@ def centre_responses(
     }
 
 
-def at_middle(output: torch.Tensor) -> torch.Tensor:
+def centre_values(output: torch.Tensor) -> torch.Tensor:
     """Each unit's value at the middle of its map: (B, U)."""
     if output.ndim == 4:
         return output[:, :, output.shape[2] // 2, output.shape[3] // 2]

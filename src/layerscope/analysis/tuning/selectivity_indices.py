@@ -1,4 +1,4 @@
-"""Tuning: which lines, colours, forms and textures a unit answers to, and how selectively."""
+"""Tuning: which lines, colours, forms and textures a unit responds to, and how selectively."""
 
 from __future__ import annotations
 
@@ -10,8 +10,14 @@ from typing import Any
 import torch
 
 from layerscope.analysis.tuning.battery import Battery
-from layerscope.analysis.tuning.preferred_stimuli import Preferred, preferred
-from layerscope.analysis.tuning.stimuli import BENT, N_ANGLES, STRAIGHT, TEXTURED, Stimulus
+from layerscope.analysis.tuning.preferred_stimuli import PreferredStimuli, find_preferred
+from layerscope.analysis.tuning.stimuli import (
+    CURVED_FAMILIES,
+    N_ANGLES,
+    STRAIGHT_FAMILIES,
+    TEXTURE_FAMILIES,
+    Stimulus,
+)
 
 KINDS = ("colour", "edge", "corner", "texture")
 
@@ -21,11 +27,11 @@ class Tunings:
     """How U units are tuned.
 
     Args:
-        orientation: float (U,), 0 answers to all angles alike, 1 to one alone.
+        orientation: float (U,), orientation selectivity: 0 at all angles alike, 1 at one alone.
         angle_deg: float (U,), the line it prefers: 0 lies, 90 stands.
         frequency_cycles_px: float (U,), of the best grating; NaN without one.
-        curve: float (U, 12), the answer at each angle, in shares of its natural maximum.
-        reach_frac: float (U,), its best answer to any stimulus, likewise.
+        curve: float (U, 12), the response at each angle, in shares of its natural maximum.
+        reach_frac: float (U,), its strongest response to any stimulus, likewise.
         best: U families, that of the stimulus which drives it most; "" where none does.
         prefers: phase, size, curvature, a corner's opening.
         values: kind -> float (U,), 0 to 1.
@@ -38,16 +44,16 @@ class Tunings:
     curve: torch.Tensor
     reach_frac: torch.Tensor
     best: tuple[str, ...]
-    prefers: Preferred
+    prefers: PreferredStimuli
     values: dict[str, torch.Tensor]
     words: dict[str, tuple[str, ...]]
 
     def record(self, u: int) -> dict[str, Any]:
         """One unit's tuning as plain values."""
         frequency = float(self.frequency_cycles_px[u])
-        answers = bool(self.best[u])
+        driven = bool(self.best[u])
         return {
-            "angle_deg": float(self.angle_deg[u]) if answers else None,
+            "angle_deg": float(self.angle_deg[u]) if driven else None,
             "orientation": float(self.orientation[u]),
             "frequency_cycles_px": None if math.isnan(frequency) else frequency,
             "reach_frac": float(self.reach_frac[u]),
@@ -58,20 +64,20 @@ class Tunings:
 
 
 def tune(responses: torch.Tensor, battery: Battery, *, natural_max: torch.Tensor) -> Tunings:
-    """Read the tuning of some units from their answers.
+    """Read the tuning of some units from their responses.
 
-    Answers count above that to the blank picture. A unit that the stimuli drive to less than its
-    natural maximum has all its indices lowered in proportion: what it answers to in pictures is
+    Responses count above that to the blank stimulus. A unit that the stimuli drive to less than
+    its natural maximum has all its indices lowered in proportion: what drives it in pictures is
     something else.
 
     - edge: one less the circular variance over angles, of the family of straight stimuli
       (gratings of its best frequency, edges, lines) that drives it most;
-    - corner: 1 - s / c, where c is the best answer to a corner, curve or blob and s to anything
-      straight;
-    - texture: 1 - s / t, where t is the best answer to a checkerboard or grain and s to anything
-      else;
-    - colour: 1 - g / h, where h is the best answer to a hue or an edge between hues, g to the same
-      in grey, as far from the ground.
+    - corner: 1 - s / c, where c is the strongest response to a corner, curve or blob and s to
+      anything straight;
+    - texture: 1 - s / t, where t is the strongest response to a checkerboard or grain and s to
+      anything else;
+    - colour: 1 - g / h, where h is the strongest response to a hue or an edge between hues, g to
+      the same in grey, as far from the ground.
 
     Args:
         responses: float (N, U), to the battery's pictures.
@@ -89,20 +95,20 @@ def tune(responses: torch.Tensor, battery: Battery, *, natural_max: torch.Tensor
     span = (natural_max - ground).clamp(min=0)
     reachable = above.amax(0) / span.clamp(min=1e-12)
     reach = torch.where(span > 1e-6 * natural_max.abs().clamp(min=1e-6), reachable, 0.0)
-    best_of = {name: best(above, stimuli, families) for name, families in FAMILIES.items()}
-    lines = straight_tuning(above, stimuli)
-    straight, bent, textured = (best_of[n][0] for n in ("straight", "bent", "textured"))
+    best_of = {name: best_response(above, stimuli, families) for name, families in FAMILIES.items()}
+    lines = orientation_tuning(above, stimuli)
+    straight, curved, textured = (best_of[n][0] for n in ("straight", "curved", "textured"))
     coloured, grey = best_of["coloured"][0], best_of["grey"][0]
     share = {n: (v / span.clamp(min=1e-12)).clamp(max=1) for n, (v, _) in best_of.items()}
     values = {
         "edge": lines.orientation * share["straight"],
-        "corner": preference(bent, straight) * share["bent"],
-        "texture": preference(textured, torch.maximum(straight, bent)) * share["textured"],
+        "corner": preference(curved, straight) * share["curved"],
+        "texture": preference(textured, torch.maximum(straight, curved)) * share["textured"],
     }
     alive = (reach > 0).float()
     words = {
-        "edge": line_words(lines),
-        "corner": tuple(stimuli[i].words for i in best_of["bent"][1].tolist()),
+        "edge": orientation_words(lines),
+        "corner": tuple(stimuli[i].words for i in best_of["curved"][1].tolist()),
         "texture": tuple(stimuli[i].words for i in best_of["textured"][1].tolist()),
     }
     if any(s.family == "colour" for s in stimuli):
@@ -116,25 +122,25 @@ def tune(responses: torch.Tensor, battery: Battery, *, natural_max: torch.Tensor
         curve=lines.curve / span.clamp(min=1e-12)[:, None] * alive[:, None],
         reach_frac=reach,
         best=tuple(stimuli[i].family if live else "" for i, live in zip(top, alive, strict=True)),
-        prefers=preferred(above, stimuli),
+        prefers=find_preferred(above, stimuli),
         values={kind: value * alive for kind, value in values.items()},
         words=words,
     )
 
 
 FAMILIES = {
-    "straight": STRAIGHT,
-    "bent": BENT,
-    "textured": TEXTURED,
+    "straight": STRAIGHT_FAMILIES,
+    "curved": CURVED_FAMILIES,
+    "textured": TEXTURE_FAMILIES,
     "coloured": ("colour",),
     "grey": ("grey",),
 }
 
 
-def best(
+def best_response(
     above: torch.Tensor, stimuli: Sequence[Stimulus], families: Sequence[str]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The best answer of each unit to some families, and to which stimulus: float, int64 (U,)."""
+    """Each unit's strongest response to some families, and its stimulus: float, int64 (U,)."""
     rows = [i for i, s in enumerate(stimuli) if s.family in families]
     if not rows:
         U = above.shape[1]
@@ -144,12 +150,12 @@ def best(
 
 
 def preference(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """How much of an answer is lost with the other kind of stimulus: 0 nothing, 1 all of it."""
+    """The share of a response that is lost with the other kind of stimulus."""
     return (1 - other / one.clamp(min=1e-12)).clamp(0, 1) * (one > 0)
 
 
 @dataclass(frozen=True)
-class Lines:
+class OrientationTuning:
     """The tuning to straight stimuli of U units."""
 
     orientation: torch.Tensor
@@ -159,7 +165,7 @@ class Lines:
     words: tuple[str, ...]
 
 
-def straight_tuning(above: torch.Tensor, stimuli: Sequence[Stimulus]) -> Lines:
+def orientation_tuning(above: torch.Tensor, stimuli: Sequence[Stimulus]) -> OrientationTuning:
     """The orientation tuning of each unit, from the straight stimuli that drive it most.
 
     Gratings of each frequency, edges, and lines of each width are sets of their own; within a set
@@ -168,11 +174,11 @@ def straight_tuning(above: torch.Tensor, stimuli: Sequence[Stimulus]) -> Lines:
     U = above.shape[1]
     sets: dict[tuple, list[int]] = {}
     for i, s in enumerate(stimuli):
-        if s.family in STRAIGHT:
+        if s.family in STRAIGHT_FAMILIES:
             sets.setdefault((s.family, s.frequency_cycles_px, s.size_px, s.words), []).append(i)
     if not sets:
         nothing = torch.zeros(U)
-        return Lines(
+        return OrientationTuning(
             nothing, nothing, torch.full((U,), math.nan), torch.zeros(U, N_ANGLES), ("",) * U
         )
     curves = torch.stack([angle_curve(above, stimuli, rows) for rows in sets.values()])  # (S, U, A)
@@ -190,7 +196,7 @@ def straight_tuning(above: torch.Tensor, stimuli: Sequence[Stimulus]) -> Lines:
         frequency = torch.where(
             strongest.amax(0) > 0, rates[strongest.argmax(0)], torch.tensor(math.nan)
         )
-    return Lines(
+    return OrientationTuning(
         orientation=(re.square() + im.square()).sqrt() * (curve.sum(1) > 0),
         angle_deg=torch.rad2deg(torch.atan2(im, re) / 2) % 180,
         frequency=frequency,
@@ -202,7 +208,7 @@ def straight_tuning(above: torch.Tensor, stimuli: Sequence[Stimulus]) -> Lines:
 def angle_curve(
     above: torch.Tensor, stimuli: Sequence[Stimulus], rows: Sequence[int]
 ) -> torch.Tensor:
-    """The best answer at each of twelve angles: float (U, 12)."""
+    """The strongest response at each of twelve angles: float (U, 12)."""
     curve = torch.zeros(N_ANGLES, above.shape[1])
     for i in rows:
         angle = stimuli[i].angle_deg
@@ -212,12 +218,12 @@ def angle_curve(
     return curve.T
 
 
-def line_words(lines: Lines) -> tuple[str, ...]:
+def orientation_words(lines: OrientationTuning) -> tuple[str, ...]:
     """ "edge at 45°": the angle to the nearest five degrees."""
     rounded = ((lines.angle_deg / 5).round() * 5 % 180).int().tolist()
     return tuple(f"{word} at {angle}°" for word, angle in zip(lines.words, rounded, strict=True))
 
 
-def measures(tunings: Tunings) -> dict[str, torch.Tensor]:
+def selectivities(tunings: Tunings) -> dict[str, torch.Tensor]:
     """The kinds' values, in the ladder's order: float (U,) each, 0 to 1."""
     return {kind: tunings.values[kind] for kind in KINDS if kind in tunings.values}

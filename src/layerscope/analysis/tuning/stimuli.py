@@ -1,4 +1,4 @@
-"""The drawn stimuli: each a function of the place in the window, from which a picture is made."""
+"""The synthetic stimuli: each a function of the place in the window."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 import torch
 
-Pattern = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+PatternFunction = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 N_ANGLES = 12
 # Rec. 709: how bright each of red, green and blue looks.
 LUMA = (0.2126, 0.7152, 0.0722)
-STRAIGHT = ("grating", "edge", "bar")
-BENT = ("corner", "arc", "blob")
-TEXTURED = ("checker", "noise")
+STRAIGHT_FAMILIES = ("grating", "edge", "bar")
+CURVED_FAMILIES = ("corner", "arc", "blob")
+TEXTURE_FAMILIES = ("checker", "noise")
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class Stimulus:
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """A stimulus and how it is drawn.
+class StimulusPattern:
+    """A stimulus and how it is rendered.
 
     Args:
         stimulus: what it is.
@@ -55,11 +55,13 @@ class Drawing:
     """
 
     stimulus: Stimulus
-    pattern: Pattern
+    pattern: PatternFunction
     colour: tuple[float, float, float]
 
 
-def drawings(window_px: float, channels: int, generator: torch.Generator) -> Iterator[Drawing]:
+def stimulus_patterns(
+    window_px: float, channels: int, generator: torch.Generator
+) -> Iterator[StimulusPattern]:
     """All stimuli for a window.
 
     Args:
@@ -68,13 +70,13 @@ def drawings(window_px: float, channels: int, generator: torch.Generator) -> Ite
         generator: draws the noise textures.
     """
     white = (0.45, 0.45, 0.45)
-    yield Drawing(Stimulus("blank"), lambda x, y: torch.zeros_like(x), white)
+    yield StimulusPattern(Stimulus("blank"), lambda x, y: torch.zeros_like(x), white)
     plain = [
         *gratings(window_px), *edges(window_px), *bars(window_px), *corners(window_px),
         *arcs(window_px), *blobs(window_px), *checkers(window_px), *noises(window_px, generator),
     ]  # fmt: skip
     for stimulus, pattern in plain:
-        yield Drawing(stimulus, pattern, white)
+        yield StimulusPattern(stimulus, pattern, white)
     if channels == 3:
         yield from colours(window_px)
 
@@ -96,7 +98,7 @@ def angles(n: int, over: float) -> list[float]:
     return [over * i / n for i in range(n)]
 
 
-def gratings(window: float) -> Iterator[tuple[Stimulus, Pattern]]:
+def gratings(window: float) -> Iterator[tuple[Stimulus, PatternFunction]]:
     """Sine waves of 1, 2, 4 and 8 cycles a window, none finer than 0.35 cycles a pixel."""
     for cycles in (1, 2, 4, 8):
         f = cycles / window
@@ -112,7 +114,7 @@ def gratings(window: float) -> Iterator[tuple[Stimulus, Pattern]]:
                 yield Stimulus("grating", "stripes", angle, f, None, phase), wave
 
 
-def edges(window: float) -> Iterator[tuple[Stimulus, Pattern]]:
+def edges(window: float) -> Iterator[tuple[Stimulus, PatternFunction]]:
     """Steps from dark to light, both ways round, through the middle and off it."""
     if window < 2:
         return
@@ -125,7 +127,7 @@ def edges(window: float) -> Iterator[tuple[Stimulus, Pattern]]:
             yield Stimulus("edge", "edge", angle % 180), step
 
 
-def bars(window: float) -> Iterator[tuple[Stimulus, Pattern]]:
+def bars(window: float) -> Iterator[tuple[Stimulus, PatternFunction]]:
     """Light and dark lines on grey, thin and thick."""
     for width in sorted({max(1.0, window / 8), max(1.0, window / 4)}):
         if width > window / 2:
@@ -142,7 +144,7 @@ def bars(window: float) -> Iterator[tuple[Stimulus, Pattern]]:
                     yield Stimulus("bar", "line", angle, None, width), line
 
 
-def corners(window: float) -> Iterator[tuple[Stimulus, Pattern]]:
+def corners(window: float) -> Iterator[tuple[Stimulus, PatternFunction]]:
     """Wedges with their tip near the middle."""
     if window < 4:
         return
@@ -162,8 +164,8 @@ def corners(window: float) -> Iterator[tuple[Stimulus, Pattern]]:
                 yield Stimulus("corner", words, facing, opening_deg=opening), wedge
 
 
-def arcs(window: float) -> Iterator[tuple[Stimulus, Pattern]]:
-    """Curved lines, tightly and gently bent."""
+def arcs(window: float) -> Iterator[tuple[Stimulus, PatternFunction]]:
+    """Curved lines, of small and of large radius."""
     width = max(1.0, window / 8)
     for radius in (window / 5, window / 2.5):
         if radius < 1.5 * width:
@@ -179,7 +181,7 @@ def arcs(window: float) -> Iterator[tuple[Stimulus, Pattern]]:
                 yield Stimulus("arc", "curve", facing), arc
 
 
-def blobs(window: float) -> Iterator[tuple[Stimulus, Pattern]]:
+def blobs(window: float) -> Iterator[tuple[Stimulus, PatternFunction]]:
     """Discs, light and dark."""
     for share in (0.08, 0.14, 0.22, 0.34):
         radius = share * window
@@ -193,7 +195,7 @@ def blobs(window: float) -> Iterator[tuple[Stimulus, Pattern]]:
             yield Stimulus("blob", f"{shade} blob", None, None, 2 * radius), disc
 
 
-def checkers(window: float) -> Iterator[tuple[Stimulus, Pattern]]:
+def checkers(window: float) -> Iterator[tuple[Stimulus, PatternFunction]]:
     """Checkerboards, upright and on their tip."""
     for check in sorted({max(1.0, window / 8), max(1.0, window / 4)}):
         if check > window / 3:
@@ -209,7 +211,7 @@ def checkers(window: float) -> Iterator[tuple[Stimulus, Pattern]]:
                 yield Stimulus("checker", "checkerboard", None, None, check), board
 
 
-def noises(window: float, generator: torch.Generator) -> Iterator[tuple[Stimulus, Pattern]]:
+def noises(window: float, generator: torch.Generator) -> Iterator[tuple[Stimulus, PatternFunction]]:
     """Grain of one coarseness and no direction: the sum of waves in all directions."""
     for cycles, words in ((3.0, "coarse grain"), (6.0, "fine grain")):
         f = cycles / window
@@ -233,25 +235,25 @@ def noises(window: float, generator: torch.Generator) -> Iterator[tuple[Stimulus
             yield Stimulus("noise", words, None, f), grain
 
 
-def colours(window: float) -> Iterator[Drawing]:
+def colours(window: float) -> Iterator[StimulusPattern]:
     """Hues as bright as their ground, and greys that lie as far from it; as fields and as edges."""
     reach = 0.4
     for hue in hues(8):
         colour = (reach * hue[0], reach * hue[1], reach * hue[2])
         name, opposite = hue_name(hue), hue_name((-hue[0], -hue[1], -hue[2]))
-        yield Drawing(Stimulus("colour", name), lambda x, y: torch.ones_like(x), colour)
+        yield StimulusPattern(Stimulus("colour", name), lambda x, y: torch.ones_like(x), colour)
         yield from colour_edges(window, "colour", f"{name}-{opposite} edge", colour)
     level = reach / math.sqrt(3)
     grey, dark = (level, level, level), (-level, -level, -level)
     for sign in (1.0, -1.0):
-        yield Drawing(Stimulus("grey"), lambda x, y, s=sign: torch.full_like(x, s), grey)
+        yield StimulusPattern(Stimulus("grey"), lambda x, y, s=sign: torch.full_like(x, s), grey)
     yield from colour_edges(window, "grey", "", grey)
     yield from colour_edges(window, "grey", "", dark)
 
 
 def colour_edges(
     window: float, family: str, words: str, colour: tuple[float, float, float]
-) -> Iterator[Drawing]:
+) -> Iterator[StimulusPattern]:
     """Steps between a colour and its opposite."""
     if window < 2:
         return
@@ -260,7 +262,7 @@ def colour_edges(
         def step(x, y, angle=angle) -> torch.Tensor:
             return torch.where(across(angle, x, y) > 0, 1.0, -1.0)
 
-        yield Drawing(Stimulus(family, words, angle), step, colour)
+        yield StimulusPattern(Stimulus(family, words, angle), step, colour)
 
 
 def hues(n: int) -> list[tuple[float, float, float]]:

@@ -1,4 +1,4 @@
-"""What ablation says of every unit, as plain values."""
+"""The effect of ablating each unit, as plain values."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from layerscope.graph.program import Program
 from layerscope.models.spec import ModelSpec
 from layerscope.pipeline.budget import Budget
 
-# Of a layer with more units, only the first are taken out: each costs a pass behind the layer.
+# Of a layer with more units, only the first are ablated: each costs a pass behind the layer.
 MOST_ABLATED = 256
 CONTROLS = 20
 
 
 def can_ablate(spec: ModelSpec, imageset: ImageSet) -> bool:
-    """Whether the network's answers can be right or wrong about these pictures."""
+    """Whether the network's classes are those of these pictures."""
     return spec.class_names == imageset.class_names
 
 
@@ -34,7 +34,7 @@ def ablation_evidence(
     seed: int,
     progress: Callable[[int, int], None],
 ) -> list[dict[str, Any] | None]:
-    """Take each unit of a layer out in turn: a record for each, None beyond what can be paid for.
+    """Ablate each unit of a layer in turn: a record for each, None beyond the budget.
 
     Args:
         program: the network.

@@ -34,12 +34,13 @@ CALIBRATION_PICTURES = 256
 
 HOW = {
     "colour": "how much more its best hue drives the unit than grey of the same brightness does",
-    "edge": "how strongly the answer to gratings depends on their angle (0 not at all, 1 only one)",
+    "edge": "how strongly the response depends on a line's angle (1: one alone drives it)",
     "corner": "how much more its best corner or arc drives the unit than any straight line does",
     "texture": "how much more its best texture drives the unit than any single line or edge does",
     "part": "how well the places where the unit is on (its strongest 0.5 %) cover a part: "
     "intersection over union with the part's mask",
-    "object": "how well the unit's largest activation tells one class from the others: 2 AUROC - 1",
+    "object": "how well the unit's largest activation separates one class from the others: "
+    "2 AUROC - 1",
 }
 
 
@@ -51,7 +52,7 @@ class EvidenceRecord:
         top: the atlas's `evidence`.
         layers: layer -> its `evidence`.
         units: layer -> the units' new fields.
-        made: layer -> the sprite of its made images.
+        made: layer -> the sprite of its feature visualisations.
         skipped: what could not be measured of a layer, one sentence each.
     """
 
@@ -86,7 +87,7 @@ def gather_evidence(
         spec: what it takes.
         imageset: pictures it did not learn from.
         measured: those whose units are measured.
-        folder: of the atlas: made images are written there.
+        folder: of the atlas: feature visualisations are written there.
         effort: how much.
         seed: of what is drawn: pictures, untrained weights, stimuli.
         stages: where finished parts are kept.
@@ -103,7 +104,7 @@ def gather_evidence(
     progress("measuring units", 0, total)
     found = observe(program, measured, imageset, rows, spec, seed=seed)
     skipped = [
-        f"layer {name!r} has no evidence: not all pictures and drawn stimuli come by it"
+        f"layer {name!r} has no evidence: it is not run for all pictures and stimuli"
         for name in measured
         if name not in found
     ]
@@ -122,7 +123,7 @@ def gather_evidence(
     measured = [name for name in found if all(name in record["units"] for record in controls)]
     for name in list(found):
         if name not in measured:
-            skipped.append(f"layer {name!r} has no evidence: an untrained copy does not come by it")
+            skipped.append(f"layer {name!r} has no evidence: it is not run in an untrained copy")
             del found[name]
     nulls = [as_measured(record["units"]) for record in controls]
     values = {name: found[name].units for name in measured}
@@ -137,19 +138,19 @@ def gather_evidence(
         for unit, strongest in zip(units[name], inputs, strict=False):
             unit["strongest_inputs"] = [list(pair) for pair in strongest]
     if effort.ablation_pictures and can_ablate(spec, imageset):
-        # The last layer's units are the answers themselves.
+        # The last layer's units are the logits themselves.
         for i, name in enumerate(n for n in measured if n != layers[-1].name):
 
-            def take_out(name: str = name) -> list[dict[str, Any] | None]:
+            def ablate_layer(name: str = name) -> list[dict[str, Any] | None]:
                 return ablation_evidence(
                     program, spec, name, imageset, rows, budget, seed=seed,
-                    progress=lambda done, total: progress(f"taking out {name}", done, total),
+                    progress=lambda done, total: progress(f"ablating {name}", done, total),
                 )  # fmt: skip
 
             try:
-                result = stages.run(f"ablation-{i}", take_out)
+                result = stages.run(f"ablation-{i}", ablate_layer)
             except ModelError as error:
-                skipped.append(f"no unit of {name!r} was taken out: {error}")
+                skipped.append(f"no unit of {name!r} was ablated: {error}")
                 continue
             for unit, record in zip(units[name], result, strict=True):
                 unit["ablation"] = record
@@ -195,9 +196,9 @@ def add_feature_visualisations(
     progress: Callable[[str, int, int], None],
     skipped: list[str],
 ) -> dict[str, dict[str, Any]]:
-    """Make an image for each unit, into its record; returns the sprites by layer.
+    """Add an optimised image for each unit to its record; returns the sprites by layer.
 
-    A layer that it cannot be done for is told in `skipped`.
+    A layer that it cannot be done for is named in `skipped`.
     """
     sprites = {}
     for i, (name, seen) in enumerate(found.items()):
@@ -205,13 +206,13 @@ def add_feature_visualisations(
         def make(name: str = name, seen: Observed = seen) -> dict[str, Any]:
             return featurevis_evidence(
                 program, spec, name, imageset, rows, seen, folder, budget, seed=seed,
-                progress=lambda done, total: progress(f"making images for {name}", done, total),
+                progress=lambda done, total: progress(f"optimising images for {name}", done, total),
             )  # fmt: skip
 
         try:
             result = stages.run(f"made-{i}", make)
         except ModelError as error:
-            skipped.append(f"no images were made for {name!r}: {error}")
+            skipped.append(f"no images were optimised for {name!r}: {error}")
             continue
         sprites[name] = result["sprite"]
         for unit, record in zip(units[name], result["units"], strict=True):

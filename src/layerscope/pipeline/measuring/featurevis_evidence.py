@@ -1,4 +1,4 @@
-"""The images made for a layer's units, and whether they take the way that natural pictures take."""
+"""Feature visualisations of a layer's units, and whether they take natural pictures' path."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def featurevis_evidence(
     seed: int,
     progress: Callable[[int, int], None],
 ) -> dict[str, Any]:
-    """Make an image for each unit of a layer, write them as a sprite, and say what they do.
+    """Optimise an image for each unit of a layer, write them as a sprite, and measure them.
 
     Args:
         program: the network.

@@ -51,7 +51,7 @@ def layer_figures(
     learned, scored = halves(labels)
     figures = {}
     for name, seen in found.items():
-        pooled, placed = seen.features.pooled, seen.features.placed.flatten(0, 1)
+        pooled, at_places = seen.features.pooled, seen.features.at_places.flatten(0, 1)
         result = None
         if len(labels[learned].unique()) > 1:
             result = probe(
@@ -60,7 +60,7 @@ def layer_figures(
             )  # fmt: skip
         field = field_of(program, name, images[:FIELD_PICTURES])
         fits = gabor_fits(program, name)
-        pairs = duplicate_units(placed)
+        pairs = duplicate_units(at_places)
         figures[name] = {
             "probe": {
                 "accuracy": result.accuracy,
@@ -71,9 +71,9 @@ def layer_figures(
             if result
             else None,
             "separation": class_separation(pooled, labels),
-            "dimension": effective_dimension(placed),
-            "of": placed.shape[1],
-            "sparsity": sparsity(placed) if placed.shape[1] > 1 else None,
+            "dimension": effective_dimension(at_places),
+            "of": at_places.shape[1],
+            "sparsity": sparsity(at_places) if at_places.shape[1] > 1 else None,
             "dead_share": float((seen.features.peaks.amax(0) <= 0).float().mean()),
             "effective_field_px": list(field.size_px) if field else None,
             "field_side_px": math.sqrt(math.prod(field.size_px)) if field else None,
@@ -85,7 +85,7 @@ def layer_figures(
 
 
 def field_of(program: Program, layer: str, images: torch.Tensor) -> EffectiveField | None:
-    """A layer's effective receptive field; None also where these pictures do not come by it."""
+    """A layer's effective receptive field; None also where these pictures do not reach it."""
     try:
         return effective_field(program, layer, images)
     except UnreachedError:

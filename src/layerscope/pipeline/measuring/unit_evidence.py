@@ -74,7 +74,7 @@ def gabor_record(fits: GaborFits | None, u: int) -> dict[str, Any]:
 def concepts(
     seen: Observed, u: int, imageset: ImageSet, nulls: Mapping[str, float]
 ) -> list[dict[str, Any]]:
-    """The classes and parts that a unit answers to best, those furthest above their control first.
+    """The classes and parts that a unit responds to best, those furthest above their control first.
 
     A class counts by AUROC, a part by IoU; each beside what 95 % of untrained units stay below.
     """

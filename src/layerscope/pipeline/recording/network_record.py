@@ -48,7 +48,7 @@ def finite(value: float) -> float | None:
 
 
 def partly_reached(scanned: Sequence[str], scans: Mapping[str, LayerScan], n: int) -> list[str]:
-    """The layers that not all pictures come by, where the network decides by values."""
+    """The layers that are not run for all pictures, where the network branches on values."""
     reached = {name: scans[name].statistics.n if name in scans else 0 for name in scanned}
     return [
         f"layer {name!r} was reached by {count} of {n} pictures: its statistics are of those"
