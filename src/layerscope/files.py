@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import hashlib
 import json
 import os
+import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -79,3 +82,49 @@ def sha256_of(path: Path) -> str:
     """The checksum of a file, in hex."""
     with path.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def replace_folder(new: Path, old: Path) -> None:
+    """Put a whole folder in the place of another, which is removed.
+
+    A reader finds the old folder or the new one. Where the system cannot exchange two folders in
+    one step (Windows, some network drives), neither has the name for a moment.
+
+    Args:
+        new: the folder that takes the name; on the same disk.
+        old: the name; there may be nothing yet.
+
+    Raises:
+        LayerscopeError: one of the two cannot be moved.
+    """
+    try:
+        # Only where nothing is there: a folder takes the place of no other that holds something.
+        with contextlib.suppress(FileExistsError, OSError):
+            if not old.exists():
+                new.rename(old)
+                return
+        if not _exchange(new, old):
+            aside = new.with_name(f"{new.name}.replaced")
+            old.rename(aside)
+            new.rename(old)
+            aside.rename(new)
+        shutil.rmtree(new, ignore_errors=True)
+    except OSError as error:
+        raise LayerscopeError(
+            f"cannot write {old}: {error.strerror or error}; "
+            "close what has its files open, and give a folder that can be written"
+        ) from error
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange the names of two folders in one step; False where the system does not know how."""
+    paths = os.fsencode(one), os.fsencode(other)
+    try:
+        library = ctypes.CDLL(None)
+        if sys.platform == "darwin":
+            swap = 2  # <sys/stdio.h> RENAME_SWAP
+            return library.renamex_np(*paths, ctypes.c_uint(swap)) == 0
+        at_cwd, exchange = -100, 2  # <fcntl.h> AT_FDCWD, <linux/fs.h> RENAME_EXCHANGE
+        return library.renameat2(at_cwd, paths[0], at_cwd, paths[1], ctypes.c_uint(exchange)) == 0
+    except (AttributeError, OSError, TypeError):
+        return False

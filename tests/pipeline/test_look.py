@@ -225,7 +225,7 @@ def test_an_interrupted_look_goes_on_where_it_stopped(
         look(run, seed=3, out=tmp_path / "atlas", effort=LITTLE, progress=stop)
     with pytest.raises(AtlasError, match="holds no atlas"):
         load_atlas(tmp_path / "atlas")
-    first = next(what for what in seen if what.startswith("taking"))
+    first = next(what for what in seen if what.startswith("ablating"))
     again: list[str] = []
     done = look(
         run, seed=3, out=tmp_path / "atlas", effort=LITTLE,

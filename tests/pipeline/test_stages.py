@@ -1,47 +1,87 @@
-"""Stages: finished work is read back, work of other weights or settings is not."""
+"""Stages: finished work is read back, work of other layers or settings is not."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import torch
-from torch import nn
-
-from layerscope.pipeline.stages import FOLDER, Stages, digest
+from layerscope.pipeline.stages import RESULT, Stages
 
 
-def test_a_finished_stage_is_not_worked_out_again(tmp_path: Path) -> None:
-    calls = []
+def stages(folder: Path, fingerprint: str = "f", atlas: str = "atlas") -> Stages:
+    return Stages(folder / "kept", folder / atlas, fingerprint)
 
-    def make() -> dict:
+
+def counting(value: Any) -> tuple[list[int], Callable[[Path], Any]]:
+    """A stage that counts how often it is made and writes a file."""
+    calls: list[int] = []
+
+    def make(files: Path) -> Any:
         calls.append(1)
-        return {"values": (1, 2.5), "none": None}
+        (files / "sprites").mkdir()
+        (files / "sprites" / "a.webp").write_text(repr(value))
+        return value
 
-    stages = Stages(tmp_path, "key")
-    first = stages.run("a", make)
+    return calls, make
+
+
+def test_a_finished_stage_is_not_made_again_and_its_files_reach_every_atlas(
+    tmp_path: Path,
+) -> None:
+    calls, make = counting({"values": (1, 2.5), "none": None})
+    first = stages(tmp_path).run("a", make)
     assert first == {"values": [1, 2.5], "none": None}
-    assert Stages(tmp_path, "key").run("a", make) == first
+    assert stages(tmp_path, atlas="second").run("a", make) == first
     assert len(calls) == 1
-    assert Stages(tmp_path, "other weights").run("a", make) == first
+    for atlas in ("atlas", "second"):
+        file = tmp_path / atlas / "sprites" / "a.webp"
+        assert file.read_text() == "{'values': (1, 2.5), 'none': None}"
+
+
+def test_another_fingerprint_name_layer_or_need_is_another_stage(tmp_path: Path) -> None:
+    calls, make = counting(1)
+    runs: list[Callable[[], Any]] = [
+        lambda: stages(tmp_path).run("a", make),
+        lambda: stages(tmp_path, "other").run("a", make),
+        lambda: stages(tmp_path).run("b", make),
+        lambda: stages(tmp_path).run("a", make, layer="1"),
+        lambda: stages(tmp_path).run("a", make, layer="1", needs=["x"]),
+    ]
+    for n, run in enumerate(runs, start=1):
+        run()
+        assert len(calls) == n
+    for run in runs:
+        run()
+    assert len(calls) == len(runs)
+
+
+def test_a_damaged_stage_is_made_again(tmp_path: Path) -> None:
+    calls, make = counting(1)
+    stages(tmp_path).run("a", make)
+    (home,) = (tmp_path / "kept").iterdir()
+    (home / RESULT).write_text('{"result": 1, "fi')
+    stages(tmp_path, atlas="second").run("a", make)
     assert len(calls) == 2
+    (home / "files" / "sprites" / "a.webp").write_text("cut of")
+    stages(tmp_path, atlas="third").run("a", make)
+    assert len(calls) == 3
+    assert (tmp_path / "third" / "sprites" / "a.webp").read_text() == "1"
+    (home / "files" / "sprites" / "a.webp").unlink()
+    stages(tmp_path, atlas="fourth").run("a", make)
+    assert len(calls) == 4
 
 
-def test_a_damaged_stage_is_made_again_and_all_are_cleared(tmp_path: Path) -> None:
-    stages = Stages(tmp_path, "key")
-    stages.run("a", lambda: 1)
-    (tmp_path / FOLDER / "a.json").write_text('{"key": "ke')
-    assert stages.run("a", lambda: 2) == 2
-    stages.clear()
-    assert not (tmp_path / FOLDER).exists()
-    stages.clear()
+def test_a_stage_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    def fail(files: Path) -> Any:
+        (files / "half").write_text("")
+        raise KeyboardInterrupt
 
-
-def test_the_digest_follows_weights_and_settings() -> None:
-    torch.manual_seed(0)
-    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
-    before = digest(net, {"pictures": 5}, 0)
-    assert digest(net, {"pictures": 5}, 0) == before
-    assert digest(net, {"pictures": 6}, 0) != before
-    net(torch.randn(2, 1, 5, 5))  # the running statistics have moved
-    assert digest(net, {"pictures": 5}, 0) != before
-    assert digest(net.bfloat16(), 0) != digest(net.float(), 0)
+    try:
+        stages(tmp_path).run("a", fail)
+    except KeyboardInterrupt:
+        pass
+    else:
+        raise AssertionError("the interruption was lost")
+    assert not list((tmp_path / "kept").iterdir())
+    assert not (tmp_path / "atlas").exists()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -24,13 +24,13 @@ from layerscope.graph.read import read_program
 from layerscope.graph.replay_check import check_replay
 from layerscope.memory import keep_freed_memory
 from layerscope.models.spec import ModelSpec
-from layerscope.pipeline.effort import FULL, QUICK, Effort
+from layerscope.pipeline.effort import FULL, Effort
 from layerscope.pipeline.measuring.evidence import EvidenceRecord, gather_evidence
 from layerscope.pipeline.recording.eight_steps import eight_steps
 from layerscope.pipeline.recording.layer_records import layer_records, units_elsewhere
 from layerscope.pipeline.recording.network_record import model_record, partly_reached, replay_record
 from layerscope.pipeline.recording.sample_walks import write_samples
-from layerscope.pipeline.stages import Stages, digest
+from layerscope.pipeline.unfinished import UnfinishedLook, unfinished_look
 from layerscope.seed import make_generator
 
 MEASURED_KINDS = ("conv", "dense", "activation")
@@ -53,7 +53,7 @@ def look(
     """Measure every layer of a network and write its atlas.
 
     What is finished is kept until the atlas is whole: the same call goes on where an interrupted
-    one stopped.
+    one stopped. The folder's former atlas stays until then, and is replaced as a whole.
 
     Args:
         run: a run; or a network, with `spec` and `out` saying what it takes and where to write.
@@ -71,7 +71,7 @@ def look(
         The atlas, read back from its folder.
 
     Raises:
-        AtlasError: data, spec or out are missing.
+        AtlasError: data, spec or out are missing, or the folder holds more than an atlas.
         LayerNotFoundError: `only` names a layer that is not there, or that has no units.
         ModelError: the network cannot be read or does not take the pictures.
 
@@ -82,10 +82,39 @@ def look(
     """
     started = time.perf_counter()
     model, spec, imageset, folder = settle(run, data, spec, out)
-    chosen = measured_rows(imageset, seed)
-    device = device_of(model)
-    if device.type == "cpu":
+    if device_of(model).type == "cpu":
         keep_freed_memory()
+    with unfinished_look(folder) as work:
+        record = measure(
+            model, spec, imageset, work, effort=effort, only=only, seed=seed, progress=progress
+        )
+        record["made"]["seconds_s"] = time.perf_counter() - started
+        write_json(work.fresh / "atlas.json", record)
+        atlas = load_atlas(work.fresh)
+        work.finish()
+    return replace(atlas, path=folder)
+
+
+def measure(
+    model: nn.Module,
+    spec: ModelSpec,
+    imageset: ImageSet,
+    work: UnfinishedLook,
+    *,
+    effort: Effort | None,
+    only: Sequence[str] | None,
+    seed: int,
+    progress: Callable[[str, int, int], None],
+) -> dict[str, Any]:
+    """Measure a network, and write all files of its atlas but the record, which is returned.
+
+    Args:
+        model, spec, imageset: the network, what it takes, and the pictures.
+        work: where to write, and where finished stages are kept.
+        effort, only, seed, progress: those of `look`.
+    """
+    device = device_of(model)
+    chosen = measured_rows(imageset, seed)
     program = read_program(model, spec.normalise(imageset.take(chosen[:1])).to(device))
     layers = program.layers
     some = chosen[:: max(1, len(chosen) // REPLAYED_PICTURES)][:REPLAYED_PICTURES]
@@ -101,7 +130,6 @@ def look(
         rows=chosen,
         progress=lambda done, total: progress("looking at pictures", done, total),
     )
-    stages = Stages(folder, digest(model, imageset.fingerprint(), asdict(effort or QUICK), seed))
     evidence = EvidenceRecord()
     if effort is not None:
         evidence = gather_evidence(
@@ -109,15 +137,13 @@ def look(
             spec,
             imageset,
             [name for name in scanned if units_elsewhere(name, layers) is None and name in scans],
-            folder,
+            work.fresh,
+            work.kept,
             effort=effort,
             seed=seed,
-            stages=stages,
             progress=progress,
         )
-    # An atlas that a reader can open is whole: the old one goes first, its index is written last.
-    (folder / "atlas.json").unlink(missing_ok=True)
-    samples = write_samples(folder, program, spec, imageset, seed=seed)
+    samples = write_samples(work.fresh, program, spec, imageset, seed=seed)
     record = {
         "schema": SCHEMA,
         "made": made(seed, device),
@@ -148,15 +174,12 @@ def look(
             "fingerprint": imageset.fingerprint(),
         },
         "steps": [step_record(step) for step in eight_steps(layers)],
-        "layers": layer_records(folder, model, spec, layers, scans, imageset, evidence),
+        "layers": layer_records(work.fresh, model, spec, layers, scans, imageset, evidence),
         "evidence": evidence.top,
         "samples": [],
     }
-    record["made"]["seconds_s"] = time.perf_counter() - started
     # The samples' logits are compared with the arithmetic on the page, digit by digit.
-    write_json(folder / "atlas.json", {**rounded(record), "samples": samples})
-    stages.clear()
-    return load_atlas(folder)
+    return {**rounded(record), "samples": samples}
 
 
 def scanned_layers(layers: Sequence[Layer], only: Sequence[str] | None) -> list[str]:

@@ -2,62 +2,100 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import nn
+from layerscope.files import sha256_of, write_json
 
-from layerscope.files import write_json
-
-FOLDER = "unfinished"
+RESULT = "stage.json"
 
 
 @dataclass(frozen=True)
 class Stages:
-    """The finished stages of one look.
+    """The stages of one look.
 
     Args:
-        folder: of the atlas.
-        key: of everything that the results depend on; results of another key are not used.
+        kept: the folder of finished stages, each in a folder named by its key. Looks that were
+            asked differently may share it: none takes up what another's arguments led to.
+        atlas: the fresh atlas; files that belong to it are copied there.
+        fingerprint: of everything that all stages depend on (`fingerprint.fingerprint`).
     """
 
-    folder: Path
-    key: str
+    kept: Path
+    atlas: Path
+    fingerprint: str
 
-    def run(self, name: str, make: Callable[[], Any]) -> Any:
-        """A stage's result: plain values for JSON, read where they are there, else made and kept.
+    def run(
+        self,
+        name: str,
+        make: Callable[[Path], Any],
+        *,
+        layer: str = "",
+        needs: Any = None,
+    ) -> Any:
+        """A stage's result: plain values for JSON, read where they are kept, else made and kept.
 
         Args:
-            name: of the stage, fit for a file name.
-            make: works it out.
+            name: what is measured.
+            make: measures it. Told an empty folder: what it writes there goes into the atlas.
+            layer: whose units; "" for all of the network.
+            needs: plain values that this stage depends on beside the fingerprint.
         """
-        path = self.folder / FOLDER / f"{name}.json"
-        try:
-            kept = json.loads(path.read_text(encoding="utf-8"))
-            if kept["key"] == self.key:
-                return kept["result"]
-        except (OSError, ValueError, KeyError, TypeError):
-            pass  # not there, cut off, or something else: it is made again
-        result = make()
-        write_json(path, {"key": self.key, "result": result})
+        parts = json.dumps([self.fingerprint, name, layer, needs], sort_keys=True)
+        home = self.kept / hashlib.sha256(parts.encode()).hexdigest()[:32]
+        found, result = read_kept(home)
+        if found:
+            self.hand_over(home / "files")
+            return result
+        self.kept.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self.kept, prefix="stage-") as folder:
+            files = Path(folder) / "files"
+            files.mkdir()
+            result = make(files)
+            self.hand_over(files)
+            write_json(Path(folder) / RESULT, {"result": result, "files": checksums(files)})
+            with contextlib.suppress(OSError):  # another look has just kept the same
+                Path(folder).rename(home)
         return json.loads(json.dumps(result))  # the very types that a resumed look reads
 
-    def clear(self) -> None:
-        """Forget the stages; the atlas is whole."""
-        shutil.rmtree(self.folder / FOLDER, ignore_errors=True)
+    def hand_over(self, files: Path) -> None:
+        """Put a stage's files into the atlas as well."""
+        shutil.copytree(files, self.atlas, copy_function=link_or_copy, dirs_exist_ok=True)
 
 
-def digest(model: nn.Module, *others: Any) -> str:
-    """A fingerprint of a network's weights and of plain values."""
-    found = hashlib.sha256()
-    for name, value in model.state_dict().items():
-        found.update(name.encode())
-        found.update(value.detach().cpu().flatten().view(torch.uint8).numpy().tobytes())
-    found.update(json.dumps(others, sort_keys=True, default=str).encode())
-    return found.hexdigest()
+def link_or_copy(source: str, target: str) -> None:
+    """A second name for a file that nobody changes any more, or a copy where there are no such."""
+    Path(target).unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def read_kept(home: Path) -> tuple[bool, Any]:
+    """Whether a whole stage is kept in a folder, and its result. What is damaged is removed."""
+    try:
+        kept = json.loads((home / RESULT).read_text(encoding="utf-8"))
+        if kept["files"] == checksums(home / "files"):
+            return True, kept["result"]
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # not there, cut off, or something else
+    shutil.rmtree(home, ignore_errors=True)
+    return False, None
+
+
+def checksums(files: Path) -> dict[str, str]:
+    """The checksum of every file in a folder, by its path."""
+    return {
+        path.relative_to(files).as_posix(): sha256_of(path)
+        for path in sorted(files.rglob("*"))
+        if path.is_file()
+    }

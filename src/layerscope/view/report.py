@@ -11,6 +11,9 @@ from typing import Any
 from layerscope.errors import AtlasError
 from layerscope.files import whole_file
 
+# Times that an atlas is read anew because another look replaced it meanwhile.
+TRIES = 10
+
 
 def template_path() -> Path:
     """The viewer's page, which is built into the package when it is installed."""
@@ -39,8 +42,7 @@ def write_report(path: Path, *, atlas_dir: Path, run_dir: Path | None = None) ->
             "it, or run 'npm ci && npm run build' in web/"
         )
     try:
-        atlas = json.loads((atlas_dir / "atlas.json").read_text(encoding="utf-8"))
-        files = embedded_files(atlas_dir)
+        atlas, files = read_atlas(atlas_dir)
         run = read_run(run_dir) if run_dir else None
     except (OSError, ValueError) as error:
         raise AtlasError(f"{atlas_dir} cannot be read ({error}); look again") from error
@@ -70,15 +72,40 @@ def packed(value: Any) -> str:
     return as_base64(gzip.compress(text.encode(), compresslevel=9, mtime=0))
 
 
-def embedded_files(atlas_dir: Path) -> dict[str, str]:
-    """The atlas's sprites and arrays as text; arrays are gzipped, which halves them."""
+def read_atlas(atlas_dir: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """An atlas's record and the files that it names, of one look: another may end meanwhile."""
+    path = atlas_dir / "atlas.json"
+    for _ in range(TRIES):
+        text = path.read_bytes()
+        atlas = json.loads(text)
+        try:
+            files = embedded_files(atlas_dir, atlas)
+        except FileNotFoundError:
+            if path.read_bytes() == text:
+                raise
+            continue
+        if path.read_bytes() == text:
+            return atlas, files
+    raise OSError("other looks replace it all the time")
+
+
+def embedded_files(atlas_dir: Path, atlas: dict[str, Any]) -> dict[str, str]:
+    """The files that an atlas names, as text; arrays are gzipped, which halves them."""
     files = {}
-    for file in sorted(atlas_dir.glob("sprites/*.webp")):
-        files[f"sprites/{file.name}"] = as_base64(file.read_bytes())
-    for file in sorted(atlas_dir.glob("arrays/*.safetensors")):
-        packed = gzip.compress(file.read_bytes(), compresslevel=6, mtime=0)
-        files[f"arrays/{file.name}"] = as_base64(packed)
+    for name in sorted(named_files(atlas)):
+        content = (atlas_dir / name).read_bytes()
+        if name.endswith(".safetensors"):
+            content = gzip.compress(content, compresslevel=6, mtime=0)
+        files[name] = as_base64(content)
     return files
+
+
+def named_files(value: Any) -> set[str]:
+    """The files that a record names, anywhere in it."""
+    if isinstance(value, dict):
+        own = {value["file"]} if isinstance(value.get("file"), str) else set()
+        return own.union(*map(named_files, value.values()))
+    return set().union(*map(named_files, value)) if isinstance(value, list) else set()
 
 
 def as_base64(data: bytes) -> str:

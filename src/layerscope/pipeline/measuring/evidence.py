@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from layerscope.graph.program import Program
 from layerscope.models.spec import ModelSpec
 from layerscope.pipeline.budget import Budget, budget_for
 from layerscope.pipeline.effort import Effort
+from layerscope.pipeline.fingerprint import fingerprint
 from layerscope.pipeline.measuring.ablation_evidence import ablation_evidence, can_ablate
 from layerscope.pipeline.measuring.featurevis_evidence import featurevis_evidence
 from layerscope.pipeline.measuring.layer_evidence import compared, gabor_fits, layer_figures, spread
@@ -74,10 +76,10 @@ def gather_evidence(
     imageset: ImageSet,
     measured: Sequence[str],
     folder: Path,
+    kept: Path,
     *,
     effort: Effort,
     seed: int,
-    stages: Stages,
     progress: Callable[[str, int, int], None],
 ) -> EvidenceRecord:
     """Measure what the layers of a network have learned, beside untrained copies of it.
@@ -87,10 +89,10 @@ def gather_evidence(
         spec: what it takes.
         imageset: pictures it did not learn from.
         measured: those whose units are measured.
-        folder: of the atlas: feature visualisations are written there.
+        folder: of the fresh atlas: what belongs to it is written there.
+        kept: where finished stages are kept.
         effort: how much.
         seed: of what is drawn: pictures, untrained weights, stimuli.
-        stages: where finished parts are kept.
         progress: told (what, done, total).
     """
     model, layers = program.model, program.layers
@@ -98,6 +100,7 @@ def gather_evidence(
     effort = budget.effort
     order = torch.randperm(len(imageset), generator=make_generator(seed, "evidence pictures"))
     rows = order[: effort.pictures].sort().values
+    stages = Stages(kept, folder, fingerprint(program, spec, imageset, rows, effort, seed=seed))
     device = device_of(model)
     some = spec.normalise(imageset.take(rows[:CALIBRATION_PICTURES])).to(device)
     total = 1 + effort.untrained
@@ -111,13 +114,14 @@ def gather_evidence(
     labels = imageset.labels[rows]
     own = layer_figures(program, found, labels, imageset.n_classes, some)
 
-    def control(i: int) -> dict[str, Any]:
+    def control(i: int, _: Path) -> dict[str, Any]:
         return measure_copy(program, spec, found, imageset, rows, some, seed=seed, copy=i)
 
     controls = []
     for i in range(effort.untrained):
         progress("measuring untrained copies", 1 + i, total)
-        controls.append(stages.run(f"untrained-{i}", lambda i=i: control(i)))
+        # A copy is asked the network's own layers, and which those are depends on `measured`.
+        controls.append(stages.run(f"untrained {i}", partial(control, i), needs=list(found)))
     progress("measuring untrained copies", total, total)
     # A copy may decide otherwise than the network; then a layer has no control.
     measured = [name for name in found if all(name in record["units"] for record in controls)]
@@ -139,16 +143,16 @@ def gather_evidence(
             unit["strongest_inputs"] = [list(pair) for pair in strongest]
     if effort.ablation_pictures and can_ablate(spec, imageset):
         # The last layer's units are the logits themselves.
-        for i, name in enumerate(n for n in measured if n != layers[-1].name):
+        for name in (n for n in measured if n != layers[-1].name):
 
-            def ablate_layer(name: str = name) -> list[dict[str, Any] | None]:
+            def ablate_layer(_: Path, name: str = name) -> list[dict[str, Any] | None]:
                 return ablation_evidence(
                     program, spec, name, imageset, rows, budget, seed=seed,
                     progress=lambda done, total: progress(f"ablating {name}", done, total),
                 )  # fmt: skip
 
             try:
-                result = stages.run(f"ablation-{i}", ablate_layer)
+                result = stages.run("ablation", ablate_layer, layer=name)
             except ModelError as error:
                 skipped.append(f"no unit of {name!r} was ablated: {error}")
                 continue
@@ -157,7 +161,7 @@ def gather_evidence(
     made = {}
     if effort.featurevis_steps:
         made = add_feature_visualisations(
-            units, program, spec, imageset, rows, found, folder, budget,
+            units, program, spec, imageset, rows, found, budget,
             seed=seed, stages=stages, progress=progress, skipped=skipped,
         )  # fmt: skip
     return EvidenceRecord(
@@ -188,7 +192,6 @@ def add_feature_visualisations(
     imageset: ImageSet,
     rows: torch.Tensor,
     found: Mapping[str, Observed],
-    folder: Path,
     budget: Budget,
     *,
     seed: int,
@@ -201,16 +204,16 @@ def add_feature_visualisations(
     A layer that it cannot be done for is named in `skipped`.
     """
     sprites = {}
-    for i, (name, seen) in enumerate(found.items()):
+    for name, seen in found.items():
 
-        def make(name: str = name, seen: Observed = seen) -> dict[str, Any]:
+        def make(folder: Path, name: str = name, seen: Observed = seen) -> dict[str, Any]:
             return featurevis_evidence(
                 program, spec, name, imageset, rows, seen, folder, budget, seed=seed,
                 progress=lambda done, total: progress(f"optimising images for {name}", done, total),
             )  # fmt: skip
 
         try:
-            result = stages.run(f"made-{i}", make)
+            result = stages.run("optimised images", make, layer=name)
         except ModelError as error:
             skipped.append(f"no images were optimised for {name!r}: {error}")
             continue
