@@ -13,14 +13,26 @@ import layerscope
 
 ROOT = Path(layerscope.__file__).parent
 MOST_FILES = 12
-PATH = ("data", "graph", "models", "training", "analysis", "atlas", "pipeline", "view", "cli")
+PATH = (
+    "data",
+    "graph",
+    "models",
+    "training",
+    "analysis",
+    "measures",
+    "atlas",
+    "pipeline",
+    "view",
+    "cli",
+)
 # A graph is read of any network, without its pictures; an analysis does not know how ours are
 # trained; the format knows nothing but itself; the page reads folders.
 FORBIDDEN = {
     "graph": {"data"},
     "analysis": {"training"},
-    "atlas": {"data", "graph", "models", "training", "analysis"},
-    "view": {"data", "graph", "models", "training", "analysis", "pipeline"},
+    "measures": {"training"},
+    "atlas": {"data", "graph", "models", "training", "analysis", "measures"},
+    "view": {"data", "graph", "models", "training", "analysis", "measures", "pipeline"},
 }
 
 

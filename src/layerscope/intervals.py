@@ -18,8 +18,8 @@ def wilson_interval(correct: int, n: int, *, z: float = 1.959964) -> tuple[float
     Source: Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", 1927.
 
     Example:
-        >>> wilson_interval(10, 10)
-        (0.722..., 1.0)
+        >>> [round(end, 3) for end in wilson_interval(10, 10)]
+        [0.722, 1.0]
     """
     share = correct / n
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)

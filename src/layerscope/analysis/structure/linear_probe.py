@@ -218,3 +218,11 @@ def check(
         )
     if len(train_labels.unique()) < 2:
         raise DataError("a probe got training pictures of one class; give at least two classes")
+
+
+def halves(labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Part pictures into two halves, every second one of each class: int64 rows of each."""
+    second = torch.zeros(len(labels), dtype=torch.bool)
+    for k in labels.unique():
+        second[(labels == k).nonzero()[1::2, 0]] = True
+    return (~second).nonzero()[:, 0], second.nonzero()[:, 0]

@@ -11,7 +11,7 @@ import torch
 
 from layerscope.analysis.observe import Observed
 from layerscope.analysis.structure.effective_field import EffectiveField, effective_field
-from layerscope.analysis.structure.linear_probe import probe
+from layerscope.analysis.structure.linear_probe import halves, probe
 from layerscope.analysis.structure.representation_geometry import (
     class_separation,
     duplicate_units,
@@ -98,14 +98,6 @@ def gabor_fits(program: Program, name: str) -> GaborFits | None:
     if weight is None or min(weight.shape[2:]) < LEAST_PX:
         return None
     return fit_gabors(weight)
-
-
-def halves(labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Part pictures into two halves, every second one of each class: int64 rows of each."""
-    second = torch.zeros(len(labels), dtype=torch.bool)
-    for k in labels.unique():
-        second[(labels == k).nonzero()[1::2, 0]] = True
-    return (~second).nonzero()[:, 0], second.nonzero()[:, 0]
 
 
 # What is one number of a layer, and its control's the same number of each copy.

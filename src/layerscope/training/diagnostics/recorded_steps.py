@@ -17,11 +17,11 @@ def chosen_steps(steps_per_epoch: int, epochs: int, *, most: int = 64) -> tuple[
 
     Returns:
         Steps in rising order, 0 for the first of the training; the last step is always there. Short
-        trainings get fewer, a step in thirty at most beyond the first eight, for each costs time.
+        trainings get fewer, a step in 45 at most beyond the first eight, for each costs time.
 
     Example:
         >>> chosen_steps(100, 2)
-        (0, 1, 2, 3, 4, 5, 6, 7, 14, 37, 99, 199)
+        (0, 1, 2, 3, 4, 5, 6, 7, 22, 67, 99, 199)
     """
     total = steps_per_epoch * epochs
     n = min(most, 8 + total // 45)
