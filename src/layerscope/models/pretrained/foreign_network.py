@@ -14,8 +14,9 @@ from torch import nn
 from layerscope.errors import ModelError, nearest
 from layerscope.graph.state_guard import evaluating
 from layerscope.models.build import build, make_spec
+from layerscope.models.keras.keras_library import is_keras
+from layerscope.models.keras.rebuild import from_keras, load_keras
 from layerscope.models.preprocessing import Preprocessing
-from layerscope.models.pretrained.keras_network import from_keras, is_keras, load_keras
 from layerscope.models.pretrained.starting_weights import NONE, choose_weights, read_weights
 from layerscope.models.spec import ModelSpec, NetShape, is_backbone
 from layerscope.seed import make_generator
@@ -74,7 +75,7 @@ def given_network(
         return published_network(name, height=height, width=width, weights=weights)
     if weights is not None:
         raise ModelError(f"{name} brings its own weights; leave --weights out")
-    model = load_keras(Path(name)) if is_keras_file(name) else call(name)
+    model = load_keras(Path(name), size=(height, width)) if is_keras_file(name) else call(name)
     images = torch.zeros(1, channels, height, width)
     try:
         with evaluating(model), torch.no_grad():
