@@ -10,8 +10,11 @@ import torch
 
 from layerscope.errors import DataError
 
+# What a notebook shows of a set.
+SHOWN_CLASSES, SHOWN_PICTURES = 20, 8
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class ImageSet:
     """Labelled pictures of one size.
 
@@ -66,6 +69,33 @@ class ImageSet:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def __repr__(self) -> str:
+        H, W = self.size
+        kind = "grey" if self.channels == 1 else "colour"
+        return (
+            f"<ImageSet {self.name} {self.split}: {len(self):,} {kind} pictures of {W} x {H} px, "
+            f"{self.n_classes} classes>"
+        )
+
+    def _repr_html_(self) -> str:
+        """For a notebook: some pictures of each class, and how many there are."""
+        from layerscope import html_repr
+
+        rows = []
+        counts = self.class_counts()
+        for k, name in enumerate(self.class_names[:SHOWN_CLASSES]):
+            some = (self.labels == k).nonzero()[:SHOWN_PICTURES, 0]
+            pixels = self.take(some).permute(0, 2, 3, 1).numpy()
+            pictures = (
+                html_repr.picture(p[..., 0] if self.channels == 1 else p, label=name, height_px=40)
+                for p in pixels
+            )
+            rows.append((name, f"{counts[k]:,}", html_repr.strip(pictures)))
+        rest = self.n_classes - len(rows)
+        note = f"and {rest} more classes" if rest else ""
+        table = html_repr.table(("class", "pictures", ""), rows)
+        return html_repr.section(repr(self).strip("<>"), table, note=note)
 
     @property
     def channels(self) -> int:
@@ -184,6 +214,10 @@ class Splits:
     train: ImageSet
     test: ImageSet
     skipped: tuple[Skipped, ...] = ()
+
+    def _repr_html_(self) -> str:
+        """For a notebook: both splits."""
+        return self.train._repr_html_() + self.test._repr_html_()
 
     @property
     def summary(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,6 +18,9 @@ from layerscope.errors import DataError
 from layerscope.models.probabilities import to_probs
 from layerscope.models.spec import ModelSpec
 
+# What a notebook shows.
+SHOWN_CLASSES, SHOWN_PX = 5, 96
+
 
 class Trained(Protocol):
     """What `predict` needs of a run."""
@@ -29,7 +33,7 @@ class Trained(Protocol):
     def record(self) -> dict[str, Any]: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Prediction:
     """What a network says of one picture.
 
@@ -47,6 +51,29 @@ class Prediction:
     probs: tuple[tuple[str, float], ...]
     inverted: bool = False
     error: str | None = None
+
+    def __repr__(self) -> str:
+        if self.label is None:
+            return f"<Prediction {self.path}: {self.error}>"
+        return f"<Prediction {self.path}: {self.label}, {100 * self.probs[0][1]:.1f} %>"
+
+    def _repr_html_(self) -> str:
+        """For a notebook: the picture, and the five most probable classes."""
+        from layerscope import html_repr
+
+        if self.label is None:
+            return html_repr.section(self.path, note=self.error or "")
+        rows = [
+            (name, html_repr.bar(prob), f"{100 * prob:.1f} %")
+            for name, prob in self.probs[:SHOWN_CLASSES]
+        ]
+        shown = ""
+        with suppress(DataError):  # the file may be gone by now
+            pixels = read_picture(Path(self.path), channels=3, size=(SHOWN_PX, SHOWN_PX))
+            shown = html_repr.picture(
+                pixels.permute(1, 2, 0).numpy(), label=self.path, height_px=SHOWN_PX
+            )
+        return html_repr.section(self.path, shown, html_repr.table(("", "", ""), rows))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -31,6 +31,11 @@ def p_values(values: torch.Tensor, null: torch.Tensor) -> torch.Tensor:
     al., "Fewer permutations, more accurate P-values", 2009, for the tail. Deviates: an exponential
     instead of a generalised Pareto tail, whose shape a few dozen values do not determine. For
     measures that end at 1 it is too long rather than too short.
+
+    Example:
+        >>> null = torch.linspace(0, 1, 99)
+        >>> [round(float(p), 3) for p in p_values(torch.tensor([0.5, 0.995]), null)]
+        [0.51, 0.02]
     """
     null = null.double().sort().values
     values = values.double().contiguous()
