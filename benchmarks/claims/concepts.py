@@ -20,6 +20,7 @@ from layerscope.pipeline.effort import Effort
 from layerscope.pipeline.look import scanned_layers
 from layerscope.pipeline.measuring.evidence import gather_evidence
 from layerscope.pipeline.recording.layer_records import units_elsewhere
+from layerscope.pipeline.stages import Stages
 from layerscope.seed import make_generator
 from layerscope.training.runs.checkpoint import read_checkpoint
 from layerscope.training.runs.evaluation import predict_logits
@@ -82,8 +83,9 @@ def concepts(
     with tempfile.TemporaryDirectory() as folder:
         effort = Effort(pictures, untrained, ablation_pictures=0, featurevis_steps=0)
         record = gather_evidence(
-            program, spec, imageset, measured, Path(folder) / "atlas", Path(folder) / "kept",
-            effort=effort, seed=seed, progress=lambda *_: None,
+            program, spec, imageset, measured, effort=effort, seed=seed,
+            stages=Stages(Path(folder) / "kept", Path(folder) / "atlas"),
+            progress=lambda *_: None,
         )  # fmt: skip
     assert record.top
     counts, controls = {}, 0.0

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -171,6 +172,28 @@ def test_a_look_after_an_interrupted_one_is_that_of_an_uninterrupted_one(
     assert list((tmp_path / "atlas.unfinished" / "kept").iterdir())
     second.look(tmp_path / "atlas")
     check_same_atlas(tmp_path / "atlas", second.look(tmp_path / "fresh"))
+
+
+def test_a_look_that_is_finished_meanwhile_takes_nothing_from_an_interrupted_one(
+    left: Callable[[Asked, Path], None], tmp_path: Path
+) -> None:
+    left(BOTH, tmp_path / "atlas")
+    asked(only=["3"], seed=5).look(tmp_path / "atlas")
+    told: list[str] = []
+    BOTH.look(tmp_path / "atlas", lambda what, *_: told.append(what))
+    assert not [what for what in told if what.startswith("ablating")]
+    assert [path.name for path in tmp_path.iterdir()] == ["atlas"]
+
+
+def test_what_nobody_takes_up_for_a_month_is_given_up(
+    left: Callable[[Asked, Path], None], tmp_path: Path
+) -> None:
+    left(BOTH, tmp_path / "atlas")
+    kept = sorted((tmp_path / "atlas.unfinished" / "kept").iterdir())
+    long_ago = time.time() - 31 * 24 * 3600
+    os.utime(kept[0], (long_ago, long_ago))
+    asked(only=["3"], seed=5).look(tmp_path / "atlas")
+    assert sorted((tmp_path / "atlas.unfinished" / "kept").iterdir()) == kept[1:]
 
 
 def test_the_same_look_does_nothing_twice(

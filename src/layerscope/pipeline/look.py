@@ -30,7 +30,8 @@ from layerscope.pipeline.recording.eight_steps import eight_steps
 from layerscope.pipeline.recording.layer_records import layer_records, units_elsewhere
 from layerscope.pipeline.recording.network_record import model_record, partly_reached, replay_record
 from layerscope.pipeline.recording.sample_walks import write_samples
-from layerscope.pipeline.unfinished import UnfinishedLook, unfinished_look
+from layerscope.pipeline.stages import Stages
+from layerscope.pipeline.unfinished import unfinished_look
 from layerscope.seed import make_generator
 
 MEASURED_KINDS = ("conv", "dense", "activation")
@@ -85,13 +86,14 @@ def look(
     if device_of(model).type == "cpu":
         keep_freed_memory()
     with unfinished_look(folder) as work:
+        stages = Stages(work.kept, work.fresh)
         record = measure(
-            model, spec, imageset, work, effort=effort, only=only, seed=seed, progress=progress
+            model, spec, imageset, stages, effort=effort, only=only, seed=seed, progress=progress
         )
         record["made"]["seconds_s"] = time.perf_counter() - started
         write_json(work.fresh / "atlas.json", record)
         atlas = load_atlas(work.fresh)
-        work.finish()
+        work.finish(stages.used)
     return replace(atlas, path=folder)
 
 
@@ -99,7 +101,7 @@ def measure(
     model: nn.Module,
     spec: ModelSpec,
     imageset: ImageSet,
-    work: UnfinishedLook,
+    stages: Stages,
     *,
     effort: Effort | None,
     only: Sequence[str] | None,
@@ -110,7 +112,7 @@ def measure(
 
     Args:
         model, spec, imageset: the network, what it takes, and the pictures.
-        work: where to write, and where finished stages are kept.
+        stages: where finished stages are kept, and where the files of the atlas go.
         effort, only, seed, progress: those of `look`.
     """
     device = device_of(model)
@@ -137,13 +139,12 @@ def measure(
             spec,
             imageset,
             [name for name in scanned if units_elsewhere(name, layers) is None and name in scans],
-            work.fresh,
-            work.kept,
             effort=effort,
             seed=seed,
+            stages=stages,
             progress=progress,
         )
-    samples = write_samples(work.fresh, program, spec, imageset, seed=seed)
+    samples = write_samples(stages.atlas, program, spec, imageset, seed=seed)
     record = {
         "schema": SCHEMA,
         "made": made(seed, device),
@@ -174,7 +175,7 @@ def measure(
             "fingerprint": imageset.fingerprint(),
         },
         "steps": [step_record(step) for step in eight_steps(layers)],
-        "layers": layer_records(work.fresh, model, spec, layers, scans, imageset, evidence),
+        "layers": layer_records(stages.atlas, model, spec, layers, scans, imageset, evidence),
         "evidence": evidence.top,
         "samples": [],
     }

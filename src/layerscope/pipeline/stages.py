@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,17 @@ class Stages:
             asked differently may share it: none takes up what another's arguments led to.
         atlas: the fresh atlas; files that belong to it are copied there.
         fingerprint: of everything that all stages depend on (`fingerprint.fingerprint`).
+        used: the stages that this look made or took up.
     """
 
     kept: Path
     atlas: Path
-    fingerprint: str
+    fingerprint: str = ""
+    used: set[Path] = field(default_factory=set)
+
+    def of(self, fingerprint: str) -> Stages:
+        """The stages of the same look, as far as they depend on what has that fingerprint."""
+        return replace(self, fingerprint=fingerprint)
 
     def run(
         self,
@@ -51,12 +57,15 @@ class Stages:
         """
         parts = json.dumps([self.fingerprint, name, layer, needs], sort_keys=True)
         home = self.kept / hashlib.sha256(parts.encode()).hexdigest()[:32]
+        self.used.add(home)
         found, result = read_kept(home)
         if found:
             self.hand_over(home / "files")
             return result
-        self.kept.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self.kept, prefix="stage-") as folder:
+        for folder in (self.kept, self.atlas):
+            folder.mkdir(parents=True, exist_ok=True)
+        # In the fresh atlas, which is removed with all that is in it when its look was killed.
+        with tempfile.TemporaryDirectory(dir=self.atlas, prefix=".stage-") as folder:
             files = Path(folder) / "files"
             files.mkdir()
             result = make(files)

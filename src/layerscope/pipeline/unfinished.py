@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -25,6 +26,8 @@ from layerscope.files import replace_folder
 OWN = frozenset({"atlas.json", "sprites", "arrays", "unfinished"})
 # What file managers leave in any folder.
 LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
+# A look that nobody took up again for so long is given up.
+DAYS_KEPT = 30
 # Tries to lock a file of a fresh name: others may remove the folder around it.
 TRIES = 100
 
@@ -43,15 +46,23 @@ class UnfinishedLook:
     fresh: Path
     kept: Path
 
-    def finish(self) -> None:
-        """Put the whole atlas in its place, and forget the stages unless another look is at work.
+    def finish(self, used: Collection[Path]) -> None:
+        """Put the whole atlas in its place, and forget the stages that went into it.
+
+        Those of other looks that were interrupted stay for `DAYS_KEPT` days.
+
+        Args:
+            used: folders of finished stages.
 
         Raises:
             LayerscopeError: the atlas folder cannot be replaced.
         """
         replace_folder(self.fresh, self.atlas)
-        if not at_work(self.kept.parent, but=self.fresh):
-            shutil.rmtree(self.kept, ignore_errors=True)
+        oldest = time.time() - DAYS_KEPT * 24 * 3600
+        for path in (*used, *self.kept.glob("*")):
+            with contextlib.suppress(FileNotFoundError):  # another look may forget it as well
+                if path in used or path.stat().st_mtime < oldest:
+                    shutil.rmtree(path, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -130,17 +141,6 @@ def own_folder(home: Path) -> tuple[Path, IO[bytes]]:
 def lock_of(fresh: Path) -> Path:
     """The file whose lock says that a look is at work in a folder."""
     return fresh.with_name(f"{fresh.name}.lock")
-
-
-def at_work(home: Path, *, but: Path) -> bool:
-    """Whether a look other than one is at work."""
-    for path in home.glob("look-*.lock"):
-        if path != lock_of(but):
-            lock = try_lock(path)
-            if lock is None:
-                return True
-            lock.close()
-    return False
 
 
 def remove_dead(home: Path, atlas: Path) -> None:

@@ -75,11 +75,10 @@ def gather_evidence(
     spec: ModelSpec,
     imageset: ImageSet,
     measured: Sequence[str],
-    folder: Path,
-    kept: Path,
     *,
     effort: Effort,
     seed: int,
+    stages: Stages,
     progress: Callable[[str, int, int], None],
 ) -> EvidenceRecord:
     """Measure what the layers of a network have learned, beside untrained copies of it.
@@ -89,10 +88,9 @@ def gather_evidence(
         spec: what it takes.
         imageset: pictures it did not learn from.
         measured: those whose units are measured.
-        folder: of the fresh atlas: what belongs to it is written there.
-        kept: where finished stages are kept.
         effort: how much.
         seed: of what is drawn: pictures, untrained weights, stimuli.
+        stages: where finished stages are kept, and where the files of the atlas go.
         progress: told (what, done, total).
     """
     model, layers = program.model, program.layers
@@ -100,7 +98,7 @@ def gather_evidence(
     effort = budget.effort
     order = torch.randperm(len(imageset), generator=make_generator(seed, "evidence pictures"))
     rows = order[: effort.pictures].sort().values
-    stages = Stages(kept, folder, fingerprint(program, spec, imageset, rows, effort, seed=seed))
+    stages = stages.of(fingerprint(program, spec, imageset, rows, effort, seed=seed))
     device = device_of(model)
     some = spec.normalise(imageset.take(rows[:CALIBRATION_PICTURES])).to(device)
     total = 1 + effort.untrained
