@@ -10,7 +10,6 @@ with an empty cache, so it draws its pictures, too.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -18,6 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from layerscope.formats.run_files import read_run_record
 from measured import write_result
 
 COMMANDS = (
@@ -44,14 +44,14 @@ def measure(command: str, data: Path, folder: Path) -> dict:
     )  # fmt: skip
     wall_s = time.perf_counter() - started
     run = next((cwd / "runs").iterdir())
-    record = json.loads((run / "run.json").read_text())
+    record = read_run_record(run)
     return {
         "command": "layerscope " + command.format(data="DATA"),
-        "epochs": record["recipe"]["epochs"],
-        "test_accuracy": record["results"]["test_accuracy"],
-        "test_interval": record["results"]["test_interval"],
-        "n_test": record["data"]["test"],
-        "train_s": record["results"]["train_s"],
+        "epochs": record.recipe.epochs,
+        "test_accuracy": record.results.test_accuracy,
+        "test_interval": record.results.test_interval,
+        "n_test": record.data.n_test,
+        "train_s": record.results.train_s,
         "wall_s": wall_s,
         "report_mb": (run / "report.html").stat().st_size / 1e6,
     }

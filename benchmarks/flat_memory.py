@@ -75,8 +75,8 @@ def measure(folder: Path, out: Path) -> dict[str, float]:
     return {
         "peak_mb": peak[0],
         "wall_s": time.perf_counter() - started,
-        "train_s": run.record["results"]["train_s"],
-        "pictures": run.record["data"]["train"] + run.record["data"]["validation"],
+        "train_s": run.record.results.train_s,
+        "pictures": run.record.data.n_train + run.record.data.n_validation,
     }
 
 

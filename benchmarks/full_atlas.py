@@ -55,7 +55,7 @@ def timed(what: str, *args: Any, **settings: Any) -> dict[str, Any]:
         atlas = look(*args, out=Path(folder), progress=progress, **settings)
         wall_s = time.perf_counter() - started
         stages[doing] = stages.get(doing, 0.0) + time.perf_counter() - last
-        units = sum(len(layer["units"]) for layer in atlas.record["layers"])
+        units = sum(len(layer.units) for layer in atlas.record.layers)
     print(f"{what}: {wall_s:.1f} s", {k: round(v, 1) for k, v in stages.items()}, flush=True)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return {"wall_s": wall_s, "stages_s": stages, "units": units, "peak_bytes": peak}

@@ -22,6 +22,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from layerscope.formats.documents import plain
 from layerscope.pipeline.effort import Effort
 from layerscope.pipeline.look import look
 from layerscope.training.session import train
@@ -46,19 +47,17 @@ def measured(task: str, seed: int, folder: Path) -> dict[str, Any]:
         run = train(data.format(folder=folder), model=model, data_dir=folder, out=out, seed=seed)
         trained_s = time.perf_counter() - started
         atlas = look(run, effort=EFFORT, seed=seed)
-        evidence = atlas.record["evidence"]
-        assert run.evaluation is not None
+        evidence = atlas.record.evidence
+        assert run.evaluation and evidence and evidence.cka
         return {
             "accuracy": run.evaluation.accuracy,
             "train_s": trained_s,
             "look_s": time.perf_counter() - started - trained_s,
-            "n": evidence["n"],
-            "ladder": evidence["ladder"],
-            "cka_with_untrained": evidence["cka"]["with_untrained"],
+            "n": evidence.n,
+            "ladder": plain(evidence.ladder),
+            "cka_with_untrained": list(evidence.cka.with_untrained),
             "layers": {
-                layer["name"]: layer["evidence"]
-                for layer in atlas.record["layers"]
-                if layer["evidence"]
+                layer.name: plain(layer.evidence) for layer in atlas.record.layers if layer.evidence
             },
         }
 
@@ -84,7 +83,7 @@ def tables(figures: dict[str, Any]) -> Iterator[str]:
     """The ladders and the probes as Markdown: means over seeds, with their range."""
     for task, rows in figures.items():
         runs = list(rows.values())
-        kinds = [k for k in runs[0]["ladder"][0]["shares"] if k != "unnamed"]
+        kinds = [k for k in runs[0]["ladder"][0]["named"] if k != "unnamed"]
         yield f"### {task}\n"
         accuracy = spread([100 * run["accuracy"] for run in runs])
         yield f"Test accuracy {accuracy} %, n = {len(runs)} seeds.\n"
@@ -92,10 +91,10 @@ def tables(figures: dict[str, Any]) -> Iterator[str]:
         yield "| layer | units | " + " | ".join(kinds) + " | no simple name |"
         yield "|---|---|" + "---|" * (len(kinds) + 1)
         for i, rung in enumerate(runs[0]["ladder"]):
-            shares = [r["ladder"][i]["shares"] for r in runs]
+            shares = [r["ladder"][i]["named"] for r in runs]
             cells = [
-                f"{spread([100 * s[kind]['share'] for s in shares])} "
-                f"({100 * fmean(s[kind]['untrained'] for s in shares):.0f})"
+                f"{spread([100 * s[kind]['frac'] for s in shares])} "
+                f"({100 * fmean(s[kind]['untrained_frac'] for s in shares):.0f})"
                 for kind in (*kinds, "unnamed")
             ]
             yield f"| {rung['title']} | {rung['n_units']} | " + " | ".join(cells) + " |"
@@ -105,7 +104,7 @@ def tables(figures: dict[str, Any]) -> Iterator[str]:
         for i, rung in enumerate(runs[0]["ladder"]):
             found = [r["ladder"][i]["selective"] for r in runs]
             cells = [
-                f"{spread([100 * f[k]['share'] for f in found])} "
+                f"{spread([100 * f[k]['frac'] for f in found])} "
                 f"({100 * fmean(f[k]['untrained']['mean'] for f in found):.0f})"
                 if k in found[0]
                 else "–"
@@ -118,9 +117,9 @@ def tables(figures: dict[str, Any]) -> Iterator[str]:
         for rung in runs[0]["ladder"]:
             layers = [r["layers"][rung["layer"]] for r in runs]
             probe = beside([layer["probe"] for layer in layers], "accuracy", 100)
-            apart = beside([layer["separation"] for layer in layers], "value", 100)
-            wide = beside([layer["dimension"] for layer in layers], "value", 1)
-            of = layers[0]["dimension"]["of"]
+            apart = beside([layer["class_separation"] for layer in layers], "value", 100)
+            wide = beside([layer["effective_dimension"] for layer in layers], "value", 1)
+            of = layers[0]["effective_dimension"]["n_units"]
             yield f"| {rung['title']} | {probe} | {apart} | {wide} of {of} |"
         yield ""
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from layerscope.files import write_json
+from layerscope.formats.documents import plain
 from layerscope.training.machine import hardware, versions
 
 RESULTS = Path(__file__).parent / "results"
@@ -23,7 +24,7 @@ def write_result(name: str, claim: str, figures: dict[str, Any]) -> Path:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": head(),
         "versions": versions(),
-        "hardware": hardware(torch.device("cpu")),
+        "hardware": plain(hardware(torch.device("cpu"))),
         "figures": figures,
     }
     path = RESULTS / f"{name}.json"

@@ -14,6 +14,7 @@ import layerscope
 ROOT = Path(layerscope.__file__).parent
 MOST_FILES = 12
 PATH = (
+    "formats",
     "data",
     "graph",
     "models",
@@ -25,12 +26,13 @@ PATH = (
     "view",
     "cli",
 )
-# A graph is read of any network, without its pictures; an analysis does not know how ours are
-# trained; the format knows nothing but itself; the page reads folders.
+# Pictures, graphs and measures know nothing of files; a graph is read of any network, without its
+# pictures; an analysis does not know how ours are trained; the page reads folders.
 FORBIDDEN = {
-    "graph": {"data"},
-    "analysis": {"training"},
-    "measures": {"training"},
+    "data": {"formats"},
+    "graph": {"formats", "data"},
+    "analysis": {"formats", "training"},
+    "measures": {"formats", "training"},
     "atlas": {"data", "graph", "models", "training", "analysis", "measures"},
     "view": {"data", "graph", "models", "training", "analysis", "measures", "pipeline"},
 }
@@ -135,7 +137,8 @@ def test_the_command_line_starts_without_torch(code: str) -> None:
 
 
 def test_the_page_is_written_without_torch() -> None:
-    assert "torch" not in modules_after("import layerscope.view.report")
+    loaded = modules_after("import layerscope.view.report")
+    assert not loaded & {"torch", "numpy"}
 
 
 def test_public_names_are_all_there() -> None:

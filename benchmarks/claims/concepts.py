@@ -87,12 +87,12 @@ def concepts(
             stages=Stages(Path(folder) / "kept", Path(folder) / "atlas"),
             progress=lambda *_: None,
         )  # fmt: skip
-    assert record.top
+    assert record.network
     counts, controls = {}, 0.0
-    for rung in record.top["ladder"]:
-        shares = [rung["shares"][kind] for kind in CONCEPTS if kind in rung["shares"]]
-        counts[rung["layer"]] = (sum(share["count"] for share in shares), rung["n_units"])
-        controls += sum(share["untrained"] for share in shares) * rung["n_units"] * untrained
+    for rung in record.network.ladder:
+        shares = [rung.named[kind] for kind in CONCEPTS if kind in rung.named]
+        counts[rung.layer] = (sum(share.count for share in shares), rung.n_units)
+        controls += sum(share.untrained_frac for share in shares) * rung.n_units * untrained
     units = sum(n for _, n in counts.values())
     return Concepts(
         sum(named for named, _ in counts.values()),

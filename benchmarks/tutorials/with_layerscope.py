@@ -71,7 +71,9 @@ def measure(
             listener=listener,
             **changes,
         )
-    results = run.record["results"]
+    from layerscope.formats.documents import plain
+
+    results = run.record.results
     return {
         "set": name,
         "model": model,
@@ -79,13 +81,13 @@ def measure(
         "seed": seed,
         "train_s": marks["end"] - marks["start"],
         "program_s": marks["end"] - STARTED,
-        "test_accuracy": results["test_accuracy"],
-        "validation_accuracy": results["validation_accuracy"],
-        "n_test": run.record["data"]["test"],
+        "test_accuracy": results.test_accuracy,
+        "validation_accuracy": results.validation_accuracy,
+        "n_test": run.record.data.n_test,
         "parameters": sum(p.numel() for p in run.model.parameters()),
-        "recipe": run.record["recipe"],
-        "versions": run.record["versions"],
-        "hardware": run.record["hardware"],
+        "recipe": plain(run.record.recipe),
+        "versions": run.record.versions,
+        "hardware": plain(run.record.hardware),
     }
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from layerscope.errors import LayerscopeError
 from layerscope.files import whole_file
@@ -16,9 +17,24 @@ if TYPE_CHECKING:
 LONGEST_PX = 16_000
 
 
+@dataclass(frozen=True)
+class Sheet:
+    """A written sheet: tile i lies in column `i % columns`, row `i // columns`.
+
+    Args:
+        tile_px: (height, width) of one tile.
+        columns: tiles a row.
+        count: tiles in all.
+    """
+
+    tile_px: tuple[int, int]
+    columns: int
+    count: int
+
+
 def write_sprite(
     path: Path, tiles: torch.Tensor, *, columns: int = 9, lossless: bool = True
-) -> dict[str, Any]:
+) -> Sheet:
     """Write pictures of one size as one WebP sheet.
 
     Args:
@@ -29,8 +45,7 @@ def write_sprite(
             without.
 
     Returns:
-        What the atlas says of it (docs/atlas.md), less the file: `tile_px`, `columns`, `count`.
-        Tile i lies in column i % columns, row i // columns.
+        How its tiles lie.
 
     Raises:
         LayerscopeError: the tiles do not fit one sheet, or the file cannot be written.
@@ -59,4 +74,4 @@ def write_sprite(
     with whole_file(path) as temporary:
         quality = {"lossless": True, "quality": 60} if lossless else {"quality": 88}
         image.save(temporary, format="WEBP", method=2, **quality)
-    return {"tile_px": [h, w], "columns": columns, "count": n}
+    return Sheet((h, w), columns, n)

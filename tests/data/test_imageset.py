@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layerscope.data.imageset import ImageSet, Splits
+from layerscope.data.imageset import ImageSet
 from layerscope.errors import DataError
 
 N = 12
@@ -63,8 +63,6 @@ def test_figures_of_a_set() -> None:
     assert whole.subset(torch.tensor([0, 1, 3])).class_counts() == [2, 1, 0]
     assert whole.picture_id(4) == "4.png"
     assert numbered(ids=()).picture_id(4) == "train/4"
-    summary = Splits(whole, whole.subset(torch.arange(4), split="test")).summary
-    assert (summary["train"], summary["test"], summary["height"], summary["width"]) == (N, 4, 2, 3)
 
 
 @pytest.mark.parametrize(

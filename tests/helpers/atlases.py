@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 # What may differ between two looks at the same things.
-WHEN = ("date", "seconds_s")
+WHEN = ("date", "duration_s")
 
 
 def contents(folder: Path) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def contents(folder: Path) -> dict[str, Any]:
     }
     record = json.loads((folder / "atlas.json").read_text(encoding="utf-8"))
     for name in WHEN:
-        del record["made"][name]
+        del record["created"][name]
     found["atlas.json"] = json.dumps(record)
     return found
 

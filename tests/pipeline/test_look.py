@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
-from importlib.resources import files
+import dataclasses
 from pathlib import Path
 from typing import Literal
 
-import jsonschema
 import numpy as np
 import pytest
 import torch
+from msgspec.structs import replace
 from PIL import Image
 from safetensors.numpy import load_file
+from schemas import check_atlas, plain_atlas
 
-import layerscope.atlas
 from layerscope.atlas.atlas_folder import Atlas, load_atlas
 from layerscope.data.imageset import Splits
 from layerscope.errors import AtlasError, LayerNotFoundError
+from layerscope.formats.file_references import ArrayRef
 from layerscope.models import build, make_spec, model_names
 from layerscope.pipeline import look as looking
 from layerscope.pipeline.effort import Effort
@@ -26,7 +25,6 @@ from layerscope.pipeline.look import look
 from layerscope.training.runs.run_folder import Run
 from layerscope.training.session import train
 
-SCHEMA = json.loads((files(layerscope.atlas) / "schema.json").read_text())
 # Everything is measured, of everything little.
 LITTLE = Effort(pictures=48, untrained=2, ablation_pictures=24, featurevis_steps=6)
 LEAST = Effort(pictures=12, untrained=2, ablation_pictures=0, featurevis_steps=0)
@@ -44,12 +42,12 @@ def atlas(run: Run) -> Atlas:
     return look(run, seed=3, effort=LITTLE)
 
 
-def array(atlas: Atlas, ref: dict[str, str]) -> np.ndarray:
-    return load_file(atlas.path / ref["file"])[ref["name"]]
+def array(atlas: Atlas, ref: ArrayRef) -> np.ndarray:
+    return load_file(atlas.path / ref.file)[ref.name]
 
 
 def test_it_keeps_to_its_schema_and_names_only_files_that_are_there(atlas: Atlas) -> None:
-    jsonschema.validate(atlas.record, SCHEMA)
+    check_atlas(atlas)
 
     def refs(value):
         if isinstance(value, dict):
@@ -61,81 +59,81 @@ def test_it_keeps_to_its_schema_and_names_only_files_that_are_there(atlas: Atlas
             for item in value:
                 yield from refs(item)
 
-    named = set(refs(atlas.record))
+    named = set(refs(plain_atlas(atlas.path)))
     there = {str(p.relative_to(atlas.path)) for p in atlas.path.rglob("*.*") if p.is_file()}
     assert named == there - {"atlas.json"}
 
 
 def test_nothing_escapes_of_a_network_that_is_traced(atlas: Atlas) -> None:
-    found = atlas.record["model"]
-    assert found["escaped"] == []
-    assert found["replay"]["layers"] == min(16, len(atlas.record["layers"]))
-    assert found["replay"]["n"] == 4
-    assert found["replay"]["difference"] < 1e-4
-    assert found["replay"]["program_difference"] < 1e-4
-    assert found["replay"]["worst"] in [layer["name"] for layer in atlas.record["layers"]]
+    found = atlas.record.model
+    assert found.not_captured == ()
+    assert found.replay.n_layers == min(16, len(atlas.record.layers))
+    assert found.replay.n == 4
+    assert found.replay.layer_difference < 1e-4
+    assert found.replay.program_difference < 1e-4
+    assert found.replay.worst_layer in [layer.name for layer in atlas.record.layers]
 
 
 def test_samples_hold_what_the_network_computes(atlas: Atlas, run: Run, striped: Splits) -> None:
-    for sample in atlas.record["samples"]:
-        pixels = array(atlas, sample["pixels"])
-        assert (pixels == striped.test.take(torch.tensor([sample["row"]]))[0].numpy()).all()
+    for sample in atlas.record.samples:
+        pixels = array(atlas, sample.pixels)
+        assert (pixels == striped.test.take(torch.tensor([sample.row]))[0].numpy()).all()
         images = run.spec.normalise(torch.from_numpy(pixels)[None])
         x = images
         for name, module in (*run.model.features.named_children(),):  # type: ignore[union-attr]
             x = module(x)
-            stored = array(atlas, sample["maps"][f"features.{name}"])
+            stored = array(atlas, sample.activations[f"features.{name}"])
             assert stored == pytest.approx(x[0].detach().numpy(), abs=1e-5)
         logits = run.model(images)[0].tolist()
-        assert sample["logits"] == pytest.approx(logits, abs=1e-4)
+        assert sample.logits == pytest.approx(logits, abs=1e-4)
         exponents = np.exp(np.array(logits) - max(logits))
-        assert sample["probs"] == pytest.approx(exponents / exponents.sum(), abs=1e-5)
-        assert sample["predicted"] == int(np.argmax(logits))
+        assert sample.probs == pytest.approx(exponents / exponents.sum(), abs=1e-5)
+        assert sample.predicted == int(np.argmax(logits))
 
 
 def test_patches_show_the_pixels_that_their_boxes_name(atlas: Atlas, striped: Splits) -> None:
     for name in ("features.1", "features.4"):
-        layer = atlas[name].record
-        sheet = np.asarray(Image.open(atlas.path / layer["patch_sprite"]["file"]).convert("L"))
-        h, w = layer["patch_sprite"]["tile_px"]
-        columns = layer["patch_sprite"]["columns"]
+        layer = atlas[name]
+        sheet = np.asarray(Image.open(atlas.path / layer.patch_sprite.file).convert("L"))
+        h, w = layer.patch_sprite.tile_px
+        columns = layer.patch_sprite.columns
         checked = 0
-        for unit in layer["units"]:
-            for j, patch in enumerate(unit["patches"]):
-                i = unit["index"] * 9 + j
+        for unit in layer.units:
+            for j, patch in enumerate(unit.patches):
+                i = unit.index * 9 + j
                 tile = sheet[i // columns * h :, i % columns * w :][:h, :w]
-                top, left, bh, bw = patch["box_px"]
+                top, left, bh, bw = patch.box_px
                 assert (bh, bw) == (h, w)  # no padding here: nothing is cut off
-                picture = striped.test.take(torch.tensor([patch["row"]]))[0, 0].numpy()
+                picture = striped.test.take(torch.tensor([patch.row]))[0, 0].numpy()
                 assert (tile == picture[top : top + bh, left : left + bw]).all()
                 checked += 1
         assert checked > 50
 
 
 def test_a_patch_is_where_the_unit_responds_as_it_says(atlas: Atlas, run: Run, striped) -> None:
-    layer = atlas["features.1"].record
-    for unit in layer["units"][:8]:
-        for patch in unit["patches"]:
-            images = run.spec.normalise(striped.test.take(torch.tensor([patch["row"]])))
-            maps = run.model.features[:2](images)[0, unit["index"]].detach()  # type: ignore[index]
-            y, x = patch["position"]
-            assert float(maps[y, x]) == pytest.approx(patch["value"], rel=1e-4)
-            assert float(maps.max()) == pytest.approx(patch["value"], rel=1e-4)
+    layer = atlas["features.1"]
+    for unit in layer.units[:8]:
+        for patch in unit.patches:
+            images = run.spec.normalise(striped.test.take(torch.tensor([patch.row])))
+            maps = run.model.features[:2](images)[0, unit.index].detach()  # type: ignore[index]
+            y, x = patch.position
+            assert float(maps[y, x]) == pytest.approx(patch.value, rel=1e-4)
+            assert float(maps.max()) == pytest.approx(patch.value, rel=1e-4)
 
 
 def test_weights_are_those_of_the_network(atlas: Atlas, run: Run) -> None:
     state = run.model.state_dict()
-    for layer in atlas.record["layers"]:
+    for layer in atlas.record.layers:
         for kind in ("weight", "bias"):
-            if layer[kind]:
-                stored = array(atlas, layer[kind])
-                assert stored == pytest.approx(state[f"{layer['name']}.{kind}"].numpy(), rel=1e-3)
-    assert atlas["features.0"].record["filters"]["count"] == 32
-    assert atlas["features.3"].record["filters"] is None  # acts on maps, not on the picture
+            if ref := getattr(layer, kind):
+                stored = array(atlas, ref)
+                assert stored == pytest.approx(state[f"{layer.name}.{kind}"].numpy(), rel=1e-3)
+    assert atlas["features.0"].filter_sprite.count == 32
+    assert atlas["features.3"].filter_sprite is None  # acts on maps, not on the picture
 
 
 def test_units_are_found_and_wrong_names_refused(atlas: Atlas) -> None:
-    assert atlas["features.1"].unit(31)["index"] == 31
+    assert atlas["features.1"].unit(31).index == 31
     with pytest.raises(AtlasError, match="no unit 32; choose 0 to 31"):
         atlas["features.1"].unit(32)
     with pytest.raises(
@@ -148,46 +146,44 @@ def test_units_are_found_and_wrong_names_refused(atlas: Atlas) -> None:
 
 def test_the_same_seed_gives_the_same_atlas(run: Run, atlas: Atlas, tmp_path: Path) -> None:
     again = look(run, seed=3, out=tmp_path / "again", effort=LITTLE)
-    for record in (one := {**atlas.record}, other := {**again.record}):
-        record.pop("made")
-    assert one == other
+    assert again.record == replace(atlas.record, created=again.record.created)
     for file in sorted(atlas.path.rglob("*.*")):
         if file.name != "atlas.json":
             assert file.read_bytes() == (again.path / file.relative_to(atlas.path)).read_bytes()
 
 
 def test_every_number_of_the_evidence_stands_beside_its_control(atlas: Atlas) -> None:
-    evidence = atlas.record["evidence"]
-    assert (evidence["n"], evidence["untrained_seeds"]) == (48, 2)
-    assert evidence["kinds"] == ["edge", "corner", "texture", "object"]  # grey, no masks
-    measured = [layer for layer in atlas.record["layers"] if layer["evidence"]]
-    assert [rung["layer"] for rung in evidence["ladder"]] == [layer["name"] for layer in measured]
-    assert evidence["cka"]["layers"] == [layer["name"] for layer in measured]
-    for rung, layer in zip(evidence["ladder"], measured, strict=True):
-        units = atlas[rung["layer"]].record["units"]
-        for kind, share in rung["shares"].items():
-            named = [u for u in units if u["kind"] == (None if kind == "unnamed" else kind)]
-            assert share["count"] == len(named)
-            assert share["share"] == pytest.approx(len(named) / rung["n_units"])
-        assert layer["evidence"]["probe"]["untrained"]
-        for figure in ("separation", "sparsity", "dead_share", "duplicate_pairs"):
-            assert layer["evidence"][figure]["untrained"]
-        assert layer["evidence"]["duplicate_pairs"]["value"] >= len(layer["evidence"]["duplicates"])
+    evidence = atlas.record.evidence
+    assert (evidence.n, evidence.untrained_copies) == (48, 2)
+    assert evidence.kinds == ("edge", "corner", "texture", "object")  # grey, no masks
+    measured = [layer for layer in atlas.record.layers if layer.evidence]
+    assert [rung.layer for rung in evidence.ladder] == [layer.name for layer in measured]
+    assert list(evidence.cka.layers) == [layer.name for layer in measured]
+    for rung, layer in zip(evidence.ladder, measured, strict=True):
+        units = atlas[rung.layer].units
+        for kind, share in rung.named.items():
+            named = [u for u in units if u.kind == (None if kind == "unnamed" else kind)]
+            assert share.count == len(named)
+            assert share.frac == pytest.approx(len(named) / rung.n_units)
+        assert layer.evidence.probe.untrained
+        for figure in ("class_separation", "sparsity", "dead_frac", "duplicate_pairs"):
+            assert getattr(layer.evidence, figure).untrained
+        assert layer.evidence.duplicate_pairs.value >= len(layer.evidence.duplicates)
         for unit in units:
-            assert (unit["name"] is None) == (unit["kind"] is None)
-            assert set(unit["measures"]) == set(evidence["kinds"])
-            if unit["kind"]:
-                assert unit["measures"][unit["kind"]]["passes"]
-            assert unit["made"]["natural_max"] <= unit["max"] + 1e-4  # a mean of the strongest
-            assert (unit["ablation"] is None) == (layer["name"] == "classifier.3")
-    cka = evidence["cka"]
-    for matrix in (cka["trained"], cka["untrained"]):
+            assert (unit.name is None) == (unit.kind is None)
+            assert set(unit.measures) == set(evidence.kinds)
+            if unit.kind:
+                assert unit.measures[unit.kind].passes
+            assert unit.featurevis.natural_max <= unit.max + 1e-4  # a mean of the strongest
+            assert (unit.ablation is None) == (layer.name == "classifier.3")
+    cka = evidence.cka
+    for matrix in (cka.trained, cka.untrained):
         assert np.allclose(matrix, np.transpose(matrix))
         assert np.diag(matrix) == pytest.approx(1, abs=1e-5)
-    assert len(cka["with_untrained"]) == len(cka["untrained"]) == len(measured)
+    assert len(cka.with_untrained) == len(cka.untrained) == len(measured)
     first, dense = atlas["features.1"].unit(0), atlas["classifier.2"].unit(0)
-    assert first["strongest_inputs"] == []  # it reads the picture
-    assert 1 <= len(dense["strongest_inputs"]) <= 4
+    assert first.strongest_inputs == ()  # it reads the picture
+    assert 1 <= len(dense.strongest_inputs) <= 4
 
 
 def test_an_effort_without_a_control_is_refused() -> None:
@@ -205,10 +201,10 @@ def test_an_effort_without_a_control_is_refused() -> None:
 def test_units_are_taken_out_in_the_way_that_is_asked_for(
     run: Run, tmp_path: Path, way: Literal["resample", "zero"]
 ) -> None:
-    effort = replace(LITTLE, featurevis_steps=0, ablation_baseline=way)
+    effort = dataclasses.replace(LITTLE, featurevis_steps=0, ablation_baseline=way)
     atlas = look(run, out=tmp_path / "atlas", only=["features.3"], effort=effort)
-    jsonschema.validate(atlas.record, SCHEMA)
-    assert {unit["ablation"]["way"] for unit in atlas["features.4"].record["units"]} == {way}
+    check_atlas(atlas)
+    assert {unit.ablation.baseline for unit in atlas["features.4"].units} == {way}
 
 
 def test_an_interrupted_look_goes_on_where_it_stopped(
@@ -232,15 +228,14 @@ def test_an_interrupted_look_goes_on_where_it_stopped(
         progress=lambda what, *_: again.append(what),
     )  # fmt: skip
     assert first not in again  # that layer was finished
-    strip = {"made": None}
-    assert {**done.record, **strip} == {**atlas.record, **strip}
+    assert done.record == replace(atlas.record, created=done.record.created)
     assert not [p for p in done.path.rglob("*") if "stage" in p.name]
 
 
 def test_only_some_layers_are_measured_when_asked(run: Run, tmp_path: Path) -> None:
     atlas = look(run, out=tmp_path / "atlas", only=["features.3"], effort=LEAST)
-    jsonschema.validate(atlas.record, SCHEMA)
-    measured = [layer["name"] for layer in atlas.record["layers"] if layer["units"]]
+    check_atlas(atlas)
+    measured = [layer.name for layer in atlas.record.layers if layer.units]
     assert measured == ["features.3", "features.4"]  # its units are seen through the ReLU
     with pytest.raises(LayerNotFoundError, match=r"no layer 'features\.2' has units"):
         look(run, out=tmp_path / "atlas", only=["features.2"], effort=LEAST)
@@ -251,9 +246,9 @@ def test_of_a_large_set_a_seeded_choice_is_measured(
 ) -> None:
     monkeypatch.setattr(looking, "MOST_PICTURES", 20)
     atlas = look(run, out=tmp_path / "atlas", effort=None)
-    assert atlas.record["data"]["n"] == 20
-    assert atlas.record["evidence"] is None
-    jsonschema.validate(atlas.record, SCHEMA)
+    assert atlas.record.data.n == 20
+    assert atlas.record.evidence is None
+    check_atlas(atlas)
 
 
 @pytest.mark.parametrize("name", model_names())
@@ -271,9 +266,9 @@ def test_every_network_has_a_valid_atlas(name: str, channels: int, K: int, tmp_p
     )  # fmt: skip
     model = build(spec, generator)
     atlas = look(model, pictures, spec=spec, out=tmp_path / "atlas", effort=LEAST)
-    jsonschema.validate(atlas.record, SCHEMA)
+    check_atlas(atlas)
     assert model.training  # left in the mode it was in
-    shown = {layer for step in atlas.record["steps"] for layer in step["layers"]}
+    shown = {layer for step in atlas.record.steps for layer in step.layers}
     assert shown <= set(atlas.layers)
 
 
@@ -287,8 +282,8 @@ def test_what_cannot_be_looked_at_is_refused(run: Run, striped: Splits, tmp_path
     with pytest.raises(AtlasError, match="holds no atlas"):
         load_atlas(tmp_path)
     (tmp_path / "atlas.json").write_text('{"schema": 7}')
-    with pytest.raises(AtlasError, match="has schema 7; this layerscope reads 2"):
+    with pytest.raises(AtlasError, match="has schema 7; this layerscope reads 2 and 3"):
         load_atlas(tmp_path)
     (tmp_path / "atlas.json").write_text("[")
-    with pytest.raises(AtlasError, match="cannot be read"):
+    with pytest.raises(AtlasError, match=r"cannot be read \(it is no JSON"):
         load_atlas(tmp_path)

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from importlib.resources import files
 from pathlib import Path
 
-import jsonschema
 import pytest
 import torch
 import torch.nn.functional as F
+from schemas import check_atlas
 from torch import nn
 
-import layerscope.atlas
 from layerscope.data.imageset import ImageSet, Splits
 from layerscope.models.preprocessing import Preprocessing
 from layerscope.models.spec import ModelSpec, NetShape
 from layerscope.pipeline.effort import QUICK, Effort
 from layerscope.pipeline.look import look
 
-SCHEMA = json.loads((files(layerscope.atlas) / "schema.json").read_text())
 SPEC = ModelSpec(
     "by-hand",
     ("upright", "level"),
@@ -56,22 +52,22 @@ def test_a_network_that_decides_has_an_atlas_that_says_so(striped: Splits, tmp_p
     effort = Effort(pictures=60, untrained=2, ablation_pictures=20, featurevis_steps=2)
     model = deciding(limit=10)  # brighter than any picture: all take the same way
     atlas = look(model, striped, spec=SPEC, out=tmp_path / "atlas", effort=effort)
-    jsonschema.validate(atlas.record, SCHEMA)
-    names = [layer["name"] for layer in atlas.record["layers"]]
+    check_atlas(atlas)
+    names = [layer.name for layer in atlas.record.layers]
     assert names == ["first", "relu", "max_pool2d", "dark", "tanh", "flatten", "head"]
-    found = atlas.record["model"]
-    assert any("'bool' of 'input'" in sentence for sentence in found["escaped"])
-    assert any("not called on the first picture: 'bright'" in s for s in found["escaped"])
-    assert len(found["escaped"]) == 3  # and the mean, which is no layer
-    assert (found["replay"]["n"], found["replay"]["layers"]) == (4, 7)
-    assert found["replay"]["difference"] < 1e-5
-    assert found["replay"]["program_difference"] < 1e-5
-    units = atlas["relu"].record["units"]
+    found = atlas.record.model
+    assert any("'bool' of 'input'" in sentence for sentence in found.not_captured)
+    assert any("not called on the first picture: 'bright'" in s for s in found.not_captured)
+    assert len(found.not_captured) == 3  # and the mean, which is no layer
+    assert (found.replay.n, found.replay.n_layers) == (4, 7)
+    assert found.replay.layer_difference < 1e-5
+    assert found.replay.program_difference < 1e-5
+    units = atlas["relu"].units
     assert len(units) == 4
-    assert all(len(unit["patches"]) == 9 for unit in units)
-    assert all(unit["ablation"] and unit["made"] for unit in units)
-    assert atlas["tanh"].record["evidence"]["probe"] is not None
-    assert all("tanh" in sample["maps"] for sample in atlas.record["samples"])
+    assert all(len(unit.patches) == 9 for unit in units)
+    assert all(unit.ablation and unit.featurevis for unit in units)
+    assert atlas["tanh"].evidence.probe is not None
+    assert all("tanh" in sample.activations for sample in atlas.record.samples)
 
 
 def test_layers_that_not_all_pictures_come_by_are_said_and_not_measured(
@@ -86,19 +82,19 @@ def test_layers_that_not_all_pictures_come_by_are_said_and_not_measured(
     # All pictures in one batch are darker than the limit together; the samples go one by one.
     limit = float(SPEC.normalise(pixels).mean()) + 0.1
     atlas = look(deciding(limit), mixed, spec=SPEC, out=tmp_path / "atlas", effort=QUICK)
-    jsonschema.validate(atlas.record, SCHEMA)
-    told = atlas.record["model"]["escaped"]
+    check_atlas(atlas)
+    told = atlas.record.model.not_captured
     assert any("pictures take another way through the network" in s for s in told)
     assert any("first apart at 'dark'" in s for s in told)
     assert any("depend on those it is run with" in s for s in told)
     assert any(s.startswith("layer 'tanh' has no evidence") for s in told)
-    ways = {("tanh" in s["maps"], s["row"] < 60) for s in atlas.record["samples"]}
+    ways = {("tanh" in s.activations, s.row < 60) for s in atlas.record.samples}
     assert ways == {(True, True), (False, False)}
-    for sample in atlas.record["samples"]:
-        images = SPEC.normalise(mixed.take(torch.tensor([sample["row"]])))
+    for sample in atlas.record.samples:
+        images = SPEC.normalise(mixed.take(torch.tensor([sample.row])))
         with torch.no_grad():
             logits = deciding(limit).eval()(images)[0]
-        assert sample["logits"] == pytest.approx(logits.tolist(), abs=1e-5)
+        assert sample.logits == pytest.approx(logits.tolist(), abs=1e-5)
 
 
 def test_layers_that_later_batches_miss_are_counted(striped: Splits, tmp_path: Path) -> None:
@@ -108,8 +104,8 @@ def test_layers_that_later_batches_miss_are_counted(striped: Splits, tmp_path: P
     labels = torch.arange(300) % 2
     later = ImageSet("later", "test", pixels, labels, ("upright", "level"))
     atlas = look(deciding(0.0), later, spec=SPEC, out=tmp_path / "atlas", effort=None)
-    told = atlas.record["model"]["escaped"]
+    told = atlas.record.model.not_captured
     assert "layer 'tanh' was reached by 256 of 300 pictures: its statistics are of those" in told
-    assert atlas["tanh"].record["statistics"]["n"] == 256
-    assert atlas["relu"].record["statistics"]["n"] == 300
+    assert atlas["tanh"].statistics.n == 256
+    assert atlas["relu"].statistics.n == 300
     assert not any(s.startswith("layer 'relu' ") for s in told)

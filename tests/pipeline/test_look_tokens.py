@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from importlib.resources import files
 from pathlib import Path
 
-import jsonschema
 import pytest
 import torch
+from schemas import check_atlas
 
-import layerscope.atlas
 from layerscope.data.imageset import ImageSet
 from layerscope.models.preprocessing import Preprocessing
 from layerscope.models.spec import ModelSpec, NetShape
@@ -35,19 +32,18 @@ def test_a_transformer_is_looked_through(tmp_path: Path) -> None:
         shape=NetShape(widths=(), hidden=()),
     )  # fmt: skip
     atlas = look(network, pictures, spec=spec, out=tmp_path / "atlas", effort=LITTLE)
-    schema = json.loads((files(layerscope.atlas) / "schema.json").read_text())
-    jsonschema.validate(atlas.record, schema)
-    layer = atlas["blocks.1.mlp.act"].record
-    assert layer["shape"] == [17, 48]  # 16 patches and the class token
-    assert len(layer["units"]) == 48
-    assert all(unit["ablation"] and unit["measures"] for unit in layer["units"])
+    check_atlas(atlas)
+    layer = atlas["blocks.1.mlp.act"]
+    assert layer.shape == (17, 48)  # 16 patches and the class token
+    assert len(layer.units) == 48
+    assert all(unit.ablation and unit.measures for unit in layer.units)
     # Pictures are made for patches' convolution and for the classes, not for tokens.
-    assert all(unit["made"] is None for unit in layer["units"])
-    assert all(unit["made"] for unit in atlas["head"].record["units"])
-    told = [line for line in atlas.record["model"]["escaped"] if "blocks.1.mlp.act" in line]
+    assert all(unit.featurevis is None for unit in layer.units)
+    assert all(unit.featurevis for unit in atlas["head"].units)
+    told = [line for line in atlas.record.model.not_captured if "blocks.1.mlp.act" in line]
     assert told and "images are made for maps (C, H, W) and units (U,)" in told[0]
-    assert atlas.record["model"]["replay"]["difference"] < 1e-4
-    for sample in atlas.record["samples"]:
-        assert "blocks.1.mlp.act" in sample["maps"]
-        images = spec.normalise(pixels[sample["row"]][None])
-        assert sample["logits"] == pytest.approx(network(images)[0].tolist(), abs=1e-4)
+    assert atlas.record.model.replay.layer_difference < 1e-4
+    for sample in atlas.record.samples:
+        assert "blocks.1.mlp.act" in sample.activations
+        images = spec.normalise(pixels[sample.row][None])
+        assert sample.logits == pytest.approx(network(images)[0].tolist(), abs=1e-4)

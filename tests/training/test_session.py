@@ -7,12 +7,16 @@ import json
 import os
 from pathlib import Path
 
+import jsonschema
 import pytest
 import torch
+from schemas import schema_of
 
 from layerscope.data.imageset import ImageSet, Splits
 from layerscope.errors import DataError, LayerscopeError, RecipeError, RunError
 from layerscope.files import whole_file
+from layerscope.formats.documents import Document, from_plain
+from layerscope.formats.run_record import RunRecord
 from layerscope.training.epoch_metrics import score
 from layerscope.training.input.batches import make_feed
 from layerscope.training.input.prepare import gather, parted, prepare
@@ -38,17 +42,19 @@ def test_it_learns_what_no_linear_model_could(run: Run) -> None:
     assert [row["epoch"] for row in history] == [1, 2, 3]
     assert history[-1]["train_loss"] < history[0]["train_loss"]
     best = max(row["validation_accuracy"] for row in history)
-    assert run.record["results"]["validation_accuracy"] == best
+    assert run.record.results.validation_accuracy == best
 
 
 def test_the_record_says_what_was_done(run: Run) -> None:
     record = json.loads((run.path / "run.json").read_text())
-    assert record == run.record
+    jsonschema.validate(record, schema_of("run", "RunRecord"))
+    assert from_plain(record, RunRecord) == Document(run.record)
     assert record["finished"] is True
     assert record["recipe"]["epochs"] == 3
-    assert record["data"]["train"] + record["data"]["validation"] == 400
+    assert record["data"]["n_train"] + record["data"]["n_validation"] == 400
     assert record["versions"]["torch"].startswith("2.")
     evaluation = json.loads((run.path / "evaluation.json").read_text())
+    jsonschema.validate(evaluation, schema_of("run", "Evaluation"))
     assert evaluation["n"] == 100
     assert sum(map(sum, evaluation["confusion"])) == 100
 
@@ -130,8 +136,8 @@ def test_ctrl_c_keeps_what_was_learned(striped: Splits, tmp_path: Path) -> None:
     run = train(
         striped, model="fashion-cnn", out=tmp_path, listener=Listener(on_epoch=interrupt), **QUICK
     )
-    assert run.record["finished"] is False
-    assert open_run(run.path).record["results"]["best_epoch"] >= 1
+    assert run.record.finished is False
+    assert open_run(run.path).record.results.best_epoch >= 1
     assert len((run.path / "history.jsonl").read_text().splitlines()) == 2
 
 
@@ -160,7 +166,7 @@ def test_broken_run_folders_are_named(run: Run, tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"model\.safetensors cannot be read"):
         open_run(copy)
     (copy / "run.json").write_text('{"schema": 99}')
-    with pytest.raises(RunError, match="has schema 99; this layerscope reads 1"):
+    with pytest.raises(RunError, match="has schema 99; this layerscope reads 1 and 2"):
         open_run(copy)
     (copy / "run.json").write_text("{")
     with pytest.raises(RunError, match=r"run\.json cannot be read"):
@@ -213,9 +219,9 @@ def test_a_resumed_training_ends_with_the_same_weights_bit_for_bit(
         striped, model="compact", out=tmp_path / "broken", listener=Listener(on_epoch=interrupt),
         **settings,
     )  # fmt: skip
-    assert broken.record["finished"] is False
+    assert broken.record.finished is False
     resumed = resume(broken.path, striped)
-    assert resumed.record["finished"] is True
+    assert resumed.record.finished is True
     theirs = resumed.model.state_dict()
     for name, value in whole.model.state_dict().items():
         assert torch.equal(value, theirs[name]), name

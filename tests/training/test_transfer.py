@@ -117,10 +117,10 @@ def test_an_opened_run_gives_the_same_probabilities_without_the_file(
 def test_an_opened_run_can_be_looked_through(run: Run) -> None:
     opened = with_data(open_run(run.path))
     atlas = look(opened, effort=None)
-    names = [layer["name"] for layer in atlas.record["layers"]]
+    names = [layer.name for layer in atlas.record.layers]
     assert names[0] == "conv1.0"
     assert names[-1] == "fc"
-    assert atlas.record["model"]["options"] == {"dropout_frac": 0.0, "single_logit": False}
+    assert atlas.record.model.options == {"dropout_frac": 0.0, "single_logit": False}
 
 
 def test_the_first_epoch_moves_the_head_alone(photos: Path, file: Path, tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_one_interrupted_in_its_first_epoch_reads_the_file_again(
         listener=Listener(on_progress=stop),
     )  # fmt: skip
     assert not (broken.path / "checkpoint.pt").exists()
-    assert resume(broken.path).record["finished"]
+    assert resume(broken.path).record.finished
     (broken.path / "run.json").unlink()
     (broken.path / "checkpoint.pt").unlink()
     copy.unlink()
@@ -177,7 +177,7 @@ def test_grey_pictures_are_repeated(striped: Splits, tmp_path: Path) -> None:
     small = Splits(striped.train.subset(torch.arange(60)), striped.test.subset(torch.arange(20)))
     run = train(resized(small, 32), model=NET, weights="none", epochs=1, out=tmp_path)
     assert run.spec.channels == 3
-    assert run.record["data"]["channels"] == 1  # what the set itself has
+    assert run.record.data.channels == 1  # what the set itself has
 
 
 def test_drawings_are_still_made_to_look_like_the_set(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_drawings_are_still_made_to_look_like_the_set(tmp_path: Path) -> None:
     splits = load("digits", size=32)
     few = Splits(splits.train.subset(torch.arange(100)), splits.test.subset(torch.arange(20)))
     run = train(few, model=NET, weights="none", epochs=1, out=tmp_path)
-    assert run.record["data"]["ink"] is not None
+    assert run.record.data.ink is not None
     paper = np.full((60, 60), 250, np.uint8)
     paper[10:50, 27:33] = 20
     Image.fromarray(paper).save(tmp_path / "one.png")
@@ -249,4 +249,4 @@ def test_timm_networks_train_and_are_opened_again(photos: Path, tmp_path: Path) 
     some = sorted(photos.rglob("*.png"))[:3]
     opened = open_run(again.path)
     assert [p.probs for p in predict(opened, some)] == [p.probs for p in predict(again, some)]
-    assert look(with_data(opened), effort=None).record["layers"]
+    assert look(with_data(opened), effort=None).record.layers

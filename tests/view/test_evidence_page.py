@@ -69,15 +69,15 @@ def test_the_ladder_and_its_table_say_what_the_atlas_holds(page: Page, record) -
         (rung, kind)
         for rung in record["evidence"]["ladder"]
         for kind in kinds
-        if kind in rung["shares"]
+        if kind in rung["named"]
     ]
     assert shown.count() == len(rows)
     for i, (rung, kind) in enumerate(rows):
-        share, text = rung["shares"][kind], shown.nth(i).inner_text()
+        share, text = rung["named"][kind], shown.nth(i).inner_text()
         assert rung["title"] in text
         assert f"{share['count']} of {rung['n_units']}" in text
         own, low, high, control = (float(value) for value in PERCENT.findall(text))
-        told = [share["share"], *share["interval"], share["untrained"]]
+        told = [share["frac"], *share["interval"], share["untrained_frac"]]
         assert [own, low, high, control] == pytest.approx([100 * v for v in told], abs=0.051)
 
 
@@ -86,7 +86,7 @@ def test_what_units_answer_to_stands_beside_untrained_copies(page: Page, record)
     for i, rung in enumerate(record["evidence"]["ladder"]):
         for kind, found in rung["selective"].items():
             cell = table.nth(i).locator(f"td:has([data-testid=selective-{kind}])")
-            for part, share in ((".own", found["share"]), (".control", found["untrained"]["mean"])):
+            for part, share in ((".own", found["frac"]), (".control", found["untrained"]["mean"])):
                 shown = int(cell.locator(part).inner_text().strip("(%)"))
                 assert abs(shown - 100 * share) < 0.51
             title = cell.locator("[title]").get_attribute("title")
@@ -117,7 +117,7 @@ def test_a_unit_s_dossier_is_its_record(page: Page, record) -> None:
         measures = panel.locator("[data-testid=measures]").inner_text()
         for measure in unit["measures"].values():
             assert f"{measure['value']:.2f}" in measures
-            assert f"{measure['untrained_95']:.2f}" in measures
+            assert f"{measure['untrained_p95']:.2f}" in measures
         concepts = panel.locator("[data-testid=concepts]").inner_text()
         for concept in unit["concepts"]:
             assert concept["name"] in concepts
@@ -127,7 +127,7 @@ def test_a_unit_s_dossier_is_its_record(page: Page, record) -> None:
         assert f"held at its mean (mean ablation) on {unit['ablation']['n']} pictures" in lost
         assert "than along random directions that carry as much" in lost
         assert panel.locator("[data-testid=feature-visualisation]").count() == 1
-        if unit["made"]["unnatural"]:
+        if unit["featurevis"]["unnatural"]:
             assert panel.locator("[data-testid=unnatural]").count() == 1
         assert panel.locator("[data-testid=tuning]").count() == 1
 
@@ -188,12 +188,12 @@ def test_what_the_layers_do_not_show_is_told(browser: Any, striped: Splits, tmp_
         shape=NetShape(widths=(), hidden=()),
     )  # fmt: skip
     atlas = look(Deciding().eval(), pictures, spec=spec, out=tmp_path / "atlas", effort=None)
-    escaped = atlas.record["model"]["escaped"]
-    assert escaped
+    told = atlas.record.model.not_captured
+    assert told
     opened = Page(browser).open(write_report(tmp_path / "report.html", atlas_dir=atlas.path))
     box = opened.page.locator("[data-testid=escaped]")
-    assert re.search(rf"\({len(escaped)}\)", box.inner_text())
+    assert re.search(rf"\({len(told)}\)", box.inner_text())
     box.locator("summary").click()
-    assert box.locator("li").all_inner_texts() == escaped
+    assert box.locator("li").all_inner_texts() == list(told)
     assert not opened.complaints
     opened.page.close()

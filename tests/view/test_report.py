@@ -77,7 +77,7 @@ def convolved(made: Path, record: dict, sample: dict, unit: int, y: int, x: int)
 def test_the_eight_steps_show_the_numbers_that_are_worked_out_apart(page: Page, made: Path) -> None:
     record = record_of(made)
     sample = record["samples"][0]
-    maps = {name: array(made, ref) for name, ref in sample["maps"].items()}
+    maps = {name: array(made, ref) for name, ref in sample["activations"].items()}
     pixels = array(made, sample["pixels"])
 
     page.go(1)
@@ -228,7 +228,7 @@ def test_what_went_wrong_in_a_training_is_told(browser, striped: Splits, tmp_pat
     )
     opened = Page(browser).open(page)
     told = opened.page.locator("#training .findings li").all_inner_texts()
-    assert told == [finding["sentence"] for finding in run.record["findings"]]
+    assert told == [finding.sentence for finding in run.record.findings]
     assert "epochs" in told[0] or "learning_rate" in told[0]
     assert not opened.complaints
     opened.page.close()
@@ -288,11 +288,35 @@ def test_an_atlas_of_another_schema_is_refused_in_words(browser: Any, tmp_path: 
     atlas = noise_atlas(tmp_path, "digit-mlp", ("a", "b"))
     record = json.loads((atlas / "atlas.json").read_text())
     (atlas / "atlas.json").write_text(json.dumps({**record, "schema": 99}))
-    path = write_report(tmp_path / "report.html", atlas_dir=atlas)
+    with pytest.raises(AtlasError, match="has schema 99; this layerscope reads 2 and 3"):
+        write_report(tmp_path / "report.html", atlas_dir=atlas)
+    # A page that was made with another version's data says so itself.
+    template = report.template_path().read_text("utf-8")
+    path = tmp_path / "report.html"
+    path.write_text(filled(template, "layerscope-atlas", {**record, "schema": 99}), "utf-8")
     page = browser.new_page()
     page.goto(f"file://{path}")
-    assert "Its schema is 99; this page reads 1" in page.inner_text("[data-testid=refusal]")
+    assert "Its schema is 99; this page reads 3" in page.inner_text("[data-testid=refusal]")
     page.close()
+
+
+@pytest.mark.browser
+@needs_page
+def test_an_atlas_of_schema_2_is_shown(browser: Any, tmp_path: Path) -> None:
+    old = Path(__file__).parents[1] / "formats" / "atlas_of_schema_2.json"
+    (tmp_path / "atlas.json").write_bytes(old.read_bytes())
+    opened = Page(browser).open(write_report(tmp_path / "report.html", atlas_dir=tmp_path))
+    record = json.loads(old.read_text("utf-8"))
+    unit = next(u for layer in record["layers"] for u in layer["units"] if u["ablation"])
+    layer = next(layer for layer in record["layers"] if unit in layer["units"])
+    opened.page.evaluate(
+        "link => { location.hash = link }", f"#/layers/{layer['name']}/{unit['index']}"
+    )
+    panel = opened.page.locator("[data-testid=unit-panel]").inner_text()
+    assert f"{unit['tuning']['orientation']:.2f} of 1" in panel
+    assert f"held at its mean on {unit['ablation']['n']} pictures" in panel
+    assert not opened.complaints
+    opened.page.close()
 
 
 def test_data_is_filled_in_as_json_that_cannot_end_its_element() -> None:

@@ -1,40 +1,19 @@
-"""Reading an atlas back."""
+"""The atlas folder: writing an atlas, and reading one back."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from layerscope.errors import AtlasError, LayerNotFoundError, nearest
+from layerscope.files import write_json
+from layerscope.formats.atlas_record import AtlasRecord
+from layerscope.formats.documents import Document, plain, read_document
+from layerscope.formats.layer_record import LayerRecord
+from layerscope.formats.older_atlases import upgrade_atlas
 
-SCHEMA = 2
-
-
-@dataclass(frozen=True)
-class LayerRecord:
-    """One layer of an atlas. `record` is what docs/atlas.md lists."""
-
-    record: dict[str, Any] = field(repr=False)
-    name: str
-
-    def unit(self, index: int) -> dict[str, Any]:
-        """One unit's dossier.
-
-        Raises:
-            AtlasError: the layer has no such unit.
-        """
-        units = self.record["units"]
-        if not units:
-            where = self.record["units_in"]
-            hint = f"; its units are measured in {where!r}" if where else ""
-            raise AtlasError(f"the layer {self.name!r} has no units of its own{hint}")
-        if not 0 <= index < len(units):
-            raise AtlasError(
-                f"the layer {self.name!r} has no unit {index}; choose 0 to {len(units) - 1}"
-            )
-        return units[index]
+FILE = "atlas.json"
 
 
 @dataclass(frozen=True)
@@ -43,25 +22,25 @@ class Atlas:
 
     Args:
         path: its folder.
-        record: `atlas.json`.
+        record: what was measured, field by field as docs/atlas.md lists it.
 
     Example:
-        >>> atlas["features.1"].unit(17)["patches"][0]["value"]     # doctest: +SKIP
+        >>> atlas["features.1"].unit(17).patches[0].value           # doctest: +SKIP
         3.42
     """
 
     path: Path
-    record: dict[str, Any] = field(repr=False)
+    record: AtlasRecord = field(repr=False)
 
     @property
     def layers(self) -> list[str]:
         """The names of all layers, in the order of the forward pass."""
-        return [layer["name"] for layer in self.record["layers"]]
+        return [layer.name for layer in self.record.layers]
 
     def __getitem__(self, name: str) -> LayerRecord:
-        for layer in self.record["layers"]:
-            if layer["name"] == name:
-                return LayerRecord(layer, name)
+        for layer in self.record.layers:
+            if layer.name == name:
+                return layer
         raise LayerNotFoundError(f"there is no layer {name!r}{nearest(name, self.layers)}")
 
 
@@ -71,20 +50,48 @@ def load_atlas(path: Path | str) -> Atlas:
     Raises:
         AtlasError: there is none, or it is broken or of another version.
     """
-    folder = Path(path)
-    if not (folder / "atlas.json").is_file() and (folder / "atlas").is_dir():
-        folder = folder / "atlas"
-    file = folder / "atlas.json"
-    if not file.is_file():
-        raise AtlasError(f"{path} holds no atlas (no atlas.json); 'layerscope look' writes one")
-    try:
-        record = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise AtlasError(f"{file} cannot be read ({error}); look again") from error
-    found = record.get("schema") if isinstance(record, dict) else None
-    if found != SCHEMA:
-        raise AtlasError(
-            f"{file} has schema {found!r}; this layerscope reads {SCHEMA}: look again, or use the "
-            "version that wrote it"
-        )
-    return Atlas(folder, record)
+    folder = find_atlas(Path(path))
+    return Atlas(folder, read_atlas(folder).record)
+
+
+def find_atlas(path: Path) -> Path:
+    """The atlas folder that a user means: the folder itself, or the one inside a run folder.
+
+    Raises:
+        AtlasError: there is none.
+    """
+    for folder in (path, path / "atlas"):
+        if (folder / FILE).is_file():
+            return folder
+    raise AtlasError(f"{path} holds no atlas (no {FILE}); 'layerscope look' writes one")
+
+
+def read_atlas(folder: Path) -> Document[AtlasRecord]:
+    """Read an atlas with what a newer version may have written beside what this one knows.
+
+    Raises:
+        AtlasError: it is broken or of another version.
+    """
+    return read_document(
+        folder / FILE, AtlasRecord, error=AtlasError, remedy="look again", upgrade=upgrade_atlas
+    )
+
+
+def write_atlas(folder: Path, record: AtlasRecord) -> None:
+    """Write what was measured, numbers with six significant digits.
+
+    The samples' logits are as they are: the page's arithmetic is compared with them.
+    """
+    value = plain(record)
+    write_json(folder / FILE, {**rounded(value), "samples": value["samples"]})
+
+
+def rounded(value: Any) -> Any:
+    """The same values with six significant digits: more are noise, and make the file larger."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {name: rounded(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [rounded(item) for item in value]
+    return value

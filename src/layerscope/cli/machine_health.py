@@ -54,7 +54,7 @@ def check_torch() -> list[Check]:
         Check(
             "processor",
             "ok",
-            f"{machine['processor']}, {machine['cores']} cores, {machine['threads']} threads, "
+            f"{machine.processor}, {machine.cores} cores, {machine.threads} threads, "
             f"{'fast' if fast else 'no fast'} bfloat16",
         ),
     ]

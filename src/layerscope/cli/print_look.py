@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from layerscope.cli.print_training import console, counted, percent, progress_ba
 
 if TYPE_CHECKING:
     from layerscope.atlas.atlas_folder import Atlas
+    from layerscope.formats.unit_record import ControlRange
     from layerscope.pipeline.effort import Effort
     from layerscope.pipeline.subject import Subject
 
@@ -66,22 +67,23 @@ def in_turn() -> Iterator[Callable[[str, int, int], None]]:
 
 def ladder(atlas: Atlas) -> None:
     """Print what each layer's units are selective for, beside the untrained control."""
-    evidence = atlas.record["evidence"]
-    if not evidence or not evidence["ladder"]:
+    evidence = atlas.record.evidence
+    if not evidence or not evidence.ladder:
         return
-    kinds = evidence["kinds"]
+    kinds = evidence.kinds
     table = Table(box=None, pad_edge=False, header_style="dim")
     for i, name in enumerate(("layer", "units", *kinds, "named", "probe")):
         table.add_column(name, justify="left" if i == 0 else "right")
-    for rung in evidence["ladder"]:
-        probe = (atlas[rung["layer"]].record["evidence"] or {}).get("probe")
-        selective = [rung["selective"].get(kind) for kind in kinds]
+    for rung in evidence.ladder:
+        layer = atlas[rung.layer].evidence
+        probe = layer and layer.probe
+        selective = [rung.selective.get(kind) for kind in kinds]
         table.add_row(
-            escape(rung["title"]),
-            str(rung["n_units"]),
-            *(beside(one and one["share"], one and one["untrained"]) for one in selective),
-            whole_percent(1 - rung["shares"]["unnamed"]["share"]),
-            beside(probe and probe["accuracy"], probe and probe["untrained"]),
+            escape(rung.title),
+            str(rung.n_units),
+            *(beside(one and one.frac, one and one.untrained) for one in selective),
+            whole_percent(1 - rung.named["unnamed"].frac),
+            beside(probe and probe.accuracy, probe and probe.untrained),
         )
     say("")
     say("% of units selective for each feature (randomly initialised network in brackets); named:")
@@ -91,12 +93,12 @@ def ladder(atlas: Atlas) -> None:
     console.print(table)
 
 
-def beside(share: float | None, control: Mapping[str, float] | None) -> str:
+def beside(share: float | None, control: ControlRange | None) -> str:
     """A share with its control's mean in brackets: "74 (26)"."""
     if share is None:
         return "-"
     own = whole_percent(share)
-    return f"{own} [dim]({whole_percent(control['mean'])})[/dim]" if control else own
+    return f"{own} [dim]({whole_percent(control.mean)})[/dim]" if control else own
 
 
 def whole_percent(share: float) -> str:

@@ -176,7 +176,7 @@ def evaluation(run: Run) -> None:
     figures = run.evaluation
     assert figures is not None, "a training scores its test split"
     lo, hi = figures.interval
-    if not run.record["finished"]:
+    if not run.record.finished:
         say(f"stopped early and kept; 'layerscope train --resume {run.path}' goes on")
     say("")
     console.print(

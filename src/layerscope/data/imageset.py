@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import torch
 
@@ -218,25 +217,6 @@ class Splits:
     def _repr_html_(self) -> str:
         """For a notebook: both splits."""
         return self.train._repr_html_() + self.test._repr_html_()
-
-    @property
-    def summary(self) -> dict[str, Any]:
-        """What a run's record says of its data: plain values for JSON."""
-        H, W = self.train.size
-        return {
-            "name": self.train.name,
-            "train": len(self.train),
-            "test": len(self.test),
-            "channels": self.train.channels,
-            "height": H,
-            "width": W,
-            "class_names": list(self.train.class_names),
-            "fingerprint": {
-                "train": self.train.fingerprint(),
-                "test": self.test.fingerprint(),
-            },
-            "skipped": len(self.skipped),
-        }
 
 
 def in_channels(splits: Splits, channels: int) -> Splits:

@@ -15,6 +15,7 @@ from layerscope.data.folders.ink import Ink, read_ink
 from layerscope.data.folders.picture import is_picture_name, read_picture
 from layerscope.device import device_of
 from layerscope.errors import DataError
+from layerscope.formats.run_record import RunRecord
 from layerscope.models.probabilities import to_probs
 from layerscope.models.spec import ModelSpec
 
@@ -30,7 +31,7 @@ class Trained(Protocol):
     @property
     def model(self) -> nn.Module: ...
     @property
-    def record(self) -> dict[str, Any]: ...
+    def record(self) -> RunRecord: ...
 
 
 @dataclass(frozen=True, repr=False)
@@ -111,7 +112,7 @@ def predict(run: Trained, photos: Iterable[Path | str]) -> list[Prediction]:
 
     Any format that Pillow reads will do. EXIF rotation is applied, alpha lies over white, the
     picture is cropped to the network's proportions and resized. Where the network learned from
-    light ink on black (`run.record["data"]["ink"]`), a drawing is made to look so too.
+    light ink on black (`run.record.data.ink`), a drawing is made to look so too.
 
     Args:
         run: a run; anything with `spec`, `model` and `record`.
@@ -128,8 +129,8 @@ def predict(run: Trained, photos: Iterable[Path | str]) -> list[Prediction]:
         'cat'
     """
     spec = run.spec
-    layout = run.record["data"].get("ink")
-    ink = Ink(**layout) if layout else None
+    layout = run.record.data.ink
+    ink = Ink(layout.fit_frac, layout.by_mass) if layout else None
     paths = [Path(photo) for photo in photos]
     predictions = []
     for path in paths:

@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
+from msgspec import structs
 from torch import nn
 
 from layerscope.analysis.activations.scan import scan
-from layerscope.atlas.atlas_folder import SCHEMA, Atlas, load_atlas
+from layerscope.atlas.atlas_folder import Atlas, load_atlas, write_atlas
 from layerscope.data.imageset import ImageSet, Splits
 from layerscope.device import device_of
 from layerscope.errors import AtlasError, LayerNotFoundError, nearest
-from layerscope.files import write_json
+from layerscope.formats.atlas_record import (
+    ATLAS_SCHEMA,
+    AtlasRecord,
+    Created,
+    DataRecord,
+    InputRecord,
+)
 from layerscope.graph.layer import Layer
 from layerscope.graph.read import read_program
 from layerscope.graph.replay_check import check_replay
 from layerscope.memory import keep_freed_memory
 from layerscope.models.spec import ModelSpec
 from layerscope.pipeline.effort import FULL, Effort
-from layerscope.pipeline.measuring.evidence import EvidenceRecord, gather_evidence
+from layerscope.pipeline.measuring.evidence import GatheredEvidence, gather_evidence
 from layerscope.pipeline.recording.eight_steps import eight_steps
 from layerscope.pipeline.recording.layer_records import layer_records, units_elsewhere
 from layerscope.pipeline.recording.network_record import model_record, partly_reached, replay_record
@@ -78,7 +85,7 @@ def look(
 
     Example:
         >>> atlas = look(run)                                       # doctest: +SKIP
-        >>> atlas["features.1"].unit(3)["name"]                     # doctest: +SKIP
+        >>> atlas["features.1"].unit(3).name                        # doctest: +SKIP
         'edge at 45°'
     """
     started = time.perf_counter()
@@ -90,8 +97,8 @@ def look(
         record = measure(
             model, spec, imageset, stages, effort=effort, only=only, seed=seed, progress=progress
         )
-        record["made"]["seconds_s"] = time.perf_counter() - started
-        write_json(work.fresh / "atlas.json", record)
+        created = structs.replace(record.created, duration_s=time.perf_counter() - started)
+        write_atlas(work.fresh, structs.replace(record, created=created))
         atlas = load_atlas(work.fresh)
         work.finish(stages.used)
     return replace(atlas, path=folder)
@@ -107,7 +114,7 @@ def measure(
     only: Sequence[str] | None,
     seed: int,
     progress: Callable[[str, int, int], None],
-) -> dict[str, Any]:
+) -> AtlasRecord:
     """Measure a network, and write all files of its atlas but the record, which is returned.
 
     Args:
@@ -132,7 +139,7 @@ def measure(
         rows=chosen,
         progress=lambda done, total: progress("looking at pictures", done, total),
     )
-    evidence = EvidenceRecord()
+    evidence = GatheredEvidence()
     if effort is not None:
         evidence = gather_evidence(
             program,
@@ -145,42 +152,33 @@ def measure(
             progress=progress,
         )
     samples = write_samples(stages.atlas, program, spec, imageset, seed=seed)
-    record = {
-        "schema": SCHEMA,
-        "made": made(seed, device),
-        "model": {
-            **model_record(model, spec, layers),
-            "escaped": [
+    return AtlasRecord(
+        schema=ATLAS_SCHEMA,
+        created=created_now(seed, device, duration_s=0.0),
+        model=model_record(
+            model,
+            spec,
+            layers,
+            not_captured=(
                 *replay.escaped,
                 *partly_reached(scanned, scans, len(chosen)),
                 *evidence.skipped,
-            ],
-            "replay": replay_record(replay, len(some)),
-        },
-        "input": {
-            "channels": spec.channels,
-            "height": spec.height,
-            "width": spec.width,
-            "mean": list(spec.mean),
-            "std": list(spec.std),
-        },
-        "data": {
-            "name": imageset.name,
-            "split": imageset.split,
-            "n": len(chosen),
-            "class_names": list(imageset.class_names),
-            "class_counts": torch.bincount(
-                imageset.labels[chosen], minlength=imageset.n_classes
-            ).tolist(),
-            "fingerprint": imageset.fingerprint(),
-        },
-        "steps": [step_record(step) for step in eight_steps(layers)],
-        "layers": layer_records(stages.atlas, model, spec, layers, scans, imageset, evidence),
-        "evidence": evidence.top,
-        "samples": [],
-    }
-    # The samples' logits are compared with the arithmetic on the page, digit by digit.
-    return {**rounded(record), "samples": samples}
+            ),
+            replay=replay_record(replay, len(some)),
+        ),
+        input=InputRecord(
+            channels=spec.channels,
+            height=spec.height,
+            width=spec.width,
+            mean=tuple(spec.mean),
+            std=tuple(spec.std),
+        ),
+        data=data_record(imageset, chosen),
+        steps=eight_steps(layers),
+        layers=layer_records(stages.atlas, model, spec, layers, scans, imageset, evidence),
+        evidence=evidence.network,
+        samples=samples,
+    )
 
 
 def scanned_layers(layers: Sequence[Layer], only: Sequence[str] | None) -> list[str]:
@@ -199,17 +197,6 @@ def scanned_layers(layers: Sequence[Layer], only: Sequence[str] | None) -> list[
             raise LayerNotFoundError(f"no layer {name!r} has units{nearest(name, known)}")
     wanted = {*only, *(units_elsewhere(name, layers) for name in only)}
     return [name for name in known if name in wanted]
-
-
-def rounded(value: Any) -> Any:
-    """The same values with six significant digits: more are noise, and make the file larger."""
-    if isinstance(value, float):
-        return float(f"{value:.6g}")
-    if isinstance(value, dict):
-        return {name: rounded(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [rounded(item) for item in value]
-    return value
 
 
 def settle(
@@ -241,21 +228,30 @@ def measured_rows(imageset: ImageSet, seed: int) -> torch.Tensor:
     return order[:MOST_PICTURES].sort().values
 
 
-def made(seed: int, device: torch.device) -> dict[str, Any]:
-    """When and with what an atlas was made."""
+def data_record(imageset: ImageSet, rows: torch.Tensor) -> DataRecord:
+    """The pictures that were measured."""
+    counts = torch.bincount(imageset.labels[rows], minlength=imageset.n_classes)
+    return DataRecord(
+        name=imageset.name,
+        split=imageset.split,
+        n=len(rows),
+        class_names=tuple(imageset.class_names),
+        class_counts=tuple(counts.tolist()),
+        fingerprint=imageset.fingerprint(),
+    )
+
+
+def created_now(seed: int, device: torch.device, *, duration_s: float) -> Created:
+    """When and with what an atlas was created."""
     try:
         own = version("layerscope")
     except PackageNotFoundError:
         own = "not installed"
-    return {
-        "layerscope": own,
-        "torch": str(torch.__version__),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seed": seed,
-        "device": str(device),
-    }
-
-
-def step_record(step: Any) -> dict[str, Any]:
-    """One of the eight steps."""
-    return {**asdict(step), "layers": list(step.layers)}
+    return Created(
+        layerscope=own,
+        torch=str(torch.__version__),
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        seed=seed,
+        duration_s=duration_s,
+        device=str(device),
+    )

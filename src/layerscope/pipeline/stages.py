@@ -11,10 +11,12 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from layerscope.files import sha256_of, write_json
+from layerscope.formats.documents import Document, from_plain, plain
 
+R = TypeVar("R")
 RESULT = "stage.json"
 
 
@@ -42,26 +44,28 @@ class Stages:
     def run(
         self,
         name: str,
-        make: Callable[[Path], Any],
+        make: Callable[[Path], R],
+        kind: type[R],
         *,
         layer: str = "",
         needs: Any = None,
-    ) -> Any:
-        """A stage's result: plain values for JSON, read where they are kept, else made and kept.
+    ) -> R:
+        """A stage's result: read where it is kept, else made and kept.
 
         Args:
             name: what is measured.
             make: measures it. Told an empty folder: what it writes there goes into the atlas.
+            kind: of its result: a record, or a container of such.
             layer: whose units; "" for all of the network.
             needs: plain values that this stage depends on beside the fingerprint.
         """
         parts = json.dumps([self.fingerprint, name, layer, needs], sort_keys=True)
         home = self.kept / hashlib.sha256(parts.encode()).hexdigest()[:32]
         self.used.add(home)
-        found, result = read_kept(home)
-        if found:
+        kept = read_kept(home, kind)
+        if kept is not None:
             self.hand_over(home / "files")
-            return result
+            return kept.record
         for folder in (self.kept, self.atlas):
             folder.mkdir(parents=True, exist_ok=True)
         # In the fresh atlas, which is removed with all that is in it when its look was killed.
@@ -70,10 +74,11 @@ class Stages:
             files.mkdir()
             result = make(files)
             self.hand_over(files)
-            write_json(Path(folder) / RESULT, {"result": result, "files": checksums(files)})
+            value = {"result": plain(result), "files": checksums(files)}
+            write_json(Path(folder) / RESULT, value)
             with contextlib.suppress(OSError):  # another look has just kept the same
                 Path(folder).rename(home)
-        return json.loads(json.dumps(result))  # the very types that a resumed look reads
+        return result
 
     def hand_over(self, files: Path) -> None:
         """Put a stage's files into the atlas as well."""
@@ -89,16 +94,16 @@ def link_or_copy(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
-def read_kept(home: Path) -> tuple[bool, Any]:
-    """Whether a whole stage is kept in a folder, and its result. What is damaged is removed."""
+def read_kept(home: Path, kind: type[R]) -> Document[R] | None:
+    """The result of a whole stage kept in a folder, or None. What is damaged is removed."""
     try:
         kept = json.loads((home / RESULT).read_text(encoding="utf-8"))
         if kept["files"] == checksums(home / "files"):
-            return True, kept["result"]
-    except (OSError, ValueError, KeyError, TypeError):
+            return from_plain(kept["result"], kind)
+    except (OSError, ValueError, KeyError, TypeError):  # msgspec's errors are ValueErrors
         pass  # not there, cut off, or something else
     shutil.rmtree(home, ignore_errors=True)
-    return False, None
+    return None
 
 
 def checksums(files: Path) -> dict[str, str]:

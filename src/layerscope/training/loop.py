@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from layerscope.formats.run_figures import EpochFigures
+from layerscope.formats.run_record import Finding
 from layerscope.models import ModelSpec, loss_of
 from layerscope.models.spec import is_backbone
-from layerscope.training.diagnostics.detectors import Evidence, Finding, find_faults, largest_spike
+from layerscope.training.diagnostics.detectors import Evidence, find_faults, largest_spike
 from layerscope.training.diagnostics.recorder import Recorder
 from layerscope.training.epoch_metrics import Clock, EpochSums, dead_units, score
 from layerscope.training.input.augment import Share, augment
@@ -25,7 +27,7 @@ from layerscope.training.processes import check_shares, share_buffers
 from layerscope.training.recipe import Recipe
 from layerscope.training.runs.checkpoint import State, copy_weights
 from layerscope.training.runs.evaluation import as_images
-from layerscope.training.runs.progress import EpochFigures, Progress, Setback
+from layerscope.training.runs.progress import Progress, Setback
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

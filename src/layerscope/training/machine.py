@@ -7,11 +7,12 @@ import os
 import platform
 import warnings
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from layerscope.errors import RecipeError
+from layerscope.formats.run_record import Hardware
 from layerscope.memory import keep_freed_memory
 
 if TYPE_CHECKING:
@@ -82,15 +83,15 @@ def versions() -> dict[str, str]:
     return found
 
 
-def hardware(device: torch.device) -> dict[str, Any]:
+def hardware(device: torch.device) -> Hardware:
     """The machine, in the words of a benchmark's header."""
-    return {
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
-        "processor": _processor_name(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "system": f"{platform.system()} {platform.machine()}",
-    }
+    return Hardware(
+        device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        processor=_processor_name(),
+        cores=os.cpu_count(),
+        threads=torch.get_num_threads(),
+        system=f"{platform.system()} {platform.machine()}",
+    )
 
 
 def _processor_name() -> str:

@@ -13,9 +13,20 @@ from layerscope.data.folders.ink import measure_ink
 from layerscope.data.imageset import Splits, in_channels
 from layerscope.errors import DataError
 from layerscope.files import write_json, write_tensors
+from layerscope.formats.documents import plain
+from layerscope.formats.run_figures import EpochFigures, Evaluation
+from layerscope.formats.run_files import HISTORY, RECORD
+from layerscope.formats.run_record import (
+    RUN_SCHEMA,
+    Finding,
+    Fingerprints,
+    InkRecord,
+    Results,
+    RunData,
+    RunRecord,
+)
 from layerscope.models import ModelSpec, build, predicted
 from layerscope.seed import make_generator
-from layerscope.training.diagnostics.detectors import Finding
 from layerscope.training.diagnostics.label_suspects import label_suspects
 from layerscope.training.diagnostics.recorded_steps import chosen_steps
 from layerscope.training.diagnostics.recorder import Recorder
@@ -27,12 +38,17 @@ from layerscope.training.machine import hardware, make_fabric, versions
 from layerscope.training.processes import agree_on
 from layerscope.training.recipe import Recipe
 from layerscope.training.runs.checkpoint import read_checkpoint, write_checkpoint
-from layerscope.training.runs.evaluation import Evaluation, evaluate, predict_logits
-from layerscope.training.runs.progress import EpochFigures, Progress
-from layerscope.training.runs.resume_plan import PLAN, Plan, read_plan
+from layerscope.training.runs.evaluation import evaluate, predict_logits
+from layerscope.training.runs.progress import Progress
+from layerscope.training.runs.resume_plan import (
+    Plan,
+    network_record,
+    read_plan,
+    recipe_record,
+    write_plan,
+)
 from layerscope.training.runs.run_folder import (
     HITS,
-    SCHEMA,
     WEIGHTS,
     Run,
     new_run_folder,
@@ -45,6 +61,7 @@ from layerscope.training.runs.run_folder import (
 if TYPE_CHECKING:
     import torch
     from lightning_fabric import Fabric
+    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -153,7 +170,7 @@ def begin(
     folder = Path(out)
     if fabric.is_global_zero:
         folder = new_run_folder(folder, splits.train.name, spec.name)
-        write_json(folder / PLAN, plan.to_json())
+        write_plan(folder, plan)
     return carry_out(plan, splits, agree_on(folder, fabric), fabric, listener or Listener())
 
 
@@ -266,46 +283,57 @@ def write_run(
     if suspects:
         findings.append(suspects)
         listener.on_finding(suspects)
-    ink = measure_ink(found.train)
-    record = {
-        "schema": SCHEMA,
-        "name": folder.name,
-        "finished": not fitted.stopped,
-        "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "data": {
-            **found.summary,
-            "train": len(splits.train) - len(validation),
-            "validation": len(validation),
-            "source": plan.source,
-            "size": plan.size,
-            "ink": ink.to_json() if ink else None,
-        },
-        "model": spec.to_json(),
-        "recipe": recipe.to_json(),
-        "seeds": {"run": plan.seed},
-        "versions": versions(),
-        "hardware": hardware(fabric.device),
-        "results": {
-            **results(fitted, evaluation),
-            "parameters": sum(p.numel() for p in network.parameters()),
-        },
-        "findings": [finding.to_json() for finding in findings],
-    }
+    record = RunRecord(
+        schema=RUN_SCHEMA,
+        name=folder.name,
+        finished=not fitted.stopped,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        data=run_data(plan, found, n_validation=len(validation)),
+        model=network_record(spec),
+        recipe=recipe_record(recipe),
+        seed=plan.seed,
+        versions=versions(),
+        hardware=hardware(fabric.device),
+        results=results(fitted, evaluation, network),
+        findings=tuple(findings),
+    )
     write_tensors(folder / WEIGHTS, fitted.best_weights)
-    write_history(folder / "history.jsonl", fitted.history)
+    write_history(folder / HISTORY, fitted.history)
     write_evaluation(folder, evaluation, splits.test)
     write_hits(folder / HITS, predicted(test_logits) == splits.test.labels)
-    write_json(folder / "run.json", record)  # last: a folder with it is complete
+    write_json(folder / RECORD, plain(record))  # last: a folder with it is complete
     return Run(folder, spec, network, record, splits, evaluation)
 
 
-def results(fitted: Fitted, evaluation: Evaluation) -> dict[str, Any]:
+def run_data(plan: Plan, found: Splits, *, n_validation: int) -> RunData:
+    """What the record says of the pictures, as they were found."""
+    H, W = found.train.size
+    ink = measure_ink(found.train)
+    return RunData(
+        name=found.train.name,
+        source=plan.source,
+        size=plan.size,
+        n_train=len(found.train) - n_validation,
+        n_validation=n_validation,
+        n_test=len(found.test),
+        channels=found.train.channels,
+        height=H,
+        width=W,
+        class_names=tuple(found.train.class_names),
+        fingerprint=Fingerprints(train=found.train.fingerprint(), test=found.test.fingerprint()),
+        n_skipped=len(found.skipped),
+        ink=InkRecord(fit_frac=ink.fit_frac, by_mass=ink.by_mass) if ink else None,
+    )
+
+
+def results(fitted: Fitted, evaluation: Evaluation, network: nn.Module) -> Results:
     """What the record says of the outcome."""
     chosen = next((row for row in fitted.history if row.epoch == fitted.best_epoch), None)
-    return {
-        "test_accuracy": evaluation.accuracy,
-        "test_interval": list(evaluation.interval),
-        "validation_accuracy": chosen.validation_accuracy if chosen else None,
-        "best_epoch": fitted.best_epoch,
-        "train_s": fitted.history[-1].elapsed_s if fitted.history else 0.0,
-    }
+    return Results(
+        test_accuracy=evaluation.accuracy,
+        test_interval=evaluation.interval,
+        validation_accuracy=chosen.validation_accuracy if chosen else None,
+        best_epoch=fitted.best_epoch,
+        train_s=fitted.history[-1].elapsed_s if fitted.history else 0.0,
+        parameters=sum(p.numel() for p in network.parameters()),
+    )

@@ -8,8 +8,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+from layerscope.atlas.atlas_folder import read_atlas
 from layerscope.errors import AtlasError
 from layerscope.files import whole_file
+from layerscope.formats.documents import plain
+from layerscope.formats.embedded_run import EmbeddedRun
+from layerscope.formats.run_files import read_evaluation, read_history, read_run_record
 
 # Times that an atlas is read anew because another look replaced it meanwhile.
 TRIES = 10
@@ -34,6 +38,7 @@ def write_report(path: Path, *, atlas_dir: Path, run_dir: Path | None = None) ->
 
     Raises:
         AtlasError: the page was not built, or the atlas cannot be read.
+        RunError: the run cannot be read.
     """
     template = template_path()
     if not template.is_file():
@@ -41,10 +46,10 @@ def write_report(path: Path, *, atlas_dir: Path, run_dir: Path | None = None) ->
             "the report page was not built; install layerscope with 'pip install .', which builds "
             "it, or run 'npm ci && npm run build' in web/"
         )
+    run = embedded_run(run_dir) if run_dir else None
     try:
-        atlas, files = read_atlas(atlas_dir)
-        run = read_run(run_dir) if run_dir else None
-    except (OSError, ValueError) as error:
+        atlas, files = atlas_with_files(atlas_dir)
+    except OSError as error:
         raise AtlasError(f"{atlas_dir} cannot be read ({error}); look again") from error
     if run_dir and (run_dir / "mistakes.webp").is_file():
         files["run/mistakes.webp"] = as_base64((run_dir / "mistakes.webp").read_bytes())
@@ -56,14 +61,15 @@ def write_report(path: Path, *, atlas_dir: Path, run_dir: Path | None = None) ->
     return path
 
 
-def read_run(run_dir: Path) -> dict[str, Any]:
-    """A run's record, history and evaluation."""
-    lines = (run_dir / "history.jsonl").read_text(encoding="utf-8").splitlines()
-    return {
-        "run": json.loads((run_dir / "run.json").read_text(encoding="utf-8")),
-        "history": [json.loads(line) for line in lines],
-        "evaluation": json.loads((run_dir / "evaluation.json").read_text(encoding="utf-8")),
-    }
+def embedded_run(run_dir: Path) -> Any:
+    """A run's record, history and evaluation, as plain values."""
+    return plain(
+        EmbeddedRun(
+            run=read_run_record(run_dir),
+            history=read_history(run_dir),
+            evaluation=read_evaluation(run_dir).record,
+        )
+    )
 
 
 def packed(value: Any) -> str:
@@ -72,12 +78,15 @@ def packed(value: Any) -> str:
     return as_base64(gzip.compress(text.encode(), compresslevel=9, mtime=0))
 
 
-def read_atlas(atlas_dir: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """An atlas's record and the files that it names, of one look: another may end meanwhile."""
+def atlas_with_files(atlas_dir: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """An atlas's record and the files that it names, of one look: another may end meanwhile.
+
+    Of an older one the record is converted: the page knows this version's alone.
+    """
     path = atlas_dir / "atlas.json"
     for _ in range(TRIES):
         text = path.read_bytes()
-        atlas = json.loads(text)
+        atlas = read_atlas(atlas_dir).to_json()
         try:
             files = embedded_files(atlas_dir, atlas)
         except FileNotFoundError:

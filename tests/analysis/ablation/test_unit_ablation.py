@@ -16,6 +16,7 @@ from layerscope.errors import DataError, LayerNotFoundError, ModelError
 from layerscope.graph.program import Program
 from layerscope.graph.read import read_program
 from layerscope.graph.state_guard import evaluating
+from layerscope.pipeline.measuring.ablation_evidence import ablation_record
 from layerscope.seed import make_generator
 
 
@@ -64,17 +65,18 @@ def test_the_control_takes_as_much_away_and_spares_what_nothing_reads(four_units
     model[1].weight.data[3, 3] = 3  # what nothing reads is the loudest
     program = program_of(model, imageset)
     found = ablate(program, "2", imageset, normalise=normalise, way="mean", controls=40)
-    one = found.as_json(0)
-    assert one["way"] == "mean"
-    assert one["accuracy_change"] == pytest.approx(-1 / 3)
-    assert one["per_class"] == [-1, 0, 0]
-    assert -1 / 3 < one["control"]["mean"] < 0
-    assert one["control"]["low"] <= one["control"]["mean"] <= one["control"]["high"]
-    unread = found.as_json(3)
-    assert unread["accuracy_change"] == 0
-    assert unread["per_class"] == [0, 0, 0]
+    one = ablation_record(found, 0)
+    assert one.baseline == "mean"
+    assert one.accuracy_change == pytest.approx(-1 / 3)
+    assert one.class_accuracy_change == (-1, 0, 0)
+    assert one.control
+    assert -1 / 3 < one.control.mean < 0
+    assert one.control.low <= one.control.mean <= one.control.high
+    unread = ablation_record(found, 3)
+    assert unread.accuracy_change == 0
+    assert unread.class_accuracy_change == (0, 0, 0)
     # Random directions of that energy touch the three units that are read.
-    assert unread["control"]["low"] < 0
+    assert unread.control and unread.control.low < 0
 
 
 def test_a_dead_unit_changes_nothing_and_neither_does_its_control(four_units) -> None:
@@ -225,10 +227,9 @@ def test_a_single_logit_in_colour_and_a_class_without_pictures() -> None:
         program_of(model, imageset), "1", imageset, normalise=normalise, rows=rows, units=[2, 0]
     )
     assert found.units == (2, 0)
-    assert found.as_json(0)["per_class"][0] is None
-    assert found.as_json(0)["per_class"][1] == pytest.approx(found.as_json(0)["accuracy_change"])
-    with pytest.raises(LayerNotFoundError, match="unit 1 of '1' was not measured"):
-        found.as_json(1)
+    first = ablation_record(found, 0)
+    assert first.class_accuracy_change[0] is None
+    assert first.class_accuracy_change[1] == pytest.approx(first.accuracy_change)
 
 
 def test_random_directions_carry_just_the_energy_asked_for() -> None:

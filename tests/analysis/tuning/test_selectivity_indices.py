@@ -128,7 +128,7 @@ def test_sizes_curves_and_openings_are_told() -> None:
     curvature = tuned(kernels).prefers.curvature
     assert float(curvature[0]) > 0.3
     assert float(curvature[1]) == 0
-    assert tuned(torch.zeros(1, 1, 7, 7)).record(0)["size_px"] is None
+    assert tuned(torch.zeros(1, 1, 7, 7)).prefers.size_px.isnan().all()
 
 
 def test_an_angle_on_paper_is_an_angle_on_the_picture() -> None:
@@ -200,7 +200,6 @@ def test_a_unit_that_wants_light_or_nothing_has_no_selectivity() -> None:
         assert float(values[0]) < 0.35
         assert float(values[1]) == 0
     assert tunings.best[1] == ""
-    assert tunings.record(1)["angle_deg"] is None
 
 
 def test_what_natural_pictures_drive_further_counts_for_less() -> None:

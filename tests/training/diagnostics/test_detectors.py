@@ -141,7 +141,7 @@ def test_a_loss_that_is_not_finite_goes_back_once_with_a_lower_rate(
         out=tmp_path,
         listener=Listener(on_finding=told.append),
     )
-    kinds = [finding["kind"] for finding in run.record["findings"]]
+    kinds = [finding.kind for finding in run.record.findings]
     assert kinds[0] == "loss-not-finite"
     assert "exploding-gradients" in kinds
     assert {finding.kind for finding in told} == set(kinds)
@@ -159,9 +159,9 @@ def test_a_loss_that_is_not_finite_twice_ends_the_training_in_its_last_good_stat
     settings = {"optimiser": "sgd", "learning_rate": 10.0, "schedule": "constant", "epochs": 3}
     deep = {"hidden": (64,) * 6}
     run = train(digits, model="digit-mlp", shape=deep, out=tmp_path, **settings)
-    finding = run.record["findings"][0]
-    assert finding["kind"] == "loss-not-finite"
-    assert "again at 1" in finding["sentence"]
+    finding = run.record.findings[0]
+    assert finding.kind == "loss-not-finite"
+    assert "again at 1" in finding.sentence
     assert all(torch.isfinite(p).all() for p in run.model.parameters())
 
 
@@ -195,7 +195,10 @@ def test_label_suspects_need_many_and_surest_errors() -> None:
 
 
 def test_a_librarys_network_is_not_told_to_change_its_layers() -> None:
-    row = EpochFigures(1, 0.7, 0.5, 0.7, 0.5, 0.1, 1.0, 1.0, dead_frac={"relu": 0.9})
+    row = EpochFigures(
+        epoch=1, train_loss=0.7, train_accuracy=0.5, validation_loss=0.7, validation_accuracy=0.5,
+        learning_rate=0.1, images_per_s=1.0, elapsed_s=1.0, dead_frac={"relu": 0.9},
+    )  # fmt: skip
     fading = [
         Vitals(i, 1, 0.7, 0.5, {"first": 1e-6, "last": 1.0}, {"first": 1e-2}) for i in range(6)
     ]
@@ -227,7 +230,7 @@ def test_early_stopping_ends_after_the_epochs_it_was_given(striped: Splits, tmp_
     accuracies = [row["validation_accuracy"] for row in history]
     assert len(history) < 40
     assert len(history) == 1 + accuracies.index(max(accuracies)) + 3
-    assert run.record["finished"]
+    assert run.record.finished
 
 
 def test_a_recipe_carries_its_plateau_into_the_history(digits: Splits, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_the_chosen_steps_are_there(recording: Recording) -> None:
 
 def test_the_last_frame_is_the_trained_network(run: Run, recording: Recording) -> None:
     # The last epoch is the best one here, so the run's weights are those after the last step.
-    assert run.record["results"]["best_epoch"] == 3
+    assert run.record.results.best_epoch == 3
     weights = dict(run.model.named_parameters())
     for layer in recording.recorded("weight"):
         kept = recording.weight(layer)[-1]

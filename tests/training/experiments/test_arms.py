@@ -12,6 +12,7 @@ from PIL import Image
 from layerscope.cli.settings import parse_variations
 from layerscope.data.imageset import Splits
 from layerscope.errors import ModelError, RecipeError, RunError
+from layerscope.formats.run_files import read_run_record
 from layerscope.training.experiments.arms import Experiment, experiment, grid
 from layerscope.training.experiments.arms_plot import plot_arms
 from layerscope.training.experiments.comparison import compare
@@ -29,20 +30,18 @@ def done(striped: Splits, tmp_path_factory: pytest.TempPathFactory) -> Experimen
 
 def test_arms_are_trained_on_every_seed_and_paired(done: Experiment, striped: Splits) -> None:
     assert [arm.label for arm in done.arms] == ["learning_rate=0.03", "learning_rate=1e-05"]
-    records = [
-        [json.loads((Path(run) / "run.json").read_text()) for run in arm.runs] for arm in done.arms
-    ]
-    assert [r["seeds"]["run"] for r in records[1]] == [0, 1, 2]
-    assert {r["recipe"]["learning_rate"] for r in records[1]} == {1e-5}
+    records = [[read_run_record(Path(run)) for run in arm.runs] for arm in done.arms]
+    assert [r.seed for r in records[1]] == [0, 1, 2]
+    assert {r.recipe.learning_rate for r in records[1]} == {1e-5}
     for arm, rows in zip(done.arms, records, strict=True):
-        assert arm.accuracies == tuple(r["results"]["validation_accuracy"] for r in rows)
+        assert arm.accuracies == tuple(r.results.validation_accuracy for r in rows)
     good, bad = (arm.accuracies for arm in done.arms)
     expected = over_seeds([a for a in bad if a], [a for a in good if a])
     assert done.differences == (expected,)
     assert done.verdicts[0].endswith(": worse")
     # The same seed begins from the same weights and the same validation pictures.
     alone = train(striped, seed=1, learning_rate=0.03, out=done.path.parent / "runs", **QUICK)
-    assert alone.record["results"]["validation_accuracy"] == good[1]
+    assert alone.record.results.validation_accuracy == good[1]
 
 
 def test_what_is_finished_is_not_trained_again(

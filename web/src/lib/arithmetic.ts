@@ -1,6 +1,6 @@
 // What a layer computes, done again in plain numbers, so that the page can show every term.
 
-import type { Layer, WindowOptions } from "./atlas";
+import type { Layer, Window } from "./formats";
 import type { Tensor } from "./source";
 
 export interface Term {
@@ -25,7 +25,7 @@ export function normalised(pixels: Tensor, mean: number[], std: number[]): Tenso
 export function convolutionTerms(
   input: Tensor,
   weight: Tensor,
-  options: WindowOptions,
+  options: Window,
   unit: number,
   y: number,
   x: number,
@@ -97,14 +97,14 @@ export interface WindowCell {
 /** The values that a pooling looks at for one output pixel; a mean over space looks at all. */
 export function poolingWindow(layer: Layer, input: Tensor, unit: number, y: number, x: number): WindowCell[] {
   const [, H, W] = input.shape;
-  const whole: WindowOptions = {
+  const whole: Window = {
     kernel_size: [H, W],
     stride: [H, W],
     padding: [0, 0],
     dilation: [1, 1],
     groups: 1,
   };
-  const options = { ...whole, ...layer.options };
+  const options = { ...whole, ...layer.window };
   const cells: WindowCell[] = [];
   for (let dy = 0; dy < options.kernel_size[0]; dy++)
     for (let dx = 0; dx < options.kernel_size[1]; dx++) {

@@ -1,6 +1,6 @@
 // Two lists of classes: those of the pictures' labels, and those that the network tells apart.
 
-import type { Atlas, Sample } from "./atlas";
+import type { Atlas, Sample } from "./formats";
 
 /** The classes of the measured pictures; schema 1 knew only networks measured on their own. */
 export function labelNames(atlas: Atlas): string[] {

@@ -1,6 +1,6 @@
 // Which layers the network view draws, and the weights between them.
 
-import type { Atlas, Layer, Sample } from "./atlas";
+import type { Atlas, Layer, Sample } from "./formats";
 import { layerNamed } from "./atlas";
 import { byStrength } from "./arithmetic";
 import type { Files, Tensor } from "./source";
@@ -34,7 +34,7 @@ export function columnsOf(atlas: Atlas, sample: Sample, files: Files, most: numb
   const columns: Column[] = [];
   for (const fed of weighted) {
     const seen = (fed.units_in && layerNamed(atlas, fed.units_in)) || fed;
-    const tensor = files.tensor(sample.maps[seen.name]);
+    const tensor = files.tensor(sample.activations[seen.name]);
     if (!tensor || (columns.length && columns[columns.length - 1].layer === seen)) continue;
     const all = fed === last;
     const units = byStrength(tensor).slice(0, all ? 12 : most);
@@ -47,7 +47,7 @@ export function columnsOf(atlas: Atlas, sample: Sample, files: Files, most: numb
  * not joined by one layer's weights alone. */
 export function linksBetween(from: Column, to: Column, files: Files): Link[] | null {
   const weight = files.tensor(to.fed?.weight ?? null);
-  if (!weight || !to.fed || (to.fed.options.groups ?? 1) > 1) return null;
+  if (!weight || !to.fed || (to.fed.window?.groups ?? 1) > 1) return null;
   const U = weight.shape[0];
   const each = weight.data.length / U;
   const channels = from.layer.shape[0];

@@ -1,18 +1,17 @@
 // What the evidence says in words, worked out from its numbers.
 
-import type { Atlas, Layer, Unit } from "./atlas";
+import type { Atlas, Evidence, Layer, NamedFrac, Rung, Unit } from "./formats";
 import { layerNamed, unitsLayer } from "./atlas";
-import type { Evidence, Rung, Share } from "./evidence";
 import { percent } from "./format";
 import { lookOf } from "./kinds";
 
 export const UNNAMED = "unnamed";
 
 /** How a kind's share stands against the untrained network's: by its 95 % interval. */
-export function against(share: Share): "more" | "no more" | "fewer" | "unknown" {
-  if (share.untrained === null || share.untrained === undefined) return "unknown";
-  if (share.interval[0] > share.untrained) return "more";
-  return share.interval[1] < share.untrained ? "fewer" : "no more";
+export function against(share: NamedFrac): "more" | "no more" | "fewer" | "unknown" {
+  if (share.untrained_frac === null || share.untrained_frac === undefined) return "unknown";
+  if (share.interval[0] > share.untrained_frac) return "more";
+  return share.interval[1] < share.untrained_frac ? "fewer" : "no more";
 }
 
 /** The kinds of the ladder in their order, the units without a name last. */
@@ -24,11 +23,11 @@ const COMPARED = { more: "more than", "no more": "no more than", fewer: "fewer t
 
 /** One share of one layer in words, beside its interval and its control. */
 export function shareText(rung: Rung, kind: string): string {
-  const s = rung.shares[kind];
+  const s = rung.named[kind];
   const shown = kind === UNNAMED ? "no simple name" : lookOf(kind).one;
   const control = against(s);
-  const untrained = control === "unknown" ? "" : `; ${COMPARED[control]} the untrained network's ${percent(s.untrained)}`;
-  return `${rung.title}, ${shown}: ${s.count} of ${rung.n_units} units, ${percent(s.share)}, 95% interval ${percent(s.interval[0])} to ${percent(s.interval[1])}${untrained}`;
+  const untrained = control === "unknown" ? "" : `; ${COMPARED[control]} the untrained network's ${percent(s.untrained_frac)}`;
+  return `${rung.title}, ${shown}: ${s.count} of ${rung.n_units} units, ${percent(s.frac)}, 95% interval ${percent(s.interval[0])} to ${percent(s.interval[1])}${untrained}`;
 }
 
 /** How a layer compares with the others and with itself untrained, by CKA; null where it is not in it. */
@@ -50,18 +49,18 @@ export function alike(atlas: Atlas, layer: string): { untrained: number | null; 
 export interface Finding {
   rung: Rung;
   kind: string;
-  share: Share;
+  share: NamedFrac;
   /** Whether more than half of the named units are of this kind. */
   most: boolean;
 }
 
 /** The commonest named kind of a layer, or null where no unit has a name. */
 export function commonest(rung: Rung, kinds: string[]): Finding | null {
-  const named = kinds.filter((kind) => kind !== UNNAMED && rung.shares[kind]?.count > 0);
+  const named = kinds.filter((kind) => kind !== UNNAMED && rung.named[kind]?.count > 0);
   if (!named.length) return null;
-  const kind = named.reduce((best, k) => (rung.shares[k].count > rung.shares[best].count ? k : best));
-  const total = named.reduce((sum, k) => sum + rung.shares[k].count, 0);
-  return { rung, kind, share: rung.shares[kind], most: 2 * rung.shares[kind].count > total };
+  const kind = named.reduce((best, k) => (rung.named[k].count > rung.named[best].count ? k : best));
+  const total = named.reduce((sum, k) => sum + rung.named[k].count, 0);
+  return { rung, kind, share: rung.named[kind], most: 2 * rung.named[kind].count > total };
 }
 
 const CONTROL = {
@@ -106,7 +105,7 @@ export function ladderSentence(evidence: Evidence): string {
     const finding = commonest(rung, evidence.kinds);
     const key = finding ? `${finding.kind} ${finding.most} ${against(finding.share)}` : "";
     const last = runs.at(-1);
-    const share = finding?.share.share ?? 0;
+    const share = finding?.share.frac ?? 0;
     if (last?.key === key) Object.assign(last, { to: rung, low: Math.min(last.low, share), high: Math.max(last.high, share) });
     else runs.push({ from: rung, to: rung, finding, low: share, high: share, key });
   }

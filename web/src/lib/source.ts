@@ -1,6 +1,6 @@
 // Reads what the page carries: JSON in script elements, sprites and arrays as base64.
 
-import type { ArrayRef, Atlas, Run, Sprite } from "./atlas";
+import type { ArrayRef, Atlas, EmbeddedRun, Sprite } from "./formats";
 
 export type Numbers = Float32Array | Uint8Array;
 export interface Tensor {
@@ -19,7 +19,7 @@ export async function readAtlas(): Promise<Atlas | null> {
   if (typeof value !== "string") return value;
   return JSON.parse(new TextDecoder().decode(await gunzip(bytesOf(value)))) as Atlas;
 }
-export const readRun = (): Run | null => embedded<Run>("layerscope-run");
+export const readRun = (): EmbeddedRun | null => embedded<EmbeddedRun>("layerscope-run");
 
 function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
   const text = atob(base64);

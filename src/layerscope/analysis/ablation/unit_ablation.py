@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -56,33 +56,6 @@ class Ablations:
     class_change: torch.Tensor = field(repr=False)
     energy: torch.Tensor = field(repr=False)
     control: torch.Tensor = field(repr=False)
-
-    def as_json(self, unit: int) -> dict[str, Any]:
-        """One unit's entry in the atlas.
-
-        Raises:
-            LayerNotFoundError: the unit was not measured.
-        """
-        if unit not in self.units:
-            raise LayerNotFoundError(
-                f"unit {unit} of {self.layer!r} was not measured; there are {len(self.units)}"
-            )
-        at = self.units.index(unit)
-        per_class = [
-            None if change != change else change for change in self.class_change[at].tolist()
-        ]
-        control = None
-        if len(self.control):
-            draws = self.control[:, at]
-            low, high = draws.quantile(torch.tensor([0.025, 0.975], dtype=draws.dtype)).tolist()
-            control = {"mean": float(draws.mean()), "low": low, "high": high}
-        return {
-            "way": self.way,
-            "n": self.n,
-            "accuracy_change": float(self.change[at]),
-            "per_class": per_class,
-            "control": control,
-        }
 
 
 def ablate(

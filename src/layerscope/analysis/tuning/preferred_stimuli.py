@@ -31,12 +31,6 @@ class PreferredStimuli:
     curvature: torch.Tensor
     corner_deg: torch.Tensor
 
-    def record(self, u: int) -> dict[str, float | None]:
-        """One unit's, as plain values."""
-        fields = ("phase_deg", "phase_selectivity", "size_px", "curvature", "corner_deg")
-        values = {name: float(getattr(self, name)[u]) for name in fields}
-        return {name: None if math.isnan(value) else value for name, value in values.items()}
-
 
 def find_preferred(above: torch.Tensor, stimuli: Sequence[Stimulus]) -> PreferredStimuli:
     """Read what units prefer from their responses.

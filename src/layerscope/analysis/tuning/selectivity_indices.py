@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
@@ -47,20 +46,6 @@ class Tunings:
     prefers: PreferredStimuli
     values: dict[str, torch.Tensor]
     words: dict[str, tuple[str, ...]]
-
-    def record(self, u: int) -> dict[str, Any]:
-        """One unit's tuning as plain values."""
-        frequency = float(self.frequency_cycles_px[u])
-        driven = bool(self.best[u])
-        return {
-            "angle_deg": float(self.angle_deg[u]) if driven else None,
-            "orientation": float(self.orientation[u]),
-            "frequency_cycles_px": None if math.isnan(frequency) else frequency,
-            "reach_frac": float(self.reach_frac[u]),
-            "best": self.best[u] or None,
-            "curve": self.curve[u].tolist(),
-            **self.prefers.record(u),
-        }
 
 
 def tune(responses: torch.Tensor, battery: Battery, *, natural_max: torch.Tensor) -> Tunings:

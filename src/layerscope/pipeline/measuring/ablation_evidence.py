@@ -1,14 +1,15 @@
-"""The effect of ablating each unit, as plain values."""
+"""The effect of ablating each unit."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from typing import Any
 
 import torch
 
-from layerscope.analysis.ablation.unit_ablation import LEVELS, ablate
+from layerscope.analysis.ablation.unit_ablation import LEVELS, Ablations, ablate
 from layerscope.data.imageset import ImageSet
+from layerscope.formats.unit_record import Ablation, ControlRange
 from layerscope.graph.program import Program
 from layerscope.models.spec import ModelSpec
 from layerscope.pipeline.budget import Budget
@@ -19,7 +20,7 @@ CONTROLS = 20
 
 
 def can_ablate(spec: ModelSpec, imageset: ImageSet) -> bool:
-    """Whether the network's classes are those of these pictures."""
+    """Whether the network's answers can be right or wrong about these pictures."""
     return spec.class_names == imageset.class_names
 
 
@@ -33,7 +34,7 @@ def ablation_evidence(
     *,
     seed: int,
     progress: Callable[[int, int], None],
-) -> list[dict[str, Any] | None]:
+) -> list[Ablation | None]:
     """Ablate each unit of a layer in turn: a record for each, None beyond the budget.
 
     Args:
@@ -62,5 +63,28 @@ def ablation_evidence(
         most_pictures=pictures,
         progress=progress,
     )
-    records: list[dict[str, Any] | None] = [found.as_json(unit) for unit in found.units]
+    records: list[Ablation | None] = [ablation_record(found, i) for i in range(len(found.units))]
     return records + [None] * (U - len(records))
+
+
+def ablation_record(found: Ablations, place: int) -> Ablation:
+    """What the ablation of one unit did.
+
+    Args:
+        found: the ablations of a layer.
+        place: of the unit among those that were measured.
+    """
+    changes = found.class_change[place].tolist()
+    return Ablation(
+        baseline=found.way,
+        n=found.n,
+        accuracy_change=float(found.change[place]),
+        class_accuracy_change=tuple(None if math.isnan(change) else change for change in changes),
+        control=control_of(found.control[:, place]) if len(found.control) else None,
+    )
+
+
+def control_of(draws: torch.Tensor) -> ControlRange:
+    """The mean of a control's draws, and what 95 % of them lie between."""
+    low, high = draws.quantile(torch.tensor([0.025, 0.975], dtype=draws.dtype)).tolist()
+    return ControlRange(mean=float(draws.mean()), low=low, high=high)

@@ -4,26 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
+from msgspec import Struct
 
 from layerscope.analysis.featurevis.fourier_image import colour_decorrelation
 from layerscope.analysis.featurevis.natural_path import check_paths
 from layerscope.analysis.featurevis.optimise import OptimisedImages, optimise_images
 from layerscope.analysis.observe import Observed, natural_maximum
 from layerscope.data.imageset import ImageSet
+from layerscope.formats.file_references import Sprite
+from layerscope.formats.unit_record import FeatureVis
 from layerscope.graph.program import Program
 from layerscope.models.spec import ModelSpec
 from layerscope.pipeline.budget import Budget
 from layerscope.pipeline.recording.network_record import finite
+from layerscope.pipeline.recording.sprite_files import write_layer_sprite
 from layerscope.pipeline.recording.unit_records import LARGEST_TILE_PX
-from layerscope.sprites import write_sprite
 
 # Of a layer with more units only the first get an image: each costs a short training.
 MOST_VISUALISED = 64
 NATURAL_PICTURES = 9
+
+
+class LayerFeatureVis(Struct, frozen=True, kw_only=True):
+    """The images optimised for a layer's units.
+
+    Args:
+        sprite: the images.
+        units: each unit's figures; None for a unit without an image.
+    """
+
+    sprite: Sprite
+    units: tuple[FeatureVis | None, ...]
 
 
 def featurevis_evidence(
@@ -38,7 +52,7 @@ def featurevis_evidence(
     *,
     seed: int,
     progress: Callable[[int, int], None],
-) -> dict[str, Any]:
+) -> LayerFeatureVis:
     """Optimise an image for each unit of a layer, write them as a sprite, and measure them.
 
     Args:
@@ -53,8 +67,7 @@ def featurevis_evidence(
         progress: told (steps done, steps in all).
 
     Returns:
-        `sprite` and `units`: a record for each unit, None beyond the first 64 or what can be paid
-        for.
+        The sheet, and a record for each unit: None beyond the first 64 or what can be paid for.
     """
     peaks = seen.features.peaks
     U = peaks.shape[1]
@@ -67,23 +80,24 @@ def featurevis_evidence(
     natural = torch.stack([imageset.take(strongest[:, u]) for u in made.units])
     path = check_paths(program, layer, made.best, natural, spec, units=list(made.units))
     largest = natural_maximum(peaks)
-    records: list[dict[str, Any] | None] = []
+    records: list[FeatureVis | None] = []
     for i, u in enumerate(made.units):
         value, limit = float(made.values[i]), float(largest[u])
         records.append(
-            {
-                "value": value,
-                "natural_max": limit,
-                "ratio": value / limit if limit > 0 else None,
-                "path_similarity": finite(float(path.path_similarity[i])),
-                "natural_path": finite(float(path.natural_path[i])),
-                "unnatural": bool(path.unnatural[i]),
-            }
+            FeatureVis(
+                value=value,
+                natural_max=limit,
+                ratio=value / limit if limit > 0 else None,
+                path_similarity=finite(float(path.path_similarity[i])),
+                natural_path_similarity=finite(float(path.natural_path[i])),
+                unnatural=bool(path.unnatural[i]),
+            )
         )
     records += [None] * (U - len(records))
-    file = folder / "sprites" / f"{layer.replace('/', '-')}.made.webp"
-    sprite = write_sprite(file, tiles_of(made), columns=8, lossless=False)
-    return {"sprite": {"file": f"sprites/{file.name}", **sprite}, "units": records}
+    sprite = write_layer_sprite(
+        folder, layer, "featurevis", tiles_of(made), columns=8, lossless=False
+    )
+    return LayerFeatureVis(sprite=sprite, units=tuple(records))
 
 
 def tiles_of(made: OptimisedImages) -> torch.Tensor:

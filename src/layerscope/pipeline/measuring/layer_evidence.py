@@ -1,13 +1,14 @@
-"""What is measured of a whole layer, as plain values, and beside its untrained copies."""
+"""What is measured of a whole layer, and beside its untrained copies."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from statistics import fmean
-from typing import Any
 
 import torch
+from msgspec import Struct
+from msgspec.structs import replace
 
 from layerscope.analysis.observe import Observed
 from layerscope.analysis.structure.effective_field import EffectiveField, effective_field
@@ -21,11 +22,43 @@ from layerscope.analysis.structure.representation_geometry import (
 from layerscope.analysis.structure.strongest_inputs import picture_weights
 from layerscope.analysis.tuning.gabor_fit import LEAST_PX, GaborFits, fit_gabors
 from layerscope.errors import UnreachedError
+from layerscope.formats.layer_record import Compared, EffectiveDimension, LayerEvidence, Probe
+from layerscope.formats.unit_record import ControlRange
 from layerscope.graph.program import Program
 
 # More pairs than this say no more than their number.
 MOST_DUPLICATES = 50
 FIELD_PICTURES = 16
+
+
+class LayerFigures(Struct, frozen=True, kw_only=True):
+    """The figures of one layer in one network; `LayerEvidence` says what they are.
+
+    Args:
+        probe: without its control.
+        class_separation: from 0 to 1.
+        effective_dimension: at most `n_units`.
+        n_units: of the layer.
+        sparsity: None of a single unit.
+        dead_frac: from 0 to 1.
+        effective_field_px: (height, width); None without a receptive field.
+        effective_field_side_px: likewise.
+        gabor_frac: None where no filter can be fitted.
+        duplicate_pairs: how many.
+        duplicates: (unit, unit, correlation) of the first of them.
+    """
+
+    probe: Probe | None
+    class_separation: float | None
+    effective_dimension: float
+    n_units: int
+    sparsity: float | None
+    dead_frac: float
+    effective_field_px: tuple[float, float] | None
+    effective_field_side_px: float | None
+    gabor_frac: float | None
+    duplicate_pairs: int
+    duplicates: tuple[tuple[int, int, float], ...]
 
 
 def layer_figures(
@@ -34,7 +67,7 @@ def layer_figures(
     labels: torch.Tensor,
     n_classes: int,
     images: torch.Tensor,
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, LayerFigures]:
     """Measure whole layers.
 
     Args:
@@ -61,26 +94,27 @@ def layer_figures(
         field = field_of(program, name, images[:FIELD_PICTURES])
         fits = gabor_fits(program, name)
         pairs = duplicate_units(at_places)
-        figures[name] = {
-            "probe": {
-                "accuracy": result.accuracy,
-                "interval": list(result.interval),
-                "n": result.n,
-                "chance": result.chance,
-            }
+        figures[name] = LayerFigures(
+            probe=Probe(
+                accuracy=result.accuracy,
+                interval=result.interval,
+                n=result.n,
+                chance=result.chance,
+                untrained=None,
+            )
             if result
             else None,
-            "separation": class_separation(pooled, labels),
-            "dimension": effective_dimension(at_places),
-            "of": at_places.shape[1],
-            "sparsity": sparsity(at_places) if at_places.shape[1] > 1 else None,
-            "dead_share": float((seen.features.peaks.amax(0) <= 0).float().mean()),
-            "effective_field_px": list(field.size_px) if field else None,
-            "field_side_px": math.sqrt(math.prod(field.size_px)) if field else None,
-            "gabor_share": float(fits.counts.float().mean()) if fits else None,
-            "duplicate_pairs": len(pairs),
-            "duplicates": [list(pair) for pair in pairs[:MOST_DUPLICATES]],
-        }
+            class_separation=class_separation(pooled, labels),
+            effective_dimension=effective_dimension(at_places),
+            n_units=at_places.shape[1],
+            sparsity=sparsity(at_places) if at_places.shape[1] > 1 else None,
+            dead_frac=float((seen.features.peaks.amax(0) <= 0).float().mean()),
+            effective_field_px=field.size_px if field else None,
+            effective_field_side_px=math.sqrt(math.prod(field.size_px)) if field else None,
+            gabor_frac=float(fits.counts.float().mean()) if fits else None,
+            duplicate_pairs=len(pairs),
+            duplicates=tuple(pairs[:MOST_DUPLICATES]),
+        )
     return figures
 
 
@@ -100,35 +134,37 @@ def gabor_fits(program: Program, name: str) -> GaborFits | None:
     return fit_gabors(weight)
 
 
-# What is one number of a layer, and its control's the same number of each copy.
-PLAIN = ("separation", "sparsity", "dead_share", "duplicate_pairs", "field_side_px", "gabor_share")
+def compared(own: LayerFigures, untrained: Sequence[LayerFigures]) -> LayerEvidence:
+    """A layer's figures beside those of its untrained copies."""
+
+    def control(key: str) -> ControlRange | None:
+        return spread([found for copy in untrained if (found := getattr(copy, key)) is not None])
+
+    def beside(key: str) -> Compared | None:
+        value = getattr(own, key)
+        return None if value is None else Compared(value=value, untrained=control(key))
+
+    probes = [copy.probe.accuracy for copy in untrained if copy.probe]
+    return LayerEvidence(
+        probe=replace(own.probe, untrained=spread(probes)) if own.probe else None,
+        class_separation=beside("class_separation"),
+        effective_dimension=EffectiveDimension(
+            value=own.effective_dimension,
+            n_units=own.n_units,
+            untrained=control("effective_dimension"),
+        ),
+        sparsity=beside("sparsity"),
+        dead_frac=beside("dead_frac"),
+        duplicate_pairs=beside("duplicate_pairs"),
+        duplicates=own.duplicates,
+        effective_field_px=own.effective_field_px,
+        effective_field_side_px=beside("effective_field_side_px"),
+        gabor_frac=beside("gabor_frac"),
+    )
 
 
-def compared(own: dict[str, Any], untrained: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """A layer's figures beside those of its untrained copies, as docs/atlas.md has them."""
-
-    def control(key: str) -> dict[str, float] | None:
-        return spread([copy[key] for copy in untrained if copy[key] is not None])
-
-    probes = [copy["probe"]["accuracy"] for copy in untrained if copy["probe"]]
-    return {
-        "probe": {**own["probe"], "untrained": spread(probes)} if own["probe"] else None,
-        "dimension": {
-            "value": own["dimension"],
-            "of": own["of"],
-            "untrained": control("dimension"),
-        },
-        **{
-            key: None if own[key] is None else {"value": own[key], "untrained": control(key)}
-            for key in PLAIN
-        },
-        "effective_field_px": own["effective_field_px"],
-        "duplicates": own["duplicates"],
-    }
-
-
-def spread(values: Sequence[float]) -> dict[str, float] | None:
+def spread(values: Sequence[float]) -> ControlRange | None:
     """Mean and range of a control; None without one."""
     if not values:
         return None
-    return {"mean": fmean(values), "low": min(values), "high": max(values)}
+    return ControlRange(mean=fmean(values), low=min(values), high=max(values))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import torch
+from msgspec import Struct
 from torch import nn
 
 from layerscope.analysis.concepts.unit_names import Measured
@@ -20,8 +20,36 @@ from layerscope.graph.read import read_program
 from layerscope.graph.tracing.recorded_program import RecordedProgram
 from layerscope.models import build, model_names
 from layerscope.models.spec import ModelSpec
-from layerscope.pipeline.measuring.layer_evidence import layer_figures
+from layerscope.pipeline.measuring.layer_evidence import LayerFigures, layer_figures
 from layerscope.seed import make_generator
+
+
+class LayerLikeness(Struct, frozen=True, kw_only=True):
+    """How alike the layers of one network are.
+
+    Args:
+        layers: names, in the order of rows and columns.
+        matrix: linear CKA between each two.
+    """
+
+    layers: tuple[str, ...]
+    matrix: tuple[tuple[float, ...], ...]
+
+
+class CopyFigures(Struct, frozen=True, kw_only=True):
+    """What is kept of one untrained copy.
+
+    Args:
+        units: layer -> kind -> each unit's value.
+        layers: layer -> its figures.
+        cka: layer -> linear CKA with the same layer, trained; of the first copy alone.
+        likeness: between the copy's layers; of the first copy alone.
+    """
+
+    units: dict[str, dict[str, tuple[float, ...]]]
+    layers: dict[str, LayerFigures]
+    cka: dict[str, float]
+    likeness: LayerLikeness | None
 
 
 def measure_copy(
@@ -34,7 +62,7 @@ def measure_copy(
     *,
     seed: int,
     copy: int,
-) -> dict[str, Any]:
+) -> CopyFigures:
     """Measure one untrained copy of a network.
 
     Args:
@@ -45,9 +73,6 @@ def measure_copy(
         calibration: float (B, C, H, W), pictures for the copy's batch norms.
         seed: of what is drawn.
         copy: which one. The first is also compared with the network itself.
-
-    Returns:
-        What is kept, as plain values: of units, of layers, and likeness to the trained layers.
     """
     network = untrained(program.model, spec, make_generator(seed, f"untrained {copy}"))
     calibrate_batch_norms(network, calibration)
@@ -81,33 +106,33 @@ def control_record(
     *,
     seed: int,
     with_cka: bool,
-) -> dict[str, Any]:
-    """What is kept of an untrained copy: values of units and layers, as plain values."""
+) -> CopyFigures:
+    """What is kept of an untrained copy: values of units and layers."""
     found = observe(program, list(trained), imageset, rows, spec, seed=seed)
     figures = layer_figures(program, found, imageset.labels[rows], imageset.n_classes, images)
-    return {
-        "units": {
-            name: {kind: values.tolist() for kind, values in seen.units.values.items()}
+    return CopyFigures(
+        units={
+            name: {kind: tuple(values.tolist()) for kind, values in seen.units.values.items()}
             for name, seen in found.items()
         },
-        "layers": figures,
-        "cka": {
+        layers=figures,
+        cka={
             name: float(linear_cka(trained[name].features.pooled, found[name].features.pooled))
             for name in found
         }
         if with_cka
         else {},
-        "cka_matrix": cka_of(found) if with_cka else None,
-    }
+        likeness=likeness_of(found) if with_cka else None,
+    )
 
 
-def cka_of(found: Mapping[str, Observed]) -> dict[str, Any]:
+def likeness_of(found: Mapping[str, Observed]) -> LayerLikeness:
     """How alike the layers of one network are."""
     layers, matrix = cka_matrix({name: seen.features.pooled for name, seen in found.items()})
-    return {"layers": list(layers), "matrix": matrix.tolist()}
+    return LayerLikeness(layers=tuple(layers), matrix=tuple(map(tuple, matrix.tolist())))
 
 
-def as_measured(units: Mapping[str, Mapping[str, list[float]]]) -> dict[str, Measured]:
+def as_measured(units: Mapping[str, Mapping[str, Sequence[float]]]) -> dict[str, Measured]:
     """An untrained copy's values, as the naming takes them."""
     return {
         name: Measured(

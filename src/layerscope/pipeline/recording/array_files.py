@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
 from layerscope.files import write_tensors
+from layerscope.formats.file_references import ArrayRef
 from layerscope.graph.layer import Layer
 
 # A dense layer of more weights than this is left out of the atlas: its page would not open.
@@ -20,28 +21,35 @@ MOST_EXACT_WEIGHTS = 150_000
 MOST_WEIGHTS_IN_ALL = 4_000_000
 
 
-def write_arrays(path: Path, tensors: dict[str, torch.Tensor]) -> dict[str, dict[str, str]]:
+def write_arrays(path: Path, tensors: dict[str, torch.Tensor]) -> dict[str, ArrayRef]:
     """Write named tensors into one file.
 
     Returns:
-        For each name what the atlas says of it: `{"file", "name"}`.
+        Where each one stands.
     """
     write_tensors(path, tensors)
     file = f"arrays/{path.name}"
-    return {name: {"file": file, "name": name} for name in tensors}
+    return {name: ArrayRef(file=file, name=name) for name in tensors}
+
+
+@dataclass(frozen=True)
+class WeightFiles:
+    """Where a layer's weight and bias stand; None where it has none or they are left out."""
+
+    weight: ArrayRef | None = None
+    bias: ArrayRef | None = None
 
 
 def write_weights(
     folder: Path, model: nn.Module, layers: Sequence[Layer]
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, WeightFiles]:
     """Write the weights of convolutions and dense layers.
 
     Returns:
-        Layer name -> `{"weight": array or None, "bias": array or None}`.
+        Layer name -> where they stand.
     """
     modules = dict(model.named_modules())
     tensors: dict[str, torch.Tensor] = {}
-    found: dict[str, dict[str, Any]] = {}
     weighing = [
         (layer.name, module)
         for layer in layers
@@ -53,19 +61,13 @@ def write_weights(
         if module.weight.numel() <= MOST_WEIGHTS and total <= MOST_WEIGHTS_IN_ALL:
             kept.add(name)
     for name, module in weighing:
-        found[name] = {"weight": None, "bias": None}
-        if name not in kept:
-            continue
         for kind in ("weight", "bias"):
             value = getattr(module, kind)
-            if value is not None:
+            if name in kept and value is not None:
                 dtype = torch.float16 if value.numel() > MOST_EXACT_WEIGHTS else torch.float32
                 tensors[f"{name}.{kind}"] = value.detach().to("cpu", dtype, copy=True)
-                found[name][kind] = f"{name}.{kind}"
-    if not tensors:
-        return found
-    homes = write_arrays(folder / "arrays" / "weights.safetensors", tensors)
+    homes = write_arrays(folder / "arrays" / "weights.safetensors", tensors) if tensors else {}
     return {
-        name: {kind: homes.get(key) if key else None for kind, key in kinds.items()}
-        for name, kinds in found.items()
+        name: WeightFiles(homes.get(f"{name}.weight"), homes.get(f"{name}.bias"))
+        for name, _ in weighing
     }

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from layerscope.formats.atlas_record import StepRecord
 from layerscope.graph.layer import Layer
 
 TITLES = {
@@ -20,18 +20,7 @@ TITLES = {
 POOLINGS = ("max_pool", "avg_pool", "global_pool")
 
 
-@dataclass(frozen=True)
-class Step:
-    """One step: the layers it shows, or why this network has none."""
-
-    number: int
-    key: str
-    title: str
-    layers: tuple[str, ...]
-    absent: str | None
-
-
-def eight_steps(layers: Sequence[Layer]) -> tuple[Step, ...]:
+def eight_steps(layers: Sequence[Layer]) -> tuple[StepRecord, ...]:
     """Map a network's layers to the eight steps of docs/atlas.md, by kind and place alone.
 
     The first convolution, the first activation behind it and the first pooling are the steps 2 to
@@ -69,7 +58,7 @@ def eight_steps(layers: Sequence[Layer]) -> tuple[Step, ...]:
         parts["dense"] = []
     parts["output"] = [end]
     return tuple(
-        Step(
+        StepRecord(
             number=number,
             key=key,
             title=TITLES[key],

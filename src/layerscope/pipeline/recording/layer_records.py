@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
+from msgspec import convert
 from torch import nn
 
 from layerscope.analysis.activations.scan import LayerScan
@@ -16,19 +16,22 @@ from layerscope.analysis.structure.input_filters import (
     spectrum_pictures,
 )
 from layerscope.data.imageset import ImageSet
+from layerscope.formats.file_references import Sprite
+from layerscope.formats.layer_record import LayerRecord, ReceptiveFieldRecord, Window
+from layerscope.formats.unit_record import UnitRecord
 from layerscope.graph.cost import costs
 from layerscope.graph.layer import INPUT, Layer
 from layerscope.graph.receptive_field import receptive_fields
 from layerscope.models.spec import ModelSpec
-from layerscope.pipeline.measuring.evidence import EvidenceRecord
-from layerscope.pipeline.recording.array_files import write_weights
+from layerscope.pipeline.measuring.evidence import GatheredEvidence
+from layerscope.pipeline.recording.array_files import WeightFiles, write_weights
+from layerscope.pipeline.recording.sprite_files import write_layer_sprite
 from layerscope.pipeline.recording.unit_records import (
     layer_statistics,
     patched_units,
     unit_records,
     write_patches,
 )
-from layerscope.sprites import write_sprite
 
 
 def layer_records(
@@ -38,8 +41,8 @@ def layer_records(
     layers: Sequence[Layer],
     scans: dict[str, LayerScan],
     imageset: ImageSet,
-    evidence: EvidenceRecord,
-) -> list[dict[str, Any]]:
+    evidence: GatheredEvidence,
+) -> tuple[LayerRecord, ...]:
     """Everything about every layer, its sprites written on the way."""
     cost = costs(model, layers, channels=spec.channels, height=spec.height, width=spec.width)
     fields = receptive_fields(layers, height=spec.height, width=spec.width)
@@ -56,43 +59,47 @@ def layer_records(
     for layer in layers:
         field, found = fields[layer.name], scans.get(layer.name)
         units_in = units_elsewhere(layer.name, layers)
-        units: list[dict[str, Any]] = []
-        sprite = None
+        units: tuple[UnitRecord, ...] = ()
+        patch_sprite = None
         if found is not None:
-            units = [
-                {**unit, **evidence.unit(layer.name, unit["index"])}
-                for unit in unit_records(
-                    found, imageset, field, patched=0 if units_in is not None else patched
-                )
-            ]
+            units = unit_records(
+                found,
+                imageset,
+                field,
+                evidence.units.get(layer.name, ()),
+                patched=0 if units_in is not None else patched,
+            )
             if units_in is None:
-                path = folder / "sprites" / f"{layer.name.replace('/', '-')}.patches.webp"
-                sprite = write_patches(path, units, imageset, field)
+                patch_sprite = write_patches(folder, layer.name, units, imageset, field)
         unchanged |= {layer.name} if layer.kind == "flatten" and reads(layer, unchanged) else set()
         filters = write_filters(folder, model, spec, layer, reads_picture=reads(layer, unchanged))
+        kept = weights.get(layer.name, WeightFiles())
         records.append(
-            {
-                "name": layer.name,
-                "kind": layer.kind,
-                "title": layer.title,
-                "function": layer.function,
-                "inputs": list(layer.inputs),
-                "shape": list(layer.shape),
-                "parameters": cost[layer.name].parameters,
-                "multiply_adds": cost[layer.name].multiply_adds,
-                "receptive_field": asdict(field) if field else None,
-                "options": layer.options,
-                **weights.get(layer.name, {"weight": None, "bias": None}),
-                **filters,
-                "statistics": layer_statistics(found) if found else None,
-                "units": units,
-                "units_in": units_in,
-                "patch_sprite": sprite,
-                "evidence": evidence.layers.get(layer.name),
-                "made_sprite": evidence.made.get(layer.name),
-            }
+            LayerRecord(
+                name=layer.name,
+                kind=layer.kind,
+                title=layer.title,
+                function=layer.function,
+                inputs=layer.inputs,
+                shape=layer.shape,
+                parameters=cost[layer.name].parameters,
+                multiply_adds=cost[layer.name].multiply_adds,
+                receptive_field=ReceptiveFieldRecord(**asdict(field)) if field else None,
+                window=convert(layer.options, Window) if layer.options else None,
+                weight=kept.weight,
+                bias=kept.bias,
+                filter_sprite=filters.filters,
+                filter_scales=filters.scales,
+                spectrum_sprite=filters.spectra,
+                statistics=layer_statistics(found) if found else None,
+                units=units,
+                units_in=units_in,
+                patch_sprite=patch_sprite,
+                featurevis_sprite=evidence.featurevis_sprites.get(layer.name),
+                evidence=evidence.layers.get(layer.name),
+            )
         )
-    return records
+    return tuple(records)
 
 
 def reads(layer: Layer, names: set[str]) -> bool:
@@ -113,9 +120,24 @@ def units_elsewhere(name: str, layers: Sequence[Layer]) -> str | None:
     return None
 
 
+@dataclass(frozen=True)
+class FilterSprites:
+    """A layer's weights as pictures, where they act on the picture itself.
+
+    Args:
+        filters: the weights.
+        scales: by what each tile is scaled.
+        spectra: the size of their Fourier transform.
+    """
+
+    filters: Sprite | None = None
+    scales: tuple[float, ...] = ()
+    spectra: Sprite | None = None
+
+
 def write_filters(
     folder: Path, model: nn.Module, spec: ModelSpec, layer: Layer, *, reads_picture: bool
-) -> dict[str, Any]:
+) -> FilterSprites:
     """The pictures of a layer's weights and of their spectra, where it reads the picture itself."""
     module = dict(model.named_modules()).get(layer.module or "")
     weight = getattr(module, "weight", None)
@@ -125,10 +147,11 @@ def write_filters(
             weight, channels=spec.channels, height=spec.height, width=spec.width
         )
     if acting is None:
-        return {"filters": None, "filter_scales": [], "spectra": None}
+        return FilterSprites()
     tiles, scales = filter_pictures(acting.cpu())
-    sprites = {}
-    for kind, pictures in (("filters", tiles), ("spectra", spectrum_pictures(acting.cpu()))):
-        path = folder / "sprites" / f"{layer.name.replace('/', '-')}.{kind}.webp"
-        sprites[kind] = {"file": f"sprites/{path.name}", **write_sprite(path, pictures, columns=8)}
-    return {**sprites, "filter_scales": scales}
+    spectra = spectrum_pictures(acting.cpu())
+    return FilterSprites(
+        filters=write_layer_sprite(folder, layer.name, "filters", tiles, columns=8),
+        scales=tuple(scales),
+        spectra=write_layer_sprite(folder, layer.name, "spectra", spectra, columns=8),
+    )

@@ -4,42 +4,59 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from torch import nn
 
 from layerscope.analysis.activations.scan import LayerScan
+from layerscope.formats.atlas_record import ModelRecord, ReplayRecord
 from layerscope.graph.cost import costs
 from layerscope.graph.layer import Layer
 from layerscope.graph.replay_check import Replay
 from layerscope.models.spec import ModelSpec
 
 
-def model_record(model: nn.Module, spec: ModelSpec, layers: Sequence[Layer]) -> dict[str, Any]:
-    """What the atlas says of the network as a whole."""
+def model_record(
+    model: nn.Module,
+    spec: ModelSpec,
+    layers: Sequence[Layer],
+    *,
+    not_captured: Sequence[str],
+    replay: ReplayRecord,
+) -> ModelRecord:
+    """What the atlas says of the network as a whole.
+
+    Args:
+        model: the network.
+        spec: what it takes and tells apart.
+        layers: all of them.
+        not_captured: what the layers do not show, one sentence each.
+        replay: how well they give the network's own logits.
+    """
     cost = costs(model, layers, channels=spec.channels, height=spec.height, width=spec.width)
-    return {
-        "name": spec.name,
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "multiply_adds": sum(c.multiply_adds for c in cost.values()),
-        "dense_parameters": sum(c.dense_parameters for c in cost.values()),
-        "class_names": list(spec.class_names),
-        "output": "sigmoid" if spec.n_logits == 1 else "softmax",
-        "options": spec.options,
-    }
+    return ModelRecord(
+        name=spec.name,
+        parameters=sum(p.numel() for p in model.parameters()),
+        multiply_adds=sum(c.multiply_adds for c in cost.values()),
+        dense_equivalent_parameters=sum(c.dense_parameters for c in cost.values()),
+        class_names=tuple(spec.class_names),
+        output="sigmoid" if spec.n_logits == 1 else "softmax",
+        options=spec.options,
+        not_captured=tuple(not_captured),
+        replay=replay,
+    )
 
 
-def replay_record(replay: Replay, n: int) -> dict[str, Any]:
+def replay_record(replay: Replay, n: int) -> ReplayRecord:
     """How far the network's layers give its own answers."""
     differences = replay.differences
     worst = max(differences, key=lambda name: differences[name], default=None)
-    return {
-        "n": n,
-        "layers": len(differences),
-        "program_difference": finite(replay.program_difference),
-        "difference": finite(differences[worst]) if worst is not None else None,
-        "worst": worst,
-    }
+    return ReplayRecord(
+        n=n,
+        n_layers=len(differences),
+        program_difference=finite(replay.program_difference),
+        layer_difference=finite(differences[worst]) if worst is not None else None,
+        worst_layer=worst,
+    )
 
 
 def finite(value: float) -> float | None:

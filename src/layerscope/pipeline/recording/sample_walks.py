@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from layerscope.data.imageset import ImageSet
+from layerscope.formats.atlas_record import SampleRecord
 from layerscope.graph.layer import Layer
 from layerscope.graph.program import Program
 from layerscope.graph.tracing.recorded_program import RecordedProgram
@@ -80,13 +80,13 @@ def outputs_of(
 
 def write_samples(
     folder: Path, program: Program, spec: ModelSpec, imageset: ImageSet, *, seed: int
-) -> list[dict[str, Any]]:
+) -> tuple[SampleRecord, ...]:
     """Walk some pictures through the network and write what every layer put out.
 
     As many pictures as the budget holds, 4 to 10. Where even 4 are too much, activations are kept
     as float16; a layer of one picture that alone would take a quarter of the budget is left out of
-    `maps`. Of a network too large for that still, batch norms and sums are left out, then the
-    largest layers.
+    `activations`. Of a network too large for that still, batch norms and sums are left out, then
+    the largest layers.
 
     Returns:
         The atlas's `samples`.
@@ -115,16 +115,16 @@ def write_samples(
             if name in outputs[i]:
                 tensors[f"{i}/{name}"] = outputs[i][name].to(dtype).clone()
     homes = write_arrays(folder / "arrays" / "samples.safetensors", tensors)
-    return [
-        {
-            "row": row,
-            "id": imageset.picture_id(row),
-            "label": int(imageset.labels[row]),
-            "predicted": int(said[i]),
-            "logits": logits[i].tolist(),
-            "probs": probs[i].tolist(),
-            "pixels": homes[f"{i}/pixels"],
-            "maps": {name: homes[f"{i}/{name}"] for name in shown if name in outputs[i]},
-        }
+    return tuple(
+        SampleRecord(
+            row=row,
+            id=imageset.picture_id(row),
+            label=int(imageset.labels[row]),
+            predicted=int(said[i]),
+            logits=tuple(logits[i].tolist()),
+            probs=tuple(probs[i].tolist()),
+            pixels=homes[f"{i}/pixels"],
+            activations={name: homes[f"{i}/{name}"] for name in shown if name in outputs[i]},
+        )
         for i, row in enumerate(rows)
-    ]
+    )

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
+from msgspec import structs
 
 from layerscope.analysis.activations.scan import LayerScan
 from layerscope.analysis.activations.top_patches import PATCHES
 from layerscope.data.imageset import ImageSet
+from layerscope.formats.file_references import Sprite
+from layerscope.formats.layer_record import LayerStatistics
+from layerscope.formats.unit_record import Histogram, Patch, UnitEvidence, UnitRecord
 from layerscope.graph.receptive_field import ReceptiveField
-from layerscope.sprites import write_sprite
+from layerscope.pipeline.recording.sprite_files import write_layer_sprite
 
 # A patch larger than this is made smaller on its sheet: nine of them stand side by side.
 LARGEST_TILE_PX = 40
@@ -22,22 +25,22 @@ MOST_TILES = 20_000
 GROUND = 128  # what a tile shows beyond the picture's border
 
 
-def layer_statistics(scan: LayerScan) -> dict[str, Any]:
+def layer_statistics(scan: LayerScan) -> LayerStatistics:
     """The statistics of a whole layer: those of all its units together."""
     found = scan.statistics
     n_values = found.n_values * len(found.total)
     mean = float(found.total.sum() / n_values)
     variance = float(found.squares.sum() / n_values) - mean**2
-    return {
-        "n": found.n,
-        "values_per_unit": found.n_values,
-        "mean": mean,
-        "std": max(0.0, variance) ** 0.5,
-        "min": float(found.low.min()),
-        "max": float(found.high.max()),
-        "zero_frac": float(found.n_zero.sum() / n_values),
-        "dead_units": found.dead.nonzero()[:, 0].tolist(),
-    }
+    return LayerStatistics(
+        n=found.n,
+        values_per_unit=found.n_values,
+        mean=mean,
+        std=max(0.0, variance) ** 0.5,
+        min=float(found.low.min()),
+        max=float(found.high.max()),
+        zero_frac=float(found.n_zero.sum() / n_values),
+        dead_units=tuple(found.dead.nonzero()[:, 0].tolist()),
+    )
 
 
 def patched_units(units: Sequence[int]) -> int:
@@ -58,14 +61,20 @@ def patched_units(units: Sequence[int]) -> int:
 
 
 def unit_records(
-    scan: LayerScan, imageset: ImageSet, field: ReceptiveField | None, *, patched: int
-) -> list[dict[str, Any]]:
-    """Every unit's dossier.
+    scan: LayerScan,
+    imageset: ImageSet,
+    field: ReceptiveField | None,
+    evidence: Sequence[UnitEvidence],
+    *,
+    patched: int,
+) -> tuple[UnitRecord, ...]:
+    """Every unit of a layer.
 
     Args:
         scan: what the pass found out.
         imageset: the pictures scanned.
         field: the units' receptive field; None where they see everything.
+        evidence: what else was measured of each unit; empty where nothing was.
         patched: how many units have patches.
     """
     found, top = scan.statistics, scan.top
@@ -80,23 +89,25 @@ def unit_records(
             for row, value, place in strongest
             if u < patched and not dead[u]
         ]
+        measured = evidence[u] if evidence else UnitEvidence()
         records.append(
-            {
-                "index": u,
-                "mean": float(mean[u]),
-                "std": float(std[u]),
-                "max": float(found.high[u]),
-                "zero_frac": float(zero_frac[u]),
-                "dead": bool(dead[u]),
-                "histogram": {
-                    "low": float(found.edges[u, 0]),
-                    "high": float(found.edges[u, -1]),
-                    "counts": found.counts[u].tolist(),
-                },
-                "patches": patches,
-            }
+            UnitRecord(
+                index=u,
+                mean=float(mean[u]),
+                std=float(std[u]),
+                max=float(found.high[u]),
+                zero_frac=float(zero_frac[u]),
+                dead=bool(dead[u]),
+                histogram=Histogram(
+                    low=float(found.edges[u, 0]),
+                    high=float(found.edges[u, -1]),
+                    counts=tuple(found.counts[u].tolist()),
+                ),
+                patches=tuple(patches),
+                **structs.asdict(measured),
+            )
         )
-    return records
+    return tuple(records)
 
 
 def patch(
@@ -106,47 +117,48 @@ def patch(
     place: int,
     map_px: tuple[int, int],
     field: ReceptiveField | None,
-) -> dict[str, Any]:
+) -> Patch:
     """One of a unit's strongest places."""
     H, W = imageset.size
     y, x = divmod(place, map_px[1])
-    box = field.box(y, x, height=H, width=W) if field else (0, 0, H, W)
-    return {
-        "row": row,
-        "id": imageset.picture_id(row),
-        "label": int(imageset.labels[row]),
-        "value": value,
-        "position": [y, x] if field else None,
-        "box_px": list(box),
-    }
+    return Patch(
+        row=row,
+        id=imageset.picture_id(row),
+        label=int(imageset.labels[row]),
+        value=value,
+        position=(y, x) if field else None,
+        box_px=field.box(y, x, height=H, width=W) if field else (0, 0, H, W),
+    )
 
 
 def write_patches(
-    path: Path, records: list[dict[str, Any]], imageset: ImageSet, field: ReceptiveField | None
-) -> dict[str, Any] | None:
+    folder: Path,
+    layer: str,
+    units: Sequence[UnitRecord],
+    imageset: ImageSet,
+    field: ReceptiveField | None,
+) -> Sprite | None:
     """Write the pictures of all units' patches, nine tiles a unit.
 
     A tile shows the whole receptive field, grey where it reaches beyond the picture; tiles of more
     than 40 px are made smaller.
 
     Returns:
-        The sprite's record, or None where no unit has a patch.
+        The sheet, or None where no unit has a patch.
     """
-    if not any(record["patches"] for record in records):
+    if not any(unit.patches for unit in units):
         return None
     H, W = imageset.size
     size = (min(field.size_px[0], H), min(field.size_px[1], W)) if field else (H, W)
     tile = tuple(min(side, LARGEST_TILE_PX) for side in size)
-    n_patched = 1 + max(u for u, record in enumerate(records) if record["patches"])
+    n_patched = 1 + max(u for u, unit in enumerate(units) if unit.patches)
     tiles = torch.full((n_patched * PATCHES, imageset.channels, *tile), GROUND, dtype=torch.uint8)
     wanted = [
-        (u * PATCHES + j, p)
-        for u, record in enumerate(records)
-        for j, p in enumerate(record["patches"])
+        (u * PATCHES + j, p) for u, unit in enumerate(units) for j, p in enumerate(unit.patches)
     ]
     for place, p in wanted:
-        picture = imageset.take(torch.tensor([p["row"]]))[0]
-        top, left, h, w = p["box_px"]
+        picture = imageset.take(torch.tensor([p.row]))[0]
+        top, left, h, w = p.box_px
         cut = picture[:, top : top + h, left : left + w]
         # A field cut off at the picture's top or left keeps its place in the tile.
         down = size[0] - h if top == 0 and h < size[0] else 0
@@ -159,5 +171,6 @@ def write_patches(
             )
             whole = smaller[0].round().clamp(0, 255).to(torch.uint8)
         tiles[place] = whole
-    sprite = write_sprite(path, tiles, columns=PATCHES, lossless=max(tile) <= 12)
-    return {"file": f"sprites/{path.name}", **sprite}
+    return write_layer_sprite(
+        folder, layer, "patches", tiles, columns=PATCHES, lossless=max(tile) <= 12
+    )

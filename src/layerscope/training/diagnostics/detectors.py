@@ -9,38 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import median
-from typing import Any
 
+from layerscope.formats.run_figures import EpochFigures
+from layerscope.formats.run_record import Finding
 from layerscope.training.diagnostics.recorder import Vitals
 from layerscope.training.recipe import Recipe
-from layerscope.training.runs.progress import EpochFigures, Setback, Spike
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something that goes wrong in a training.
-
-    Args:
-        kind: "rate-too-high", "over-fitting", …
-        sentence: what, the number, since when, and what to change.
-        value: the number behind it.
-        since_epoch: the epoch in which it began.
-        fields: the recipe's or the network's fields that would change it.
-        rows: pictures it is about, as rows of the training split; only label suspects have any.
-    """
-
-    kind: str
-    sentence: str
-    value: float
-    since_epoch: int
-    fields: tuple[str, ...]
-    rows: tuple[int, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return asdict(self) | {"fields": list(self.fields), "rows": list(self.rows)}
+from layerscope.training.runs.progress import Setback, Spike
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import Any
 from layerscope.data.imageset import Splits
 from layerscope.errors import RecipeError, RunError
 from layerscope.files import write_json
+from layerscope.formats.run_files import read_run_record
 from layerscope.training.experiments.comparison import plain
 from layerscope.training.experiments.paired_differences import Difference, mean_interval, over_seeds
 from layerscope.training.input.prepare import gather, prepare
@@ -178,7 +179,7 @@ def experiment(
         except KeyboardInterrupt:
             interrupted = True
             continue
-        interrupted = not run.record["finished"]
+        interrupted = not run.record.finished
     result = read_results(folder, arms, range(seeds))
     write_json(folder / NAME, {**result.to_json(), "question": question})
     return result
@@ -235,7 +236,7 @@ def claim_folder(folder: Path, question: dict[str, Any]) -> None:
 def finished(home: Path) -> Path | None:
     """The finished run of an arm and a seed."""
     for record in sorted(home.glob("*/run.json")):
-        if json.loads(record.read_text(encoding="utf-8"))["finished"]:
+        if read_run_record(record.parent).finished:
             return record.parent
     return None
 
@@ -258,16 +259,14 @@ def read_results(folder: Path, arms: Sequence[Arm], seeds: Sequence[int]) -> Exp
 def read_arm(home: Path, arm: Arm, seeds: Sequence[int]) -> Arm:
     """The same arm with the results of its finished runs."""
     runs = [finished(home / f"seed-{seed}") for seed in seeds]
-    records = [
-        json.loads((run / "run.json").read_text(encoding="utf-8")) if run else None for run in runs
-    ]
+    records = [read_run_record(run) if run else None for run in runs]
     done = [record for record in records if record]
     return Arm(
         label=arm.label,
         changes=arm.changes,
-        accuracies=tuple(r["results"]["validation_accuracy"] if r else None for r in records),
-        train_s=median(r["results"]["train_s"] for r in done) if done else None,
-        parameters=done[0]["results"].get("parameters") if done else None,
+        accuracies=tuple(r.results.validation_accuracy if r else None for r in records),
+        train_s=median(r.results.train_s for r in done) if done else None,
+        parameters=done[0].results.parameters if done else None,
         runs=tuple(str(run) for run in runs if run),
     )
 

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from msgspec import structs
 
 from layerscope.errors import RunError
+from layerscope.formats.run_files import RECORD, read_run_record
+from layerscope.formats.run_record import RunRecord
 from layerscope.training.experiments.paired_differences import Difference, over_pictures, over_seeds
 from layerscope.training.runs.run_folder import HITS
 
@@ -84,11 +87,11 @@ def compare(runs: Sequence[str | Path]) -> Comparison:
     if len(folders) < 2:
         raise RunError("one run was given; a comparison needs at least two")
     records = {folder: read_record(folder) for folder in folders}
-    prints = {json.dumps(r["data"]["fingerprint"], sort_keys=True) for r in records.values()}
+    prints = {r.data.fingerprint for r in records.values()}
     if len(prints) > 1:
         raise RunError(
             "these runs were trained on different pictures ("
-            + ", ".join(sorted({r["data"]["name"] for r in records.values()}))
+            + ", ".join(sorted({r.data.name for r in records.values()}))
             + "); compare runs of the same set and size"
         )
     settings = {folder: settings_of(record) for folder, record in records.items()}
@@ -104,7 +107,7 @@ def compare(runs: Sequence[str | Path]) -> Comparison:
     if len(by_label) == 1:  # the same but for their seeds
         by_label = {}
         for folder in folders:
-            by_label.setdefault(f"seed {records[folder]['seeds']['run']}", []).append(folder)
+            by_label.setdefault(f"seed {records[folder].seed}", []).append(folder)
     groups = tuple(make_group(label, paths, records) for label, paths in by_label.items())
     base = groups[0]
     return Comparison(
@@ -114,23 +117,20 @@ def compare(runs: Sequence[str | Path]) -> Comparison:
     )
 
 
-def read_record(folder: Path) -> dict[str, Any]:
+def read_record(folder: Path) -> RunRecord:
     """A finished run's record."""
-    path = folder / "run.json"
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        finished = record["finished"]
-    except (OSError, ValueError, KeyError) as error:
-        raise RunError(f"{folder} is no run folder ({error}); name finished runs") from error
-    if not finished:
+    if not (folder / RECORD).is_file():
+        raise RunError(f"{folder} is no run folder (it has no {RECORD}); name finished runs")
+    record = read_run_record(folder)
+    if not record.finished:
         raise RunError(f"{folder} is not finished; 'layerscope train --resume {folder}' goes on")
     return record
 
 
-def settings_of(record: dict[str, Any]) -> dict[str, Any]:
+def settings_of(record: RunRecord) -> dict[str, Any]:
     """Every choice of a run in one flat record."""
-    model = record["model"]
-    return {"model": model["name"], **model["shape"], **record["recipe"]}
+    shape, recipe = structs.asdict(record.model.shape), structs.asdict(record.recipe)
+    return {"model": record.model.name, **shape, **recipe}
 
 
 def plain(value: Any) -> str:
@@ -140,23 +140,23 @@ def plain(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def make_group(label: str, paths: list[Path], records: dict[Path, dict[str, Any]]) -> Group:
+def make_group(label: str, paths: list[Path], records: dict[Path, RunRecord]) -> Group:
     """Runs of one setting, by rising seed."""
-    ordered = sorted(paths, key=lambda path: records[path]["seeds"]["run"])
-    seeds = [records[path]["seeds"]["run"] for path in ordered]
+    ordered = sorted(paths, key=lambda path: records[path].seed)
+    seeds = [records[path].seed for path in ordered]
     if len(set(seeds)) < len(seeds):
         twice = next(seed for seed in seeds if seeds.count(seed) > 1)
         raise RunError(
             f"two runs have the same settings and seed {twice}; leave one out, since the same "
             "training twice says nothing new"
         )
-    results = [records[path]["results"] for path in ordered]
+    results = [records[path].results for path in ordered]
     return Group(
         label=label,
         runs=tuple(ordered),
         seeds=tuple(seeds),
-        validation=tuple(r["validation_accuracy"] for r in results),
-        test=tuple(r["test_accuracy"] for r in results),
+        validation=tuple(r.validation_accuracy or 0.0 for r in results),
+        test=tuple(r.test_accuracy for r in results),
     )
 
 

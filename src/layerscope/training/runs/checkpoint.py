@@ -13,7 +13,9 @@ from torch import nn
 
 from layerscope.errors import RunError
 from layerscope.files import whole_file
-from layerscope.training.runs.progress import EpochFigures, Setback
+from layerscope.formats.documents import plain
+from layerscope.formats.run_figures import EpochFigures
+from layerscope.training.runs.progress import Setback
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -123,13 +125,13 @@ def write_checkpoint(folder: Path, state: State) -> None:
     Raises:
         LayerscopeError: the folder cannot be written, or the disk is full.
     """
-    plain = {
+    values = {
         **vars(state),
-        "history": [row.to_json() for row in state.history],
+        "history": plain(state.history),
         "setbacks": [asdict(setback) for setback in state.setbacks],
     }
     with whole_file(folder / CHECKPOINT) as temporary:
-        torch.save(plain, temporary)
+        torch.save(values, temporary)
 
 
 def read_checkpoint(folder: Path) -> State | None:
@@ -144,10 +146,10 @@ def read_checkpoint(folder: Path) -> State | None:
     if not path.is_file():
         return None
     try:
-        plain = torch.load(path, map_location="cpu", weights_only=True)
-        history = tuple(EpochFigures(**row) for row in plain.pop("history"))
-        setbacks = tuple(Setback.from_json(row) for row in plain.pop("setbacks"))
-        return State(**plain, history=history, setbacks=setbacks)
+        values = torch.load(path, map_location="cpu", weights_only=True)
+        history = tuple(EpochFigures(**row) for row in values.pop("history"))
+        setbacks = tuple(Setback.from_json(row) for row in values.pop("setbacks"))
+        return State(**values, history=history, setbacks=setbacks)
     except (
         RuntimeError,
         OSError,

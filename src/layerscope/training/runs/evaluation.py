@@ -3,84 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
 
 import torch
 from torch import nn
 
 from layerscope.data.imageset import ImageSet
 from layerscope.device import device_of
+from layerscope.formats.run_figures import (
+    Calibration,
+    CalibrationBin,
+    ClassFigures,
+    Evaluation,
+    Mistake,
+)
 from layerscope.intervals import wilson_interval
 from layerscope.models import ModelSpec, predicted, to_probs
 from layerscope.training.input.batches import in_order, make_feed
 
 CALIBRATION_BINS = 10
-
-
-@dataclass(frozen=True)
-class ClassFigures:
-    """One class: how many there are, and how well they are found. None where it is 0 / 0."""
-
-    name: str
-    n: int
-    precision: float | None
-    recall: float | None
-    f1: float | None
-
-
-@dataclass(frozen=True)
-class CalibrationBin:
-    """The predictions whose confidence lies in [lo, hi): how many, how sure, how often right."""
-
-    lo: float
-    hi: float
-    n: int
-    confidence: float | None
-    accuracy: float | None
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Whether a confidence of 80 % is right 80 % of the time.
-
-    `error` is the expected calibration error: the mean gap between confidence and accuracy over
-    the bins, weighted by how many predictions lie in each (Guo et al., 2017, equation 5).
-    """
-
-    error: float
-    bins: tuple[CalibrationBin, ...]
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """A picture that was taken for something else, and how sure the network was."""
-
-    row: int
-    id: str
-    label: int
-    predicted: int
-    prob: float
-    prob_of_label: float
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """A network's figures on one split. `interval` is the 95 % Wilson interval of the accuracy."""
-
-    split: str
-    n: int
-    correct: int
-    accuracy: float
-    interval: tuple[float, float]
-    per_class: tuple[ClassFigures, ...]
-    confusion: tuple[tuple[int, ...], ...]
-    calibration: Calibration
-    mistakes: tuple[Mistake, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return asdict(self)
 
 
 def predict_logits(
@@ -197,6 +137,12 @@ def calibration(confidence: torch.Tensor, right: torch.Tensor) -> Calibration:
         if sure is not None and hit is not None:
             error += count / n * abs(sure - hit)
         bins.append(
-            CalibrationBin(b / CALIBRATION_BINS, (b + 1) / CALIBRATION_BINS, count, sure, hit)
+            CalibrationBin(
+                lo=b / CALIBRATION_BINS,
+                hi=(b + 1) / CALIBRATION_BINS,
+                n=count,
+                confidence=sure,
+                accuracy=hit,
+            )
         )
     return Calibration(error=error, bins=tuple(bins))

@@ -1,8 +1,8 @@
-"""What a training reports: progress while it runs, figures after each epoch, setbacks."""
+"""What a training reports while it runs: progress and setbacks."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -18,29 +18,6 @@ class Progress:
     accuracy: float
     images_per_s: float
     left_s: float
-
-
-@dataclass(frozen=True)
-class EpochFigures:
-    """One row of the history: the figures of one pass over the training pictures.
-
-    `learning_rate` is that of the epoch's last step. `dead_frac` gives, for each activation layer,
-    the share of units that were never above zero on up to 256 validation pictures.
-    """
-
-    epoch: int
-    train_loss: float
-    train_accuracy: float
-    validation_loss: float
-    validation_accuracy: float
-    learning_rate: float
-    images_per_s: float
-    elapsed_s: float
-    dead_frac: dict[str, float] = field(default_factory=dict)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

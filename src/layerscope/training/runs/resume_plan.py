@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from layerscope.errors import LayerscopeError, RunError
+from layerscope.errors import RunError
+from layerscope.files import write_json
+from layerscope.formats.documents import from_plain, plain, read_document
+from layerscope.formats.older_runs import check_plan
+from layerscope.formats.run_files import read_run_record
+from layerscope.formats.run_record import PLAN_SCHEMA, NetworkRecord, PlanRecord, RecipeRecord
 from layerscope.models import ModelSpec
 from layerscope.training.recipe import Recipe
 
 PLAN = "plan.json"
-SCHEMA = 1
 
 
 @dataclass(frozen=True)
@@ -35,17 +37,41 @@ class Plan:
     recipe: Recipe
     fingerprint: str
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {
-            "schema": SCHEMA,
-            "source": self.source,
-            "size": self.size,
-            "seed": self.seed,
-            "model": self.spec.to_json(),
-            "recipe": self.recipe.to_json(),
-            "fingerprint": self.fingerprint,
-        }
+    def record(self) -> PlanRecord:
+        """As it is written down."""
+        return PlanRecord(
+            schema=PLAN_SCHEMA,
+            source=self.source,
+            size=self.size,
+            seed=self.seed,
+            model=network_record(self.spec),
+            recipe=recipe_record(self.recipe),
+            fingerprint=self.fingerprint,
+        )
+
+
+def network_record(spec: ModelSpec) -> NetworkRecord:
+    """A network's description, as run and plan hold it."""
+    return from_plain(spec.to_json(), NetworkRecord).record
+
+
+def spec_of(record: NetworkRecord) -> ModelSpec:
+    """The network's description that a run or a plan holds.
+
+    Raises:
+        ModelError: it is not one that this version builds.
+    """
+    return ModelSpec.from_json(plain(record))
+
+
+def recipe_record(recipe: Recipe) -> RecipeRecord:
+    """A recipe, as run and plan hold it."""
+    return from_plain(recipe.to_json(), RecipeRecord).record
+
+
+def write_plan(folder: Path, plan: Plan) -> None:
+    """Write down what a training sets out to do."""
+    write_json(folder / PLAN, plain(plan.record()))
 
 
 def read_plan(folder: Path) -> Plan:
@@ -53,29 +79,20 @@ def read_plan(folder: Path) -> Plan:
 
     Raises:
         RunError: the folder is no run, is finished already, or its plan is damaged.
+        ModelError, RecipeError: its network or its recipe is not one of this version.
     """
-    try:
-        value = json.loads((folder / PLAN).read_text(encoding="utf-8"))
-        record = folder / "run.json"
-        finished = record.is_file() and json.loads(record.read_text(encoding="utf-8"))["finished"]
-        if finished:
-            raise RunError(f"{folder} is finished; there is nothing to resume")
-        if value["schema"] != SCHEMA:
-            raise RunError(
-                f"{folder / PLAN} has schema {value['schema']!r}; this layerscope reads {SCHEMA}: "
-                "resume it with the version that began it"
-            )
-        return Plan(
-            source=value["source"],
-            size=value["size"],
-            seed=value["seed"],
-            spec=ModelSpec.from_json(value["model"]),
-            recipe=Recipe(**value["recipe"]),
-            fingerprint=value["fingerprint"],
-        )
-    except FileNotFoundError as error:
-        raise RunError(f"{folder} is not a run folder (it has no {PLAN}); train anew") from error
-    except LayerscopeError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{folder / PLAN} cannot be read ({error}); train anew") from error
+    if not (folder / PLAN).is_file():
+        raise RunError(f"{folder} is not a run folder (it has no {PLAN}); train anew")
+    if (folder / "run.json").is_file() and read_run_record(folder).finished:
+        raise RunError(f"{folder} is finished; there is nothing to resume")
+    found = read_document(
+        folder / PLAN, PlanRecord, error=RunError, remedy="train anew", upgrade=check_plan
+    ).record
+    return Plan(
+        source=found.source,
+        size=found.size,
+        seed=found.seed,
+        spec=spec_of(found.model),
+        recipe=Recipe(**plain(found.recipe)),
+        fingerprint=found.fingerprint,
+    )

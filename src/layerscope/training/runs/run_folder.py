@@ -16,22 +16,25 @@ import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import torch
+from msgspec import structs
 from torch import nn
 
 from layerscope.data import load
 from layerscope.data.imageset import ImageSet, Splits, in_channels
 from layerscope.errors import DataError, RunError
 from layerscope.files import whole_file, write_json, write_tensors
+from layerscope.formats.documents import plain
+from layerscope.formats.file_references import Sprite
+from layerscope.formats.run_figures import EpochFigures, Evaluation
+from layerscope.formats.run_files import EVALUATION, read_run_record
+from layerscope.formats.run_record import RunRecord
 from layerscope.models import ModelSpec, build
 from layerscope.seed import make_generator
 from layerscope.sprites import write_sprite
-from layerscope.training.runs.evaluation import Evaluation
-from layerscope.training.runs.progress import EpochFigures
+from layerscope.training.runs.resume_plan import spec_of
 
-SCHEMA = 1
 HITS = "hits.safetensors"
 WEIGHTS = "model.safetensors"
 # Runs that come with the package; `scripts/pretrain.py` made them.
@@ -54,7 +57,7 @@ class Run:
     path: Path
     spec: ModelSpec
     model: nn.Module = field(repr=False)
-    record: dict[str, Any] = field(repr=False)
+    record: RunRecord = field(repr=False)
     data: Splits | None = field(default=None, repr=False)
     evaluation: Evaluation | None = field(default=None, repr=False)
 
@@ -65,13 +68,13 @@ def new_run_folder(parent: Path, data_name: str, model_name: str) -> Path:
     Raises:
         RunError: the parent folder cannot be written.
     """
-    plain, model_name = (
+    data_name, model_name = (
         re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "pictures"
         for name in (data_name, model_name)
     )
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     for suffix in ("", *(f"-{i}" for i in range(2, 1000))):
-        path = parent / f"{plain}-{model_name}-{stamp}{suffix}"
+        path = parent / f"{data_name}-{model_name}-{stamp}{suffix}"
         try:
             path.mkdir(parents=True)
         except FileExistsError:
@@ -90,7 +93,7 @@ def new_run_folder(parent: Path, data_name: str, model_name: str) -> Path:
 def write_history(path: Path, history: tuple[EpochFigures, ...]) -> None:
     """Write the history, one JSON object a line."""
     with whole_file(path) as temporary:
-        lines = "".join(json.dumps(row.to_json()) + "\n" for row in history)
+        lines = "".join(json.dumps(plain(row)) + "\n" for row in history)
         temporary.write_text(lines, encoding="utf-8")
 
 
@@ -101,13 +104,17 @@ def write_hits(path: Path, hits: torch.Tensor) -> None:
 
 def write_evaluation(folder: Path, evaluation: Evaluation, test: ImageSet) -> None:
     """Write the test figures and the pictures of the worst mistakes."""
-    value = evaluation.to_json()
-    value["mistakes_sprite"] = None
+    sprite = None
     if evaluation.mistakes:
         rows = torch.tensor([mistake.row for mistake in evaluation.mistakes])
-        sprite = write_sprite(folder / "mistakes.webp", test.take(rows), columns=8)
-        value["mistakes_sprite"] = {"file": "run/mistakes.webp", **sprite}
-    write_json(folder / "evaluation.json", value)
+        sheet = write_sprite(folder / "mistakes.webp", test.take(rows), columns=8)
+        sprite = Sprite(
+            file="run/mistakes.webp",
+            tile_px=sheet.tile_px,
+            columns=sheet.columns,
+            count=sheet.count,
+        )
+    write_json(folder / EVALUATION, plain(structs.replace(evaluation, mistakes_sprite=sprite)))
 
 
 def open_run(path: str | Path) -> Run:
@@ -128,17 +135,9 @@ def open_run(path: str | Path) -> Run:
     from safetensors.torch import load_file
 
     path = find_run(Path(path))
-    record_path, weights_path = path / "run.json", path / WEIGHTS
-    try:
-        record = json.loads(record_path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{record_path} cannot be read ({error}); train again") from error
-    if record.get("schema") != SCHEMA:
-        raise RunError(
-            f"{record_path} has schema {record.get('schema')!r}; this layerscope reads {SCHEMA}: "
-            "train again, or use the version that wrote it"
-        )
-    spec = ModelSpec.from_json(record.get("model", {}))
+    weights_path = path / WEIGHTS
+    record = read_run_record(path)
+    spec = spec_of(record.model)
     model = build(spec, make_generator(0, "weights"))
     try:
         model.load_state_dict(load_file(str(weights_path)))
@@ -190,15 +189,15 @@ def with_data(run: Run, *, data_dir: Path | None = None) -> Run:
     """
     if run.data is not None:
         return run
-    recorded = run.record["data"]
-    if recorded["source"] is None:
+    recorded = run.record.data
+    if recorded.source is None:
         raise DataError(
             f"{run.path.name} was trained on pictures handed over in Python; hand them over again"
         )
-    splits = load(recorded["source"], size=recorded["size"], data_dir=data_dir)
-    if splits.test.fingerprint() != recorded["fingerprint"]["test"]:
+    splits = load(recorded.source, size=recorded.size, data_dir=data_dir)
+    if splits.test.fingerprint() != recorded.fingerprint.test:
         raise DataError(
-            f"the test pictures of {recorded['source']} are not those that {run.path.name} was "
+            f"the test pictures of {recorded.source} are not those that {run.path.name} was "
             "scored on; put the old ones back, or train again"
         )
     return replace(run, data=in_channels(splits, run.spec.channels))

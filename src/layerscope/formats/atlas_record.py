@@ -1,0 +1,282 @@
+"""The atlas: everything measured about one network, as `atlas.json` holds it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from layerscope.formats.file_references import ArrayRef
+from layerscope.formats.layer_record import LayerRecord
+from layerscope.formats.quantities import Count, Frac, Interval, NonNegative, Positive
+from layerscope.formats.unit_record import ControlRange
+
+ATLAS_SCHEMA = 3
+
+Setting = bool | int | float | str | tuple[int, ...] | None
+
+
+class Created(Struct, frozen=True, kw_only=True):
+    """When and with what an atlas was created.
+
+    Args:
+        layerscope: version.
+        torch: version.
+        date: ISO 8601.
+        seed: of everything that was drawn.
+        duration_s: of the look.
+        device: that the network ran on.
+    """
+
+    layerscope: str
+    torch: str
+    date: str
+    seed: int
+    duration_s: NonNegative
+    device: str
+
+
+class ReplayRecord(Struct, frozen=True, kw_only=True):
+    """How well the layers, run one by one, give the network's own logits. A difference is null
+    where there is no number: the network draws random numbers, or its logits overflow.
+
+    Args:
+        n: pictures.
+        n_layers: layers that the network was run on from, evenly spread.
+        program_difference: largest difference between the logits of the operations as they were
+            read and the network's own.
+        layer_difference: the largest where the network was run on from a layer's captured output.
+        worst_layer: the name of that layer.
+    """
+
+    n: Count
+    n_layers: Count
+    program_difference: NonNegative | None
+    layer_difference: NonNegative | None
+    worst_layer: str | None
+
+
+class ModelRecord(Struct, frozen=True, kw_only=True):
+    """The network as a whole.
+
+    Args:
+        name: of the network.
+        parameters: of all layers.
+        multiply_adds: for one picture.
+        dense_equivalent_parameters: what fully-connected layers of the same shapes would have.
+        class_names: K names.
+        output: "softmax" over K logits, or "sigmoid" of one.
+        options: the fields of its shape; of a library's network those alone that can be chosen.
+        not_captured: one sentence each: what the layers do not show, such as a forward pass that
+            decides by values, a layer that not all pictures reach, a measure that was skipped.
+        replay: how well the layers give the network's own logits.
+    """
+
+    name: str
+    parameters: Count
+    multiply_adds: Count
+    dense_equivalent_parameters: Count
+    class_names: Annotated[tuple[str, ...], Meta(min_length=2)]
+    output: Literal["softmax", "sigmoid"]
+    options: dict[str, Setting]
+    not_captured: tuple[str, ...]
+    replay: ReplayRecord
+
+
+class InputRecord(Struct, frozen=True, kw_only=True):
+    """What the network takes: `(pixels / 255 - mean) / std`.
+
+    Args:
+        channels: C.
+        height: H, in pixels.
+        width: W, in pixels.
+        mean: of each channel.
+        std: of each channel.
+    """
+
+    channels: Positive
+    height: Positive
+    width: Positive
+    mean: tuple[float, ...]
+    std: tuple[Annotated[float, Meta(gt=0)], ...]
+
+
+class DataRecord(Struct, frozen=True, kw_only=True):
+    """The pictures that were measured.
+
+    Args:
+        name: of the set.
+        split: such as "test".
+        n: pictures.
+        class_names: of every `label`; a network may tell other classes apart.
+        class_counts: pictures of each class.
+        fingerprint: of pixels and labels.
+    """
+
+    name: str
+    split: str
+    n: Count
+    class_names: Annotated[tuple[str, ...], Meta(min_length=1)]
+    class_counts: tuple[Count, ...]
+    fingerprint: str
+
+
+class StepRecord(Struct, frozen=True, kw_only=True):
+    """One of the eight steps from pixels to decision.
+
+    Args:
+        number: 1 to 8.
+        key: "pixels", "convolution", "activation", "pooling", "deeper", "high_level", "dense" or
+            "output".
+        title: for a person.
+        layers: names of the layers that the step shows.
+        absent: why this network has no such step; null where it has one.
+    """
+
+    number: Annotated[int, Meta(ge=1, le=8)]
+    key: str
+    title: str
+    layers: tuple[str, ...]
+    absent: str | None
+
+
+class NamedFrac(Struct, frozen=True, kw_only=True):
+    """The units of a layer that are named by one kind.
+
+    Args:
+        count: how many.
+        frac: of the layer's units.
+        interval: 95 %, Wilson.
+        untrained_frac: the same in an untrained network, named by the same rule against the other
+            copies: the mean.
+    """
+
+    count: Count
+    frac: Frac
+    interval: Interval
+    untrained_frac: Frac
+
+
+class SelectiveFrac(Struct, frozen=True, kw_only=True):
+    """The units of a layer above a kind's floor, whether or not training made them so.
+
+    Args:
+        frac: of the layer's units.
+        interval: 95 %, Wilson.
+        untrained: the same in untrained copies.
+    """
+
+    frac: Frac
+    interval: Interval
+    untrained: ControlRange | None
+
+
+class RungRecord(Struct, frozen=True, kw_only=True):
+    """One layer of the ladder.
+
+    Args:
+        layer: its name.
+        title: for a person.
+        n_units: its units.
+        named: kind (and "unnamed") -> the units with such a name.
+        selective: kind -> the units above the kind's floor.
+    """
+
+    layer: str
+    title: str
+    n_units: Count
+    named: dict[str, NamedFrac]
+    selective: dict[str, SelectiveFrac]
+
+
+class CkaRecord(Struct, frozen=True, kw_only=True):
+    """How alike the representations of layers are: linear CKA.
+
+    Args:
+        layers: names, in the order of rows and columns.
+        trained: between all layers of the network.
+        untrained: the same in the first untrained copy.
+        with_untrained: of each layer with itself in the first untrained copy.
+    """
+
+    layers: tuple[str, ...]
+    trained: tuple[tuple[float, ...], ...]
+    untrained: tuple[tuple[float, ...], ...]
+    with_untrained: tuple[float, ...]
+
+
+class EvidenceRecord(Struct, frozen=True, kw_only=True):
+    """What the layers have learned, beside untrained copies of the network: fresh weights, batch
+    norms that have seen pictures.
+
+    Args:
+        n: pictures measured, a seeded choice.
+        split: that they are of.
+        untrained_copies: how many.
+        fdr_level: the false-discovery rate allowed over all units and measures.
+        kinds: of the ladder, in its order: "colour", "edge", "corner", "texture", "part" (where the
+            pictures have part masks), "object".
+        kind_descriptions: kind -> one sentence: how it is measured.
+        ladder: a rung for each measured layer.
+        cka: null where nothing was measured.
+    """
+
+    n: Count
+    split: str
+    untrained_copies: Count
+    fdr_level: Frac
+    kinds: tuple[str, ...]
+    kind_descriptions: dict[str, str]
+    ladder: tuple[RungRecord, ...]
+    cka: CkaRecord | None
+
+
+class SampleRecord(Struct, frozen=True, kw_only=True):
+    """A picture walked through the whole network.
+
+    Args:
+        row: of the picture in its split.
+        id: of the picture.
+        label: its class, as a row of `data.class_names`.
+        predicted: the class that the network names.
+        logits: K, or 1 for sigmoid.
+        probs: K.
+        pixels: uint8 (C, H, W).
+        activations: layer name -> its output, float32 or float16, (C, H, W), (T, U) or (U,); very
+            large layers are left out.
+    """
+
+    row: Count
+    id: str
+    label: Count
+    predicted: Count
+    logits: Annotated[tuple[float, ...], Meta(min_length=1)]
+    probs: tuple[Frac, ...]
+    pixels: ArrayRef
+    activations: dict[str, ArrayRef]
+
+
+class AtlasRecord(Struct, frozen=True, kw_only=True):
+    """Everything measured about one network.
+
+    Args:
+        schema: the version of this format.
+        created: when and with what.
+        model: the network as a whole.
+        input: what it takes.
+        data: the pictures that were measured.
+        steps: the eight steps from pixels to decision.
+        layers: every layer, in the order of the forward pass.
+        evidence: what the layers have learned; null where it was not measured.
+        samples: some pictures walked through the whole network.
+    """
+
+    schema: Literal[3]
+    created: Created
+    model: ModelRecord
+    input: InputRecord
+    data: DataRecord
+    steps: Annotated[tuple[StepRecord, ...], Meta(min_length=8, max_length=8)]
+    layers: Annotated[tuple[LayerRecord, ...], Meta(min_length=1)]
+    evidence: EvidenceRecord | None
+    samples: tuple[SampleRecord, ...]

@@ -1,0 +1,207 @@
+"""One layer: its place in the network, its weights, its units, and its measures."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from layerscope.formats.file_references import ArrayRef, Sprite
+from layerscope.formats.quantities import Count, Frac, Interval, NonNegative
+from layerscope.formats.unit_record import ControlRange, UnitRecord, unit_of
+
+
+class ReceptiveFieldRecord(Struct, frozen=True, kw_only=True):
+    """What a unit sees: the one at row y, column x sees the rectangle whose top is
+    `start + y * stride`, clipped to the picture. A negative start is padding.
+
+    Args:
+        size_px: [height, width].
+        stride_px: [down, across] from one unit to the next.
+        start_px: [top, left] of the first unit's.
+    """
+
+    size_px: tuple[int, int]
+    stride_px: tuple[int, int]
+    start_px: tuple[int, int]
+
+
+class Window(Struct, frozen=True, kw_only=True):
+    """How a convolution or a pooling slides.
+
+    Args:
+        kernel_size: [height, width].
+        stride: [down, across].
+        padding: [above and below, left and right].
+        dilation: [down, across].
+        groups: the channels are parted into so many.
+    """
+
+    kernel_size: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    dilation: tuple[int, int] = (1, 1)
+    groups: int = 1
+
+
+class LayerStatistics(Struct, frozen=True, kw_only=True):
+    """The activations of all units of a layer together.
+
+    Args:
+        n: pictures.
+        values_per_unit: that `mean`, `std`, `min` and `zero_frac` are taken from: every value of
+            small sets and maps; of large maps in a large set a sample of places, 131,072 values of
+            each unit or more.
+        mean: of the values.
+        std: of the values.
+        min: of the values.
+        max: of every value.
+        zero_frac: share of values that are exactly zero.
+        dead_units: units that were never above zero.
+    """
+
+    n: Count
+    values_per_unit: Count
+    mean: float
+    std: NonNegative
+    min: float
+    max: float
+    zero_frac: Frac
+    dead_units: tuple[Count, ...]
+
+
+class Probe(Struct, frozen=True, kw_only=True):
+    """A linear probe: a linear classifier on the layer, fitted on one half of the pictures and
+    scored on the other.
+
+    Args:
+        accuracy: on the scored half.
+        interval: 95 %, Wilson.
+        n: pictures scored.
+        chance: share of the most frequent class.
+        untrained: the accuracy on untrained copies of the network.
+    """
+
+    accuracy: Frac
+    interval: Interval
+    n: Count
+    chance: Frac
+    untrained: ControlRange | None
+
+
+class Compared(Struct, frozen=True, kw_only=True):
+    """A number of a layer beside its control.
+
+    Args:
+        value: of the network.
+        untrained: the same of untrained copies.
+    """
+
+    value: NonNegative
+    untrained: ControlRange | None
+
+
+class EffectiveDimension(Struct, frozen=True, kw_only=True):
+    """How many directions a layer uses (participation ratio), beside its control.
+
+    Args:
+        value: of the network.
+        n_units: the most that there could be.
+        untrained: the same of untrained copies.
+    """
+
+    value: NonNegative
+    n_units: Count
+    untrained: ControlRange | None
+
+
+class LayerEvidence(Struct, frozen=True, kw_only=True):
+    """The measures of a whole layer, each beside untrained copies of the network.
+
+    Args:
+        probe: linear probe; null where there is a single class.
+        class_separation: share of the layer's variance that lies between classes.
+        effective_dimension: participation ratio.
+        sparsity: from 0 (all units alike active) to 1 (a single one), after Vinje and Gallant,
+            2000; null of a single unit.
+        dead_frac: share of units never above zero.
+        duplicate_pairs: pairs of units that correlate above 0.95.
+        duplicates: at most 50 of them: [unit, unit, correlation].
+        effective_field_px: [height, width] that hold most of the gradient on the picture; null
+            without a receptive field.
+        effective_field_side_px: side of the square of the same area.
+        gabor_frac: share of the first layer's filters that a Gabor function describes; null where
+            filters are under 5 x 5 or read no picture.
+    """
+
+    probe: Probe | None
+    class_separation: Compared | None
+    effective_dimension: EffectiveDimension | None
+    sparsity: Compared | None
+    dead_frac: Compared | None
+    duplicate_pairs: Compared | None
+    duplicates: tuple[tuple[int, int, float], ...]
+    effective_field_px: tuple[NonNegative, NonNegative] | None
+    effective_field_side_px: Compared | None
+    gabor_frac: Compared | None
+
+
+class LayerRecord(Struct, frozen=True, kw_only=True):
+    """One layer of a network.
+
+    Args:
+        name: dotted module path, exact.
+        kind: "conv", "dense", "activation", "max_pool", "avg_pool", "global_pool", "batch_norm",
+            "dropout", "flatten", "add" or "other".
+        title: for a person, counted: "Convolution 1", "ReLU 2".
+        function: of an activation, such as "relu"; else null.
+        inputs: names of the layers it reads; "input" is the picture itself.
+        shape: of its output for one picture: [C, H, W], [T, U] for tokens or [U].
+        parameters: its own.
+        multiply_adds: for one picture.
+        receptive_field: null behind a flatten.
+        window: of a convolution or pooling; else null.
+        weight: a convolution's is (U, C / groups, kh, kw), a dense layer's (U, features); null
+            where it has none or it is very large.
+        bias: (U,).
+        filter_sprite: U tiles: the weights as pictures, where they act on the input itself.
+        filter_scales: by what each tile is scaled: its own largest magnitude.
+        spectrum_sprite: U grey tiles of 16 x 16: the size of the same weights' Fourier transform,
+            frequency 0 in the middle, half a cycle a pixel at the border.
+        statistics: of all units; null where the layer was not measured.
+        units: each unit; none where the layer has none of its own.
+        units_in: the layer through which these units are seen (the activation behind a
+            convolution), which has their patches and measures; else null.
+        patch_sprite: patch j of unit u is tile `u * 9 + j`.
+        featurevis_sprite: tile u is the image optimised for unit u.
+        evidence: the layer's measures; null where there are none.
+    """
+
+    name: str
+    kind: str
+    title: str
+    function: str | None
+    inputs: tuple[str, ...]
+    shape: tuple[Count, ...]
+    parameters: Count
+    multiply_adds: Count
+    receptive_field: ReceptiveFieldRecord | None
+    window: Window | None
+    weight: ArrayRef | None
+    bias: ArrayRef | None
+    filter_sprite: Sprite | None
+    filter_scales: tuple[NonNegative, ...]
+    spectrum_sprite: Sprite | None
+    statistics: LayerStatistics | None
+    units: tuple[UnitRecord, ...]
+    units_in: str | None
+    patch_sprite: Sprite | None
+    featurevis_sprite: Sprite | None
+    evidence: LayerEvidence | None
+
+    def unit(self, index: int) -> UnitRecord:
+        """One unit.
+
+        Raises:
+            AtlasError: the layer has no such unit.
+        """
+        hint = f"; its units are measured in {self.units_in!r}" if self.units_in else ""
+        return unit_of(self.units, index, layer=self.name, hint=hint)

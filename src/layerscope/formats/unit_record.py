@@ -1,0 +1,236 @@
+"""One unit of a layer: its statistics, its strongest patches, and what it responds to."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct, field
+
+from layerscope.errors import AtlasError
+from layerscope.formats.quantities import Count, Frac, NonNegative
+
+
+class ControlRange(Struct, frozen=True, kw_only=True):
+    """What a control reaches over its copies or draws.
+
+    Args:
+        mean: over them.
+        low: the lowest; of random directions the 2.5th percentile.
+        high: the highest; of random directions the 97.5th percentile.
+    """
+
+    mean: float
+    low: float
+    high: float
+
+
+class Histogram(Struct, frozen=True, kw_only=True):
+    """How often a unit takes which value.
+
+    Args:
+        low: the left end of the first bin.
+        high: the right end of the last bin.
+        counts: values in each bin; all bins are equally wide.
+    """
+
+    low: float
+    high: float
+    counts: tuple[Count, ...]
+
+
+class Patch(Struct, frozen=True, kw_only=True):
+    """A place of a picture that drives a unit most. Each of a unit's patches is of another picture.
+
+    Args:
+        row: of the picture in its split.
+        id: of the picture.
+        label: its class, as a row of `data.class_names`.
+        value: the activation there.
+        position: [y, x] in the layer's map; null where the unit sees the whole picture.
+        box_px: [top, left, height, width] of what the unit sees, inside the picture.
+    """
+
+    row: Count
+    id: str
+    label: Count
+    value: float
+    position: tuple[Count, Count] | None
+    box_px: tuple[Count, Count, Count, Count]
+
+
+class Measure(Struct, frozen=True, kw_only=True):
+    """How selective a unit is for one kind of thing, beside its null distribution.
+
+    Args:
+        value: of the measure.
+        untrained_p95: 95 % of the untrained units of the same layer stay below.
+        p: the p-value against untrained units of the same layer.
+        passes: whether it is significant (false-discovery rate controlled over all units and
+            kinds) and above the kind's floor.
+        name: that the unit would have, were it named by this kind.
+    """
+
+    value: float
+    untrained_p95: float
+    p: Frac
+    passes: bool
+    name: str
+
+
+class Tuning(Struct, frozen=True, kw_only=True):
+    """A unit's responses to synthetic stimuli, shown at its receptive field.
+
+    Args:
+        orientation_deg: the preferred orientation of a line: 0 is horizontal, 90 vertical.
+        orientation_selectivity: from 0 (all orientations alike) to 1 (one alone).
+        orientation_curve: the response at each of 12 orientations, as a share of the natural
+            maximum.
+        frequency_cycles_px: of the best grating.
+        best_family: the family of the stimulus that drives the unit most.
+        best_response_frac: the response to that stimulus over the natural maximum.
+        phase_deg: preferred phase: 0 is a light line in the middle, 180 a dark one, 90 and 270 an
+            edge.
+        phase_selectivity: from 0 (all phases alike) to 1 (one alone).
+        size_px: of the best blob or line.
+        curvature: from 0 (a straight line does as well) to 1 (only a curved one does).
+        corner_deg: opening of the best corner.
+        gabor_r2: share of the variance of a first layer's weights that a Gabor function explains;
+            null for filters under 5 x 5 and in deeper layers.
+        is_gabor: whether that is 0.7 or more, with enough of a wave.
+    """
+
+    orientation_deg: float | None
+    orientation_selectivity: float
+    orientation_curve: tuple[float, ...]
+    frequency_cycles_px: float | None
+    best_family: str | None
+    best_response_frac: float
+    phase_deg: float | None
+    phase_selectivity: float | None
+    size_px: float | None
+    curvature: float | None
+    corner_deg: float | None
+    gabor_r2: float | None
+    is_gabor: bool | None
+
+
+class Concept(Struct, frozen=True, kw_only=True):
+    """A class or a part that a unit responds to, beside its null distribution.
+
+    Args:
+        kind: "class" or "part".
+        name: of the class or part.
+        value: of the measure.
+        measure: "auroc" for a class, "iou" for a part.
+        untrained_p95: 95 % of the untrained units of the same layer stay below.
+    """
+
+    kind: Literal["class", "part"]
+    name: str
+    value: float
+    measure: Literal["auroc", "iou"]
+    untrained_p95: float
+
+
+class Ablation(Struct, frozen=True, kw_only=True):
+    """What the network loses without a unit.
+
+    Args:
+        baseline: what stood in for the unit's map: its "mean", that of another picture
+            ("resample"), or "zero".
+        n: pictures.
+        accuracy_change: accuracy without the unit minus accuracy with it: below zero where it
+            helps.
+        class_accuracy_change: the same for each of the K classes; null for one without pictures.
+        control: the change when random directions of equal activation norm are ablated instead.
+    """
+
+    baseline: Literal["mean", "resample", "zero"]
+    n: Count
+    accuracy_change: float
+    class_accuracy_change: tuple[float | None, ...]
+    control: ControlRange | None
+
+
+class FeatureVis(Struct, frozen=True, kw_only=True):
+    """Feature visualisation: the image optimised to activate a unit, and whether it can be trusted.
+
+    Args:
+        value: the activation that the image reaches.
+        natural_max: the largest that natural pictures reach.
+        ratio: the first over the second; null where no picture activates the unit.
+        path_similarity: how alike the layers before respond to the image and to the unit's
+            strongest natural pictures.
+        natural_path_similarity: the same between those natural pictures.
+        unnatural: whether the image takes another path than natural pictures do.
+    """
+
+    value: float
+    natural_max: float
+    ratio: float | None
+    path_similarity: float | None
+    natural_path_similarity: float | None
+    unnatural: bool
+
+
+class UnitEvidence(Struct, frozen=True, kw_only=True):
+    """What was measured of a unit beside its statistics.
+
+    Args:
+        name: such as "edge at 45°"; null without a simple name.
+        kind: of the ladder, such as "edge"; null without a name.
+        score: the value of that kind's measure.
+        measures: kind -> how selective the unit is for it.
+        tuning: responses to synthetic stimuli; null where not measured.
+        concepts: at most 3 classes and parts, those furthest beyond their control first.
+        ablation: null where not measured.
+        featurevis: null where no image was optimised.
+        strongest_inputs: at most 4 [unit of the layer that it reads, norm of the weights on it].
+    """
+
+    name: str | None = None
+    kind: str | None = None
+    score: float | None = None
+    measures: dict[str, Measure] = field(default_factory=dict)
+    tuning: Tuning | None = None
+    concepts: tuple[Concept, ...] = ()
+    ablation: Ablation | None = None
+    featurevis: FeatureVis | None = None
+    strongest_inputs: tuple[tuple[int, float], ...] = ()
+
+
+class UnitRecord(UnitEvidence, frozen=True, kw_only=True):
+    """A unit: one channel of a convolution, one output of a dense layer.
+
+    Args:
+        index: in its layer.
+        mean: of its activation.
+        std: of its activation.
+        max: of every value.
+        zero_frac: share of values that are exactly zero.
+        dead: whether it was never above zero (of activations and what follows them).
+        histogram: of its values.
+        patches: at most 9, strongest first.
+    """
+
+    index: Count
+    mean: float
+    std: NonNegative
+    max: float
+    zero_frac: Frac
+    dead: bool
+    histogram: Histogram
+    patches: tuple[Patch, ...]
+
+
+def unit_of(units: tuple[UnitRecord, ...], index: int, *, layer: str, hint: str) -> UnitRecord:
+    """One of a layer's units, or one sentence.
+
+    Raises:
+        AtlasError: the layer has no such unit.
+    """
+    if not units:
+        raise AtlasError(f"the layer {layer!r} has no units of its own{hint}")
+    if not 0 <= index < len(units):
+        raise AtlasError(f"the layer {layer!r} has no unit {index}; choose 0 to {len(units) - 1}")
+    return units[index]

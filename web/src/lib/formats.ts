@@ -1,0 +1,887 @@
+// Written by scripts/generate_formats.py from src/layerscope/formats: change it there.
+
+/** Everything measured about one network. */
+export interface Atlas {
+  /** the version of this format. */
+  schema: 3;
+  /** when and with what. */
+  created: Created;
+  /** the network as a whole. */
+  model: Model;
+  /** what it takes. */
+  input: Input;
+  /** the pictures that were measured. */
+  data: Data;
+  /** the eight steps from pixels to decision. */
+  steps: Step[];
+  /** every layer, in the order of the forward pass. */
+  layers: Layer[];
+  /** what the layers have learned; null where it was not measured. */
+  evidence: Evidence | null;
+  /** some pictures walked through the whole network. */
+  samples: Sample[];
+}
+
+/** A run inside a report. */
+export interface EmbeddedRun {
+  /** `run.json`. */
+  run: Run;
+  /** the rows of `history.jsonl`. */
+  history: EpochFigures[];
+  /** `evaluation.json`. */
+  evaluation: Evaluation;
+}
+
+/** What a training set out to do, as `plan.json` holds it. */
+export interface Plan {
+  /** the version of this format. */
+  schema: 1;
+  /** the set's name or path; null where the pictures were handed over in Python. */
+  source: string | null;
+  /** side of the pictures asked for; null is the set's own. */
+  size: number | null;
+  /** of everything that is drawn. */
+  seed: number;
+  /** the network. */
+  model: Network;
+  /** every choice. */
+  recipe: Recipe;
+  /** of the training pictures. */
+  fingerprint: string;
+}
+
+/** When and with what an atlas was created. */
+export interface Created {
+  /** version. */
+  layerscope: string;
+  /** version. */
+  torch: string;
+  /** ISO 8601. */
+  date: string;
+  /** of everything that was drawn. */
+  seed: number;
+  /** of the look. */
+  duration_s: number;
+  /** that the network ran on. */
+  device: string;
+}
+
+/** The network as a whole. */
+export interface Model {
+  /** of the network. */
+  name: string;
+  /** of all layers. */
+  parameters: number;
+  /** for one picture. */
+  multiply_adds: number;
+  /** what fully-connected layers of the same shapes would have. */
+  dense_equivalent_parameters: number;
+  /** K names. */
+  class_names: string[];
+  /** "softmax" over K logits, or "sigmoid" of one. */
+  output: "sigmoid" | "softmax";
+  /** the fields of its shape; of a library's network those alone that can be chosen. */
+  options: Record<string, boolean | number | string | number[] | null>;
+  /** one sentence each: what the layers do not show, such as a forward pass that decides by values, a layer that not all pictures reach, a measure that was skipped. */
+  not_captured: string[];
+  /** how well the layers give the network's own logits. */
+  replay: Replay;
+}
+
+/** What the network takes: `(pixels / 255 - mean) / std`. */
+export interface Input {
+  /** C. */
+  channels: number;
+  /** H, in pixels. */
+  height: number;
+  /** W, in pixels. */
+  width: number;
+  /** of each channel. */
+  mean: number[];
+  /** of each channel. */
+  std: number[];
+}
+
+/** The pictures that were measured. */
+export interface Data {
+  /** of the set. */
+  name: string;
+  /** such as "test". */
+  split: string;
+  /** pictures. */
+  n: number;
+  /** of every `label`; a network may tell other classes apart. */
+  class_names: string[];
+  /** pictures of each class. */
+  class_counts: number[];
+  /** of pixels and labels. */
+  fingerprint: string;
+}
+
+/** One of the eight steps from pixels to decision. */
+export interface Step {
+  /** 1 to 8. */
+  number: number;
+  /** "pixels", "convolution", "activation", "pooling", "deeper", "high_level", "dense" or "output". */
+  key: string;
+  /** for a person. */
+  title: string;
+  /** names of the layers that the step shows. */
+  layers: string[];
+  /** why this network has no such step; null where it has one. */
+  absent: string | null;
+}
+
+/** One layer of a network. */
+export interface Layer {
+  /** dotted module path, exact. */
+  name: string;
+  /** "conv", "dense", "activation", "max_pool", "avg_pool", "global_pool", "batch_norm", "dropout", "flatten", "add" or "other". */
+  kind: string;
+  /** for a person, counted: "Convolution 1", "ReLU 2". */
+  title: string;
+  /** of an activation, such as "relu"; else null. */
+  function: string | null;
+  /** names of the layers it reads; "input" is the picture itself. */
+  inputs: string[];
+  /** of its output for one picture: [C, H, W], [T, U] for tokens or [U]. */
+  shape: number[];
+  /** its own. */
+  parameters: number;
+  /** for one picture. */
+  multiply_adds: number;
+  /** null behind a flatten. */
+  receptive_field: ReceptiveField | null;
+  /** of a convolution or pooling; else null. */
+  window: Window | null;
+  /** a convolution's is (U, C / groups, kh, kw), a dense layer's (U, features); null where it has none or it is very large. */
+  weight: ArrayRef | null;
+  /** (U,). */
+  bias: ArrayRef | null;
+  /** U tiles: the weights as pictures, where they act on the input itself. */
+  filter_sprite: Sprite | null;
+  /** by what each tile is scaled: its own largest magnitude. */
+  filter_scales: number[];
+  /** U grey tiles of 16 x 16: the size of the same weights' Fourier transform, frequency 0 in the middle, half a cycle a pixel at the border. */
+  spectrum_sprite: Sprite | null;
+  /** of all units; null where the layer was not measured. */
+  statistics: LayerStatistics | null;
+  /** each unit; none where the layer has none of its own. */
+  units: Unit[];
+  /** the layer through which these units are seen (the activation behind a convolution), which has their patches and measures; else null. */
+  units_in: string | null;
+  /** patch j of unit u is tile `u * 9 + j`. */
+  patch_sprite: Sprite | null;
+  /** tile u is the image optimised for unit u. */
+  featurevis_sprite: Sprite | null;
+  /** the layer's measures; null where there are none. */
+  evidence: LayerEvidence | null;
+}
+
+/** What the layers have learned, beside untrained copies of the network: fresh weights, batch norms that have seen pictures. */
+export interface Evidence {
+  /** pictures measured, a seeded choice. */
+  n: number;
+  /** that they are of. */
+  split: string;
+  /** how many. */
+  untrained_copies: number;
+  /** the false-discovery rate allowed over all units and measures. */
+  fdr_level: number;
+  /** of the ladder, in its order: "colour", "edge", "corner", "texture", "part" (where the pictures have part masks), "object". */
+  kinds: string[];
+  /** kind -> one sentence: how it is measured. */
+  kind_descriptions: Record<string, string>;
+  /** a rung for each measured layer. */
+  ladder: Rung[];
+  /** null where nothing was measured. */
+  cka: Cka | null;
+}
+
+/** A picture walked through the whole network. */
+export interface Sample {
+  /** of the picture in its split. */
+  row: number;
+  /** of the picture. */
+  id: string;
+  /** its class, as a row of `data.class_names`. */
+  label: number;
+  /** the class that the network names. */
+  predicted: number;
+  /** K, or 1 for sigmoid. */
+  logits: number[];
+  /** K. */
+  probs: number[];
+  /** uint8 (C, H, W). */
+  pixels: ArrayRef;
+  /** layer name -> its output, float32 or float16, (C, H, W), (T, U) or (U,); very large layers are left out. */
+  activations: Record<string, ArrayRef>;
+}
+
+/** A training, as `run.json` holds it. */
+export interface Run {
+  /** the version of this format. */
+  schema: 2;
+  /** of the run folder. */
+  name: string;
+  /** whether it went to its end. */
+  finished: boolean;
+  /** ISO 8601. */
+  created: string;
+  /** the pictures. */
+  data: RunData;
+  /** the network. */
+  model: Network;
+  /** every choice. */
+  recipe: Recipe;
+  /** of everything that was drawn. */
+  seed: number;
+  /** library -> version. */
+  versions: Record<string, string>;
+  /** the machine. */
+  hardware: Hardware;
+  /** the outcome. */
+  results: Results;
+  /** what went wrong. */
+  findings: Finding[];
+}
+
+/** One line of `history.jsonl`: the figures of one pass over the training pictures. */
+export interface EpochFigures {
+  /** 1 for the first. */
+  epoch: number;
+  /** mean over the epoch's batches. */
+  train_loss: number;
+  /** likewise. */
+  train_accuracy: number;
+  /** after the epoch. */
+  validation_loss: number;
+  /** likewise. */
+  validation_accuracy: number;
+  /** of the epoch's last step. */
+  learning_rate: number;
+  /** training speed. */
+  images_per_s: number;
+  /** training time so far. */
+  elapsed_s: number;
+  /** activation layer -> share of units that were never above zero on up to 256 validation pictures. */
+  dead_frac: Record<string, number>;
+}
+
+/** A network's figures on one split, as `evaluation.json` holds them. */
+export interface Evaluation {
+  /** which. */
+  split: string;
+  /** pictures. */
+  n: number;
+  /** how many are right. */
+  correct: number;
+  /** share of right ones. */
+  accuracy: number;
+  /** 95 %, Wilson. */
+  interval: [number, number];
+  /** each class's figures. */
+  per_class: ClassFigures[];
+  /** the confusion matrix, K x K counts: rows are the true class. */
+  confusion: number[][];
+  /** confidence beside accuracy. */
+  calibration: Calibration;
+  /** the most confident first. */
+  mistakes: Mistake[];
+  /** their pictures, in that order; null without any. */
+  mistakes_sprite: Sprite | null;
+}
+
+/** A network's description: with it and its weights it is built again. */
+export interface Network {
+  /** of the network. */
+  name: string;
+  /** K names. */
+  class_names: string[];
+  /** of a picture. */
+  channels: number;
+  /** of a picture. */
+  height: number;
+  /** of a picture. */
+  width: number;
+  /** of `pixels / 255`, for each channel. */
+  mean: number[];
+  /** likewise. */
+  std: number[];
+  /** of its layers. */
+  shape: NetShape;
+  /** that its training began with; null where they were drawn. */
+  weights: Weights | null;
+  /** whether the network takes blue first. */
+  bgr: boolean;
+  /** the side that a file is resized to before the middle is cut out; null is none. */
+  resize_px: number | null;
+  /** whether a file is resized without keeping its proportions. */
+  squash: boolean;
+  /** of the resizing. */
+  interpolation: string;
+}
+
+/** Every choice of a training; `layerscope.Recipe` says what each does. */
+export interface Recipe {
+  /** passes over the training pictures. */
+  epochs: number;
+  /** pictures a step. */
+  batch_size: number;
+  /** "muon", "adamw", "adam" or "sgd". */
+  optimiser: string;
+  /** the highest one of the schedule. */
+  learning_rate: number;
+  /** "one-cycle", "cosine", "plateau" or "constant". */
+  schedule: string;
+  /** share of the steps in which the rate rises. */
+  warmup_frac: number;
+  /** epochs without improvement before a cut. */
+  plateau_epochs: number;
+  /** a step and learning rate. */
+  weight_decay: number;
+  /** what happens to each picture of a batch. */
+  augment: string;
+  /** share of each target spread over all classes. */
+  label_smoothing_frac: number;
+  /** largest norm of all gradients together; 0 leaves them. */
+  gradient_clip: number;
+  /** epochs without improvement that end the training; 0 never does. */
+  stop_after_epochs: number;
+  /** share of the training pictures set apart. */
+  validation_frac: number;
+  /** "auto", "float32" or "bfloat16". */
+  precision: string;
+  /** up to which layer the weights stay. */
+  freeze: string;
+  /** from which everything learns; 0 is never. */
+  unfreeze_epoch: number;
+  /** learning rate of all but the head, relative to the head's. */
+  backbone_rate_frac: number;
+}
+
+/** How well the layers, run one by one, give the network's own logits. A difference is null where there is no number: the network draws random numbers, or its logits overflow. */
+export interface Replay {
+  /** pictures. */
+  n: number;
+  /** layers that the network was run on from, evenly spread. */
+  n_layers: number;
+  /** largest difference between the logits of the operations as they were read and the network's own. */
+  program_difference: number | null;
+  /** the largest where the network was run on from a layer's captured output. */
+  layer_difference: number | null;
+  /** the name of that layer. */
+  worst_layer: string | null;
+}
+
+/** What a unit sees: the one at row y, column x sees the rectangle whose top is `start + y * stride`, clipped to the picture. A negative start is padding. */
+export interface ReceptiveField {
+  /** [height, width]. */
+  size_px: [number, number];
+  /** [down, across] from one unit to the next. */
+  stride_px: [number, number];
+  /** [top, left] of the first unit's. */
+  start_px: [number, number];
+}
+
+/** How a convolution or a pooling slides. */
+export interface Window {
+  /** [height, width]. */
+  kernel_size: [number, number];
+  /** [down, across]. */
+  stride: [number, number];
+  /** [above and below, left and right]. */
+  padding: [number, number];
+  /** [down, across]. */
+  dilation: [number, number];
+  /** the channels are parted into so many. */
+  groups: number;
+}
+
+/** A named array of a safetensors file. */
+export interface ArrayRef {
+  /** inside the folder, such as "arrays/samples.safetensors". */
+  file: string;
+  /** of the array in that file. */
+  name: string;
+}
+
+/** Many pictures of one size in one sheet: tile `i` is at column `i % columns`, row `i // columns`. */
+export interface Sprite {
+  /** inside the folder, such as "sprites/features.0.patches.webp". */
+  file: string;
+  /** [height, width] of one tile. */
+  tile_px: [number, number];
+  /** tiles a row. */
+  columns: number;
+  /** tiles in all. */
+  count: number;
+}
+
+/** The activations of all units of a layer together. */
+export interface LayerStatistics {
+  /** pictures. */
+  n: number;
+  /** that `mean`, `std`, `min` and `zero_frac` are taken from: every value of small sets and maps; of large maps in a large set a sample of places, 131,072 values of each unit or more. */
+  values_per_unit: number;
+  /** of the values. */
+  mean: number;
+  /** of the values. */
+  std: number;
+  /** of the values. */
+  min: number;
+  /** of every value. */
+  max: number;
+  /** share of values that are exactly zero. */
+  zero_frac: number;
+  /** units that were never above zero. */
+  dead_units: number[];
+}
+
+/** A unit: one channel of a convolution, one output of a dense layer. */
+export interface Unit {
+  /** such as "edge at 45°"; null without a simple name. */
+  name: string | null;
+  /** of the ladder, such as "edge"; null without a name. */
+  kind: string | null;
+  /** the value of that kind's measure. */
+  score: number | null;
+  /** kind -> how selective the unit is for it. */
+  measures: Record<string, Measure>;
+  /** responses to synthetic stimuli; null where not measured. */
+  tuning: Tuning | null;
+  /** at most 3 classes and parts, those furthest beyond their control first. */
+  concepts: Concept[];
+  /** null where not measured. */
+  ablation: Ablation | null;
+  /** null where no image was optimised. */
+  featurevis: FeatureVis | null;
+  /** at most 4 [unit of the layer that it reads, norm of the weights on it]. */
+  strongest_inputs: [number, number][];
+  /** in its layer. */
+  index: number;
+  /** of its activation. */
+  mean: number;
+  /** of its activation. */
+  std: number;
+  /** of every value. */
+  max: number;
+  /** share of values that are exactly zero. */
+  zero_frac: number;
+  /** whether it was never above zero (of activations and what follows them). */
+  dead: boolean;
+  /** of its values. */
+  histogram: Histogram;
+  /** at most 9, strongest first. */
+  patches: Patch[];
+}
+
+/** The measures of a whole layer, each beside untrained copies of the network. */
+export interface LayerEvidence {
+  /** linear probe; null where there is a single class. */
+  probe: Probe | null;
+  /** share of the layer's variance that lies between classes. */
+  class_separation: Compared | null;
+  /** participation ratio. */
+  effective_dimension: EffectiveDimension | null;
+  /** from 0 (all units alike active) to 1 (a single one), after Vinje and Gallant, 2000; null of a single unit. */
+  sparsity: Compared | null;
+  /** share of units never above zero. */
+  dead_frac: Compared | null;
+  /** pairs of units that correlate above 0.95. */
+  duplicate_pairs: Compared | null;
+  /** at most 50 of them: [unit, unit, correlation]. */
+  duplicates: [number, number, number][];
+  /** [height, width] that hold most of the gradient on the picture; null without a receptive field. */
+  effective_field_px: [number, number] | null;
+  /** side of the square of the same area. */
+  effective_field_side_px: Compared | null;
+  /** share of the first layer's filters that a Gabor function describes; null where filters are under 5 x 5 or read no picture. */
+  gabor_frac: Compared | null;
+}
+
+/** One layer of the ladder. */
+export interface Rung {
+  /** its name. */
+  layer: string;
+  /** for a person. */
+  title: string;
+  /** its units. */
+  n_units: number;
+  /** kind (and "unnamed") -> the units with such a name. */
+  named: Record<string, NamedFrac>;
+  /** kind -> the units above the kind's floor. */
+  selective: Record<string, SelectiveFrac>;
+}
+
+/** How alike the representations of layers are: linear CKA. */
+export interface Cka {
+  /** names, in the order of rows and columns. */
+  layers: string[];
+  /** between all layers of the network. */
+  trained: number[][];
+  /** the same in the first untrained copy. */
+  untrained: number[][];
+  /** of each layer with itself in the first untrained copy. */
+  with_untrained: number[];
+}
+
+/** The pictures of a training. */
+export interface RunData {
+  /** of the set. */
+  name: string;
+  /** the set's name or path; null where the pictures were handed over in Python. */
+  source: string | null;
+  /** side of the pictures asked for; null is the set's own. */
+  size: number | null;
+  /** pictures learned from. */
+  n_train: number;
+  /** pictures set apart to choose by. */
+  n_validation: number;
+  /** pictures scored once, at the end. */
+  n_test: number;
+  /** of a picture, in the set. */
+  channels: number;
+  /** of a picture. */
+  height: number;
+  /** of a picture. */
+  width: number;
+  /** K names. */
+  class_names: string[];
+  /** of the splits. */
+  fingerprint: Fingerprints;
+  /** files that could not be used. */
+  n_skipped: number;
+  /** null for other pictures than drawings. */
+  ink: Ink | null;
+}
+
+/** The machine of a training. */
+export interface Hardware {
+  /** that the network ran on. */
+  device: string;
+  /** its name. */
+  processor: string;
+  /** of the processor. */
+  cores: number | null;
+  /** that torch used. */
+  threads: number;
+  /** operating system and architecture. */
+  system: string;
+}
+
+/** The outcome of a training. */
+export interface Results {
+  /** of the chosen weights. */
+  test_accuracy: number;
+  /** 95 %, Wilson. */
+  test_interval: [number, number];
+  /** of the chosen epoch; null where no epoch was finished. */
+  validation_accuracy: number | null;
+  /** the chosen one. */
+  best_epoch: number;
+  /** training time. */
+  train_s: number;
+  /** of the network. */
+  parameters: number | null;
+}
+
+/** Something that went wrong in a training. */
+export interface Finding {
+  /** "rate-too-high", "over-fitting", … */
+  kind: string;
+  /** what, the number, since when, and what to change. */
+  sentence: string;
+  /** the number behind it. */
+  value: number;
+  /** the epoch in which it began. */
+  since_epoch: number;
+  /** of the recipe or the network, that would change it. */
+  fields: string[];
+  /** pictures it is about, as rows of the training split; of label suspects alone. */
+  rows: number[];
+}
+
+/** How well one class is found. A figure is null where it is 0 / 0. */
+export interface ClassFigures {
+  /** of the class. */
+  name: string;
+  /** pictures of it. */
+  n: number;
+  /** share of right ones among those that were given this class. */
+  precision: number | null;
+  /** share of its pictures that were given this class. */
+  recall: number | null;
+  /** the harmonic mean of the two. */
+  f1: number | null;
+}
+
+/** Whether a confidence of 80 % is right 80 % of the time. */
+export interface Calibration {
+  /** expected calibration error: the mean gap between confidence and accuracy over the bins, weighted by how many predictions lie in each (Guo et al., 2017, equation 5). */
+  error: number;
+  /** of equal width. */
+  bins: CalibrationBin[];
+}
+
+/** A picture that was given another class than its own. */
+export interface Mistake {
+  /** of the picture in its split. */
+  row: number;
+  /** of the picture. */
+  id: string;
+  /** its class. */
+  label: number;
+  /** the class that it was given. */
+  predicted: number;
+  /** of the class that it was given. */
+  prob: number;
+  /** of its own class. */
+  prob_of_label: number;
+}
+
+/** The shape of a network; `layerscope.models.NetShape` says what the fields do. */
+export interface NetShape {
+  /** channels of each convolution; none in a fully-connected network. */
+  widths: number[];
+  /** units of each dense layer before the last. */
+  hidden: number[];
+  /** width of every convolution in pixels. */
+  kernel: number;
+  /** zeros around a layer's input, in pixels. */
+  padding: number;
+  /** "max", "avg" or "none". */
+  pooling: string;
+  /** whether the last convolution is pooled too. */
+  pool_last: boolean;
+  /** "relu", "gelu", "tanh" or "sigmoid". */
+  activation: string;
+  /** whether each convolution has batch normalisation. */
+  batch_norm: boolean;
+  /** whether inputs are added to outputs. */
+  residual: boolean;
+  /** share of values dropped before the last dense layer. */
+  dropout_frac: number;
+  /** whether two classes are told apart by one logit. */
+  single_logit: boolean;
+}
+
+/** The weights that a training began with. */
+export interface Weights {
+  /** "published", "file" or "none" (drawn afresh). */
+  source: string;
+  /** that they were read from. */
+  file: string;
+  /** of that file, in hex. */
+  sha256: string;
+  /** of published weights. */
+  name: string;
+}
+
+/** How selective a unit is for one kind of thing, beside its null distribution. */
+export interface Measure {
+  /** of the measure. */
+  value: number;
+  /** 95 % of the untrained units of the same layer stay below. */
+  untrained_p95: number;
+  /** the p-value against untrained units of the same layer. */
+  p: number;
+  /** whether it is significant (false-discovery rate controlled over all units and kinds) and above the kind's floor. */
+  passes: boolean;
+  /** that the unit would have, were it named by this kind. */
+  name: string;
+}
+
+/** A unit's responses to synthetic stimuli, shown at its receptive field. */
+export interface Tuning {
+  /** the preferred orientation of a line: 0 is horizontal, 90 vertical. */
+  orientation_deg: number | null;
+  /** from 0 (all orientations alike) to 1 (one alone). */
+  orientation_selectivity: number;
+  /** the response at each of 12 orientations, as a share of the natural maximum. */
+  orientation_curve: number[];
+  /** of the best grating. */
+  frequency_cycles_px: number | null;
+  /** the family of the stimulus that drives the unit most. */
+  best_family: string | null;
+  /** the response to that stimulus over the natural maximum. */
+  best_response_frac: number;
+  /** preferred phase: 0 is a light line in the middle, 180 a dark one, 90 and 270 an edge. */
+  phase_deg: number | null;
+  /** from 0 (all phases alike) to 1 (one alone). */
+  phase_selectivity: number | null;
+  /** of the best blob or line. */
+  size_px: number | null;
+  /** from 0 (a straight line does as well) to 1 (only a curved one does). */
+  curvature: number | null;
+  /** opening of the best corner. */
+  corner_deg: number | null;
+  /** share of the variance of a first layer's weights that a Gabor function explains; null for filters under 5 x 5 and in deeper layers. */
+  gabor_r2: number | null;
+  /** whether that is 0.7 or more, with enough of a wave. */
+  is_gabor: boolean | null;
+}
+
+/** A class or a part that a unit responds to, beside its null distribution. */
+export interface Concept {
+  /** "class" or "part". */
+  kind: "class" | "part";
+  /** of the class or part. */
+  name: string;
+  /** of the measure. */
+  value: number;
+  /** "auroc" for a class, "iou" for a part. */
+  measure: "auroc" | "iou";
+  /** 95 % of the untrained units of the same layer stay below. */
+  untrained_p95: number;
+}
+
+/** What the network loses without a unit. */
+export interface Ablation {
+  /** what stood in for the unit's map: its "mean", that of another picture ("resample"), or "zero". */
+  baseline: "mean" | "resample" | "zero";
+  /** pictures. */
+  n: number;
+  /** accuracy without the unit minus accuracy with it: below zero where it helps. */
+  accuracy_change: number;
+  /** the same for each of the K classes; null for one without pictures. */
+  class_accuracy_change: (number | null)[];
+  /** the change when random directions of equal activation norm are ablated instead. */
+  control: ControlRange | null;
+}
+
+/** Feature visualisation: the image optimised to activate a unit, and whether it can be trusted. */
+export interface FeatureVis {
+  /** the activation that the image reaches. */
+  value: number;
+  /** the largest that natural pictures reach. */
+  natural_max: number;
+  /** the first over the second; null where no picture activates the unit. */
+  ratio: number | null;
+  /** how alike the layers before respond to the image and to the unit's strongest natural pictures. */
+  path_similarity: number | null;
+  /** the same between those natural pictures. */
+  natural_path_similarity: number | null;
+  /** whether the image takes another path than natural pictures do. */
+  unnatural: boolean;
+}
+
+/** How often a unit takes which value. */
+export interface Histogram {
+  /** the left end of the first bin. */
+  low: number;
+  /** the right end of the last bin. */
+  high: number;
+  /** values in each bin; all bins are equally wide. */
+  counts: number[];
+}
+
+/** A place of a picture that drives a unit most. Each of a unit's patches is of another picture. */
+export interface Patch {
+  /** of the picture in its split. */
+  row: number;
+  /** of the picture. */
+  id: string;
+  /** its class, as a row of `data.class_names`. */
+  label: number;
+  /** the activation there. */
+  value: number;
+  /** [y, x] in the layer's map; null where the unit sees the whole picture. */
+  position: [number, number] | null;
+  /** [top, left, height, width] of what the unit sees, inside the picture. */
+  box_px: [number, number, number, number];
+}
+
+/** A linear probe: a linear classifier on the layer, fitted on one half of the pictures and scored on the other. */
+export interface Probe {
+  /** on the scored half. */
+  accuracy: number;
+  /** 95 %, Wilson. */
+  interval: [number, number];
+  /** pictures scored. */
+  n: number;
+  /** share of the most frequent class. */
+  chance: number;
+  /** the accuracy on untrained copies of the network. */
+  untrained: ControlRange | null;
+}
+
+/** A number of a layer beside its control. */
+export interface Compared {
+  /** of the network. */
+  value: number;
+  /** the same of untrained copies. */
+  untrained: ControlRange | null;
+}
+
+/** How many directions a layer uses (participation ratio), beside its control. */
+export interface EffectiveDimension {
+  /** of the network. */
+  value: number;
+  /** the most that there could be. */
+  n_units: number;
+  /** the same of untrained copies. */
+  untrained: ControlRange | null;
+}
+
+/** The units of a layer that are named by one kind. */
+export interface NamedFrac {
+  /** how many. */
+  count: number;
+  /** of the layer's units. */
+  frac: number;
+  /** 95 %, Wilson. */
+  interval: [number, number];
+  /** the same in an untrained network, named by the same rule against the other copies: the mean. */
+  untrained_frac: number;
+}
+
+/** The units of a layer above a kind's floor, whether or not training made them so. */
+export interface SelectiveFrac {
+  /** of the layer's units. */
+  frac: number;
+  /** 95 %, Wilson. */
+  interval: [number, number];
+  /** the same in untrained copies. */
+  untrained: ControlRange | null;
+}
+
+/** What tells whether pictures have changed. */
+export interface Fingerprints {
+  /** of the training pictures. */
+  train: string;
+  /** of the test pictures. */
+  test: string;
+}
+
+/** How the drawings of a white-on-black set are laid out. */
+export interface Ink {
+  /** the longer side of the inked box over the picture's side. */
+  fit_frac: number;
+  /** whether the ink's centre of mass lies in the middle, or its box does. */
+  by_mass: boolean;
+}
+
+/** The predictions whose confidence lies in [lo, hi). */
+export interface CalibrationBin {
+  /** the lower bound. */
+  lo: number;
+  /** the upper bound. */
+  hi: number;
+  /** how many. */
+  n: number;
+  /** their mean; null where there are none. */
+  confidence: number | null;
+  /** how many of them are right; null where there are none. */
+  accuracy: number | null;
+}
+
+/** What a control reaches over its copies or draws. */
+export interface ControlRange {
+  /** over them. */
+  mean: number;
+  /** the lowest; of random directions the 2.5th percentile. */
+  low: number;
+  /** the highest; of random directions the 97.5th percentile. */
+  high: number;
+}
