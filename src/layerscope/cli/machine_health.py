@@ -13,7 +13,6 @@ EXTRAS = {
     "timm": ("timm", "more pretrained networks"),
     "keras": ("keras", "Keras 3 models"),
     "onnxruntime": ("onnx", "export to ONNX"),
-    "anywidget": ("notebook", "the viewer inside a notebook"),
 }
 
 
