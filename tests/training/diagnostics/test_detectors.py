@@ -12,6 +12,7 @@ import torch
 
 from layerscope.data import load
 from layerscope.data.imageset import Splits
+from layerscope.formats.run_figures import EpochFigures
 from layerscope.training.diagnostics.detectors import (
     Evidence,
     Finding,
@@ -23,7 +24,6 @@ from layerscope.training.diagnostics.detectors import (
 from layerscope.training.diagnostics.label_suspects import label_suspects
 from layerscope.training.diagnostics.recorder import Vitals
 from layerscope.training.recipe import Recipe
-from layerscope.training.runs.progress import EpochFigures
 from layerscope.training.session import Listener, train
 
 
