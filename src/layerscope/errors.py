@@ -71,3 +71,29 @@ def nearest(word: str, choices: Iterable[str]) -> str:
         return f"; did you mean {' or '.join(repr(name) for name in close)}?"
     shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
     return f"; there are: {shown}"
+
+
+def check_known(layer: str, known: Iterable[str]) -> None:
+    """Refuse the name of a layer that is not there.
+
+    Args:
+        layer: what was asked for.
+        known: the names there are.
+
+    Raises:
+        LayerNotFoundError: with the nearest names there are.
+    """
+    names = list(known)
+    if layer not in names:
+        raise LayerNotFoundError(f"there is no layer {layer!r}{nearest(layer, names)}")
+
+
+def first_line(error: BaseException) -> str:
+    """What an error of another program says, in one line: its first, or its type where it has none.
+
+    Example:
+        >>> first_line(ValueError("too long\\nthe whole story")), first_line(KeyError())
+        ('too long', 'KeyError')
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

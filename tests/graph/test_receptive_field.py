@@ -135,12 +135,13 @@ def test_adaptive_pooling_that_divides_evenly_is_a_window(pool: nn.Module, size:
     assert field == ReceptiveField((size, size), (size, size), (0, 0))
 
 
-def test_an_uneven_pooling_and_an_unknown_operation_have_no_field() -> None:
+def test_an_uneven_pooling_has_no_field_and_a_norm_over_places_sees_everything() -> None:
     model = nn.Sequential(nn.AdaptiveAvgPool2d(5), nn.Conv2d(1, 1, 3))
     layers = read_graph(model, torch.zeros(1, 1, 12, 12))
     assert receptive_fields(layers, height=12, width=12) == {"0": None, "1": None}
     layers = read_graph(nn.Sequential(nn.GroupNorm(1, 1)), torch.zeros(1, 1, 12, 12))
-    assert receptive_fields(layers, height=12, width=12) == {"0": None}
+    everything = ReceptiveField((12, 12), (0, 0), (0, 0))
+    assert receptive_fields(layers, height=12, width=12) == {"0": everything}
 
 
 def test_known_receptive_fields() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from layerscope.errors import LayerNotFoundError, LayerscopeError, nearest
+from layerscope.errors import LayerNotFoundError, LayerscopeError, check_known, nearest
 from layerscope.graph.state_guard import evaluating
 
 
@@ -124,7 +124,7 @@ def check_layers(model: nn.Module, layers: Iterable[str]) -> None:
     known = [path for path, _ in model.named_modules() if path]
     for layer in layers:
         if path_of(layer) not in known:
-            raise LayerNotFoundError(f"there is no layer {layer!r}{nearest(layer, known)}")
+            check_known(layer, known)
 
 
 def path_of(name: str) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from layerscope.graph.layout import Layout
+from layerscope.graph.receptive_field import ReceptiveField
+
 INPUT = "input"
 
 
@@ -20,10 +23,13 @@ class Layer:
         title: for a person, counted: "Convolution 1".
         function: of an activation, such as "relu".
         inputs: names of the layers it reads; "input" is the picture.
-        shape: of its output for one picture: (C, H, W), (T, U) for tokens, or (U,).
+        shape: of its output for one picture, brought into the one order in which all layers are
+            read: maps (C, H, W), tokens (T, U) or units (U,).
         options: of a convolution or pooling: kernel_size, stride, padding, dilation, groups.
         module: the module's path, None for an operation that is no module.
-        keeps_place: whether a unit at (y, x) reads its inputs at (y, x) alone.
+        layout: which axes of the network's own output those are.
+        reach: the units' receptive field, "whole" for the whole picture, None where it is not
+            known or they have no place.
     """
 
     name: str
@@ -34,7 +40,17 @@ class Layer:
     shape: tuple[int, ...]
     options: dict[str, Any] = field(default_factory=dict)
     module: str | None = None
-    keeps_place: bool = False
+    layout: Layout | None = None
+    reach: ReceptiveField | str | None = None
+
+    @property
+    def unit_axis(self) -> int | None:
+        """The axis of the network's own output, pictures counted too, along which units lie.
+
+        1 for maps (B, C, H, W), 3 where channels come last; None where units lie along several
+        axes, or share theirs with pictures.
+        """
+        return self.layout.unit_axis if self.layout else None
 
     @property
     def n_units(self) -> int:

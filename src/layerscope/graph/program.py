@@ -8,11 +8,18 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from layerscope.errors import LayerNotFoundError, UnreachedError, nearest
+from layerscope.errors import ModelError, UnreachedError, check_known, first_line
 from layerscope.graph.layer import Layer
+from layerscope.graph.layout import Layout
 
 # Of the largest logit: computing in another order moves a float32 by less.
 ALIKE_FRAC = 1e-3
+# What a network that is not ours may fail with. Signals of our own are none of these.
+FOREIGN_ERRORS = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, NameError, RuntimeError,
+    TypeError, ValueError, OSError,
+)  # fmt: skip
+ABOUT_SIZE = ("size", "shape", "channel", "dimension", "multiplied", "height", "width", "x2")
 
 
 @dataclass(frozen=True)
@@ -40,15 +47,21 @@ class Program:
 
         Args:
             images: float (B, C, H, W).
-            visit: told (layer name, output) as soon as a layer is done. A later operation may work
-                in place on that very tensor: what is to be kept must be cloned. A tensor that it
-                returns is put in place of the output.
+            visit: told (layer name, output) as soon as a layer is done, the output as maps
+                (B, C, H, W), tokens (B, T, U) or units (B, U), however the network holds them. A
+                later operation may work in place on that very tensor: what is to be kept must be
+                cloned. A tensor of the same shape that it returns is put in place of the output.
             grad: whether gradients can flow back to the images.
 
         Returns:
             The network's own output, float (B, K).
         """
         raise NotImplementedError
+
+    @property
+    def layouts(self) -> dict[str, Layout]:
+        """Which axes each layer's own output has, by its name."""
+        return {layer.name: layer.layout for layer in self.layers if layer.layout is not None}
 
     def output_of(self, name: str, images: torch.Tensor, *, grad: bool = False) -> torch.Tensor:
         """What one layer puts out; nothing behind it is run.
@@ -62,9 +75,7 @@ class Program:
             LayerNotFoundError: there is no such layer.
             UnreachedError: these pictures take a way on which it does not lie.
         """
-        known = [layer.name for layer in self.layers]
-        if name not in known:
-            raise LayerNotFoundError(f"there is no layer {name!r}{nearest(name, known)}")
+        check_known(name, (layer.name for layer in self.layers))
 
         def stop(found: str, value: torch.Tensor) -> None:
             if found == name:
@@ -75,6 +86,49 @@ class Program:
         except ReachedError as reached:
             return reached.value
         raise UnreachedError(not_reached(name))
+
+
+def shown(
+    layout: Layout,
+    name: str,
+    own: torch.Tensor,
+    rows: int,
+    visit: Callable[[str, torch.Tensor], torch.Tensor | None],
+) -> torch.Tensor | None:
+    """Show a layer's output in the order in which all are read; what is put in its place.
+
+    Args:
+        layout: of the layer.
+        name: of the layer.
+        own: its output as the network holds it.
+        rows: how many pictures it is of.
+        visit: as in `Program.run`.
+    """
+    if layout.is_own:
+        return visit(name, own)
+    read = layout.read(own, rows)
+    other = visit(name, read)
+    if other is None:
+        return None
+    found = layout.write(other, tuple(own.shape), rows)
+    # What was written into a copy is meant for the output itself, which others may hold.
+    return own.copy_(found) if other is read else found
+
+
+def does_not_run(images: torch.Tensor, error: Exception) -> ModelError:
+    """What is said where a network fails on some pictures, with the remedy that fits."""
+    told = first_line(error)
+    words = told.lower()
+    sizes = any(word in words for word in ABOUT_SIZE)
+    remedy = (
+        "give it the size and the channels it was made for"
+        if sizes
+        else "mend its forward pass, which must take a batch of pictures alone"
+    )
+    return ModelError(
+        f"the network does not run on pictures of {tuple(images.shape[1:])} "
+        f"(channels, height, width): {told}; {remedy}"
+    )
 
 
 def not_reached(name: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,10 +12,11 @@ from torch import fx, nn
 from layerscope.errors import ModelError
 from layerscope.graph.layer import Layer
 from layerscope.graph.program import ALIKE_FRAC, Program, Walk
-from layerscope.graph.state_guard import evaluating, same_numbers, unchanged
-from layerscope.graph.tracing.recorded_program import read_recorded
+from layerscope.graph.state_guard import lent, opened, same_numbers
+from layerscope.graph.tracing.read_traced import TracedReader
+from layerscope.graph.tracing.recorded_program import named, read_recorded
 from layerscope.graph.tracing.symbolic_trace import run_traced, trace_symbolically
-from layerscope.graph.tracing.traced_program import TracedProgram, layers_of
+from layerscope.graph.tracing.traced_program import TracedProgram
 
 
 def read_graph(model: nn.Module, images: torch.Tensor) -> tuple[Layer, ...]:
@@ -61,14 +64,18 @@ def read_program(model: nn.Module, images: torch.Tensor) -> Program:
         ModelError: the forward pass cannot be traced and calls no modules, does not run on such
             images, or gives something other than one tensor.
     """
+    model = opened(model)
     values: dict[fx.Node, Any] = {}
+    pictures = two_of(images)
+    read = None
     try:
         # Traced in evaluation mode too: `F.dropout(x, training=self.training)` reads it then.
-        with unchanged(model), evaluating(model), same_numbers(images):
+        with lent(model), same_numbers(images):
             traced = trace_symbolically(model)
-            logits = run_traced(traced, images[:1], values.__setitem__)
+            logits = run_traced(traced, pictures, values.__setitem__)
+            read = TracedReader(model, traced, values, len(pictures))
         why = ""
-        if isinstance(logits, torch.Tensor) and is_otherwise(model, images[:1], logits):
+        if isinstance(logits, torch.Tensor) and is_otherwise(model, pictures, logits):
             why = f"{type(model).__name__} gives other logits than its traced operations do"
     except ModelError as error:
         traced, logits, why = None, None, str(error).partition("; its forward pass")[0]
@@ -79,18 +86,97 @@ def read_program(model: nn.Module, images: torch.Tensor) -> Program:
             f"{type(model).__name__} gives a {type(logits).__name__}; a network must give one "
             "tensor of logits: wrap it in a module that returns that alone"
         )
-    layers, names = layers_of(model, traced, values)
-    return TracedProgram(model, layers, traced=traced, names=names)
+    assert read is not None
+    program = TracedProgram(
+        model, tuple(read.layers), not_apart(read.apart), traced=traced, names=read.names
+    )
+    with same_numbers(images):
+        return checked_alone(program, pictures)
+
+
+def checked_alone(program: TracedProgram, pictures: torch.Tensor) -> TracedProgram:
+    """Check the layers' axes: what they say of a picture must not depend on the one beside it.
+
+    A layer that says otherwise, while the logits do not, was read along the wrong axes: it is left
+    out, and named.
+    """
+    together: dict[str, torch.Tensor] = {}
+    wrong: list[str] = []
+
+    def keep(name: str, value: torch.Tensor) -> None:
+        together[name] = value[:1].clone()
+
+    def compare(name: str, value: torch.Tensor) -> None:
+        if not is_alike(together[name], value):
+            wrong.append(name)
+
+    logits = program.run(pictures, keep)
+    own = program.run(pictures[:1], compare)
+    if not wrong:
+        return program
+    if not is_alike(logits, program.run(pictures, lambda *_: None)):
+        return program  # it draws random numbers, which the check of the replay names
+    if not is_alike(logits[:1], own):
+        said = (
+            "the values of a picture depend on those it is run with, first at "
+            f"{wrong[0]!r}: all figures hold for pictures in the batches that they were measured in"
+        )
+        return replace(program, escaped=(*program.escaped, said))
+    said = (
+        f"layers whose axes could not be told are left out ({named(wrong)}): what reads them is "
+        "shown to read the layers before them"
+    )
+    return replace(
+        program,
+        layers=left_out(program.layers, frozenset(wrong)),
+        names={node: name for node, name in program.names.items() if name not in wrong},
+        escaped=(*program.escaped, said),
+    )
+
+
+def left_out(layers: Sequence[Layer], names: frozenset[str]) -> tuple[Layer, ...]:
+    """The layers without some, whose readers read what those read."""
+    instead: dict[str, tuple[str, ...]] = {}
+    kept = []
+    for layer in layers:
+        inputs = [name for source in layer.inputs for name in instead.get(source, (source,))]
+        layer = replace(layer, inputs=tuple(dict.fromkeys(inputs)))
+        if layer.name in names:
+            instead[layer.name] = layer.inputs
+        else:
+            kept.append(layer)
+    return tuple(kept)
+
+
+def is_alike(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether two computations gave the same values, up to the order of their sums."""
+    if one.shape != other.shape:
+        return False
+    one, other = one.double().nan_to_num(), other.double().nan_to_num()
+    largest = one.abs().max() if one.numel() else 0.0
+    return not one.numel() or bool((one - other).abs().max() <= ALIKE_FRAC * largest)
+
+
+def two_of(images: torch.Tensor) -> torch.Tensor:
+    """Two pictures, of which the second is the first mirrored where there is no other."""
+    return images[:2] if len(images) > 1 else torch.cat([images, images.flip(-1)])
+
+
+def not_apart(names: Sequence[str]) -> tuple[str, ...]:
+    """What is said of operations that are no layers, for pictures are not kept apart in them."""
+    if not names:
+        return ()
+    return (
+        f"operations whose output does not keep pictures apart are no layers ({named(names)}): "
+        "what reads them is shown to read the layers before them",
+    )
 
 
 def is_otherwise(model: nn.Module, images: torch.Tensor, logits: torch.Tensor) -> bool:
     """Whether a network itself does not give what its traced operations gave."""
-    with unchanged(model), evaluating(model), same_numbers(images), torch.no_grad():
+    with lent(model), same_numbers(images), torch.no_grad():
         try:
             own = model(images.clone())
         except Exception:  # whatever the network meets, it is no trace of it
             return True
-    if not isinstance(own, torch.Tensor) or own.shape != logits.shape:
-        return True
-    own, logits = own.double().nan_to_num(), logits.double().nan_to_num()
-    return bool((own - logits).abs().max() > ALIKE_FRAC * own.abs().max())
+    return not (isinstance(own, torch.Tensor) and is_alike(own, logits))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
-from layerscope.graph.layer import INPUT, Layer
+# What sees the picture everywhere, whatever its size.
+WHOLE = "whole"
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,22 @@ class ReceptiveField:
         return top, left, max(0, min(height, bottom) - top), max(0, min(width, right) - left)
 
 
+class Reaching(Protocol):
+    """A layer, as far as its receptive field goes."""
+
+    @property
+    def name(self) -> str:
+        """Of the layer."""
+        ...
+
+    @property
+    def reach(self) -> ReceptiveField | str | None:
+        """What its units see; `WHOLE` for everything."""
+        ...
+
+
 def receptive_fields(
-    layers: Sequence[Layer], *, height: int, width: int
+    layers: Sequence[Reaching], *, height: int, width: int
 ) -> dict[str, ReceptiveField | None]:
     """The receptive field of every layer's units.
 
@@ -49,36 +65,24 @@ def receptive_fields(
         height, width: of the picture.
 
     Returns:
-        A field for each layer. A mean over space sees the whole picture. None where units have no
-        place any more (behind a flatten), or where an operation of unknown reach lies between.
+        A field for each layer: the whole picture for a mean over space and for all that such a
+        mean scales. None where units have no place any more (behind a flatten), or where an
+        operation of unknown reach lies between.
+    """
+    whole = ReceptiveField((height, width), (0, 0), (0, 0))
+    return {layer.name: whole if isinstance(layer.reach, str) else layer.reach for layer in layers}
+
+
+def widened(field: ReceptiveField, options: dict[str, Any]) -> ReceptiveField:
+    """The field of a window sliding over units that have a field themselves.
 
     Source: Araujo et al., "Computing Receptive Fields of Convolutional Neural Networks", Distill
     2019, equations 1 to 4: size and start grow by the kernel's reach times the stride so far.
     """
-    whole = ReceptiveField((height, width), (0, 0), (0, 0))
-    fields: dict[str, ReceptiveField | None] = {INPUT: ReceptiveField((1, 1), (1, 1), (0, 0))}
-    for layer in layers:
-        known = [source for name in layer.inputs if (source := fields[name]) is not None]
-        if len(known) < len(layer.inputs):
-            fields[layer.name] = None
-        elif layer.kind in ("conv", "max_pool", "avg_pool"):
-            fields[layer.name] = widened(known[0], layer)
-        elif layer.kind == "global_pool" or (layer.keeps_place and whole in known):
-            fields[layer.name] = whole
-        elif layer.keeps_place and len({source.stride_px for source in known}) == 1:
-            fields[layer.name] = union(known)
-        else:
-            fields[layer.name] = None
-    del fields[INPUT]
-    return fields
-
-
-def widened(field: ReceptiveField, layer: Layer) -> ReceptiveField:
-    """The field of a window sliding over units that have a field themselves."""
     sides = []
     for i in range(2):
         kernel, stride, padding, dilation = (
-            layer.options[name][i] for name in ("kernel_size", "stride", "padding", "dilation")
+            options[name][i] for name in ("kernel_size", "stride", "padding", "dilation")
         )
         jump = field.stride_px[i]
         reach = dilation * (kernel - 1)

@@ -11,6 +11,7 @@ from layerscope.graph.activation_hooks import trace
 from layerscope.graph.layer import Layer
 from layerscope.graph.program import Program
 from layerscope.graph.resume import cut
+from layerscope.graph.state_guard import lent
 from layerscope.graph.tracing.recorded_program import RecordedProgram
 
 # Of the largest logit; summing in another order moves a float32 sum by far less.
@@ -115,7 +116,7 @@ def run_untraced(
     program: Program, images: torch.Tensor
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """The network's own logits in evaluation mode, and what its modules put out."""
-    with trace(program.model, copy=True) as seen, torch.no_grad():
+    with lent(program.model), trace(program.model, copy=True) as seen, torch.no_grad():
         logits = program.model(images.clone()).clone()
     return logits, dict(seen)
 

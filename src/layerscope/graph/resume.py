@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import fx, nn
 from torch.fx.node import map_aggregate
 
-from layerscope.errors import LayerNotFoundError, ModelError, UnreachedError, nearest
+from layerscope.errors import ModelError, UnreachedError, check_known
+from layerscope.graph.layout import Layout
 from layerscope.graph.program import Program, not_reached
-from layerscope.graph.state_guard import evaluating
+from layerscope.graph.state_guard import lent
 from layerscope.graph.tracing.operations import call_of
 from layerscope.graph.tracing.recorded_program import RecordedProgram, cannot_replace
+from layerscope.graph.tracing.run_nodes import run_nodes
 from layerscope.graph.tracing.symbolic_trace import run_traced
 from layerscope.graph.tracing.traced_program import TracedProgram
 
@@ -51,12 +53,15 @@ class Cached:
     """What a batch gave up to a cut.
 
     Args:
-        output: of the cut's layer, float (B, …).
+        output: of the cut's layer, maps (B, C, H, W), tokens (B, T, U) or units (B, U).
         frontier: what else the operations behind the cut read, by the operation that made it.
+        own_shape: of the output as the network holds it, for one picture; () where the whole
+            network runs.
     """
 
     output: torch.Tensor
     frontier: dict[Any, Any] = field(repr=False)
+    own_shape: tuple[int, ...] = ()
 
     def repeated(self, times: int) -> Cached:
         """The same batch several times over, batch behind batch: (times * B, …)."""
@@ -69,7 +74,7 @@ class Cached:
             return torch.cat([value] * times)  # keeps the layout in memory
 
         frontier = {node: map_aggregate(v, repeat) for node, v in self.frontier.items()}
-        return Cached(repeat(self.output), frontier)
+        return replace(self, output=repeat(self.output), frontier=frontier)
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,7 @@ class Cut:
             depend on no picture at all.
         frontier: the operations before or beside the layer that `rest` reads: skip connections.
         spoiled: those of them, and perhaps the layer, on whose output `rest` works in place.
+        layout: which axes the layer's own output has.
     """
 
     program: TracedProgram
@@ -92,6 +98,7 @@ class Cut:
     rest: tuple[fx.Node, ...] = field(repr=False)
     frontier: tuple[fx.Node, ...]
     spoiled: frozenset[fx.Node] = field(repr=False)
+    layout: Layout
 
     def cache(self, images: torch.Tensor) -> Cached:
         """What the layer and the frontier give for a batch, in one forward pass up to there.
@@ -116,11 +123,16 @@ class Cut:
                     raise AllKeptError
 
         try:
-            with evaluating(self.program.model):
+            with lent(self.program.model):
                 run_traced(self.program.traced, images, keep)
         except AllKeptError:
             pass
-        return Cached(kept[self.node], {node: kept[node] for node in self.frontier})
+        own = kept[self.node]
+        return Cached(
+            self.layout.read(own, len(images)),
+            {node: kept[node] for node in self.frontier},
+            scaled(tuple(own.shape), self.layout.batch, 1 / len(images)),
+        )
 
     def resume(self, cached: Cached, output: torch.Tensor, *, grad: bool = False) -> torch.Tensor:
         """The logits, had the layer put this out. Nothing that was cached changes.
@@ -133,28 +145,13 @@ class Cut:
         Returns:
             float (B, K).
         """
-        given = {**cached.frontier, self.node: output}
+        own_shape = scaled(cached.own_shape, self.layout.batch, len(output))
+        own = self.layout.write(output, own_shape, len(output))
+        given = {**cached.frontier, self.node: own}
         for node in self.spoiled:
             given[node] = copied(given[node])
-        runner = fx.Interpreter(self.program.traced)
-        runner.env = given
-        last = self.last_reads()
-        with evaluating(self.program.model), torch.set_grad_enabled(grad):
-            for node in self.rest[:-1]:
-                runner.env[node] = runner.run_node(node)
-                for read in last.get(node, ()):
-                    del runner.env[read]
-            return runner.run_node(self.rest[-1])
-
-    def last_reads(self) -> dict[fx.Node, list[fx.Node]]:
-        """Which values nothing needs any more, by the operation that read them last."""
-        last: dict[fx.Node, fx.Node] = {}
-        for node in self.rest:
-            last.update(dict.fromkeys(node.all_input_nodes, node))
-        done: dict[fx.Node, list[fx.Node]] = {}
-        for read, node in last.items():
-            done.setdefault(node, []).append(read)
-        return done
+        with lent(self.program.model), torch.set_grad_enabled(grad):
+            return run_nodes(self.program.traced, self.rest, lambda *_: None, given=given)
 
 
 @dataclass(frozen=True)
@@ -233,9 +230,7 @@ def cut(program: Program, layer: str) -> Cut | WholeCut:
         >>> bool((behind.resume(cached, cached.output) == net(images)).all())
         True
     """
-    known = [found.name for found in program.layers]
-    if layer not in known:
-        raise LayerNotFoundError(f"there is no layer {layer!r}{nearest(layer, known)}")
+    check_known(layer, (found.name for found in program.layers))
     if not isinstance(program, TracedProgram):
         if isinstance(program, RecordedProgram) and layer in program.unseen:
             raise ModelError(cannot_replace(layer))
@@ -252,7 +247,7 @@ def cut(program: Program, layer: str) -> Cut | WholeCut:
             depending.add(other)
         if is_fixed(other, fixed):
             fixed.add(other)
-    behind = depending - {node}
+    behind = (depending - {node}) | {ending_of(traced)}
     frontier: set[fx.Node] = set()
     for other in reversed(traced.graph.nodes):
         if other not in behind:
@@ -272,7 +267,18 @@ def cut(program: Program, layer: str) -> Cut | WholeCut:
         rest,
         tuple(other for other in traced.graph.nodes if other in frontier),
         frozenset(spoiled & (frontier | {node})),
+        program.layouts[layer],
     )
+
+
+def scaled(own_shape: tuple[int, ...], batch: int, times: float) -> tuple[int, ...]:
+    """The shape of a layer's own output for as many times the pictures."""
+    return (*own_shape[:batch], round(own_shape[batch] * times), *own_shape[batch + 1 :])
+
+
+def ending_of(traced: fx.GraphModule) -> fx.Node:
+    """The operation that puts out what the network gives."""
+    return next(node for node in traced.graph.nodes if node.op == "output")
 
 
 def copied(value: Any) -> Any:

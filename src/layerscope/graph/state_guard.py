@@ -81,6 +81,44 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
+def lent(model: nn.Module) -> Iterator[None]:
+    """Run the caller's network inside this: in evaluation mode, uncompiled, left as it was."""
+    with unchanged(model), evaluating(model), uncompiled(model):
+        yield
+
+
+@contextmanager
+def uncompiled(model: nn.Module) -> Iterator[None]:
+    """Run what `torch.compile` made by its original, whose operations can be seen."""
+    if not any(is_compiled(module) for module in model.modules()):
+        yield
+        return
+    with torch.compiler.set_stance("force_eager"):
+        yield
+
+
+def is_compiled(module: nn.Module) -> bool:
+    """Whether `torch.compile` made a module; told by its name, for torch's own takes seconds."""
+    return type(module).__name__ == "OptimizedModule" and hasattr(module, "_orig_mod")
+
+
+def opened(model: nn.Module) -> nn.Module:
+    """The network itself, where it is wrapped to be compiled or run on several devices.
+
+    Example:
+        >>> type(opened(nn.DataParallel(nn.Linear(2, 1)))).__name__
+        'Linear'
+    """
+    while True:
+        if is_compiled(model):
+            model = model._orig_mod  # type: ignore[assignment]
+        elif isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
+            model = model.module
+        else:
+            return model
+
+
+@contextmanager
 def same_numbers(images: torch.Tensor) -> Iterator[None]:
     """Leave torch's random numbers as they are: the next block draws the same ones."""
     with torch.random.fork_rng(devices=[images.device] if images.is_cuda else []):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
@@ -158,7 +158,7 @@ def in_memory_format(cached: Cached, memory_format: torch.memory_format) -> Cach
     """The same with maps laid out in memory in one way; other outputs stay as they are."""
     if cached.output.ndim != 4 or memory_format != torch.channels_last:
         return cached
-    return Cached(cached.output.contiguous(memory_format=memory_format), cached.frontier)
+    return replace(cached, output=cached.output.contiguous(memory_format=memory_format))
 
 
 def with_energies(

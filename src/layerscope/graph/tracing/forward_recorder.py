@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -13,12 +13,16 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakIdKeyDictionary
 
 from layerscope.graph.layer import INPUT
+from layerscope.graph.layout import Layout
+from layerscope.graph.tracing.follow_places import follow, guessed_shape, seen_of_images
+from layerscope.graph.tracing.operations import operation_of
+from layerscope.graph.tracing.place_labels import layout_of, numbered
+from layerscope.graph.tracing.reach import Seen
 from layerscope.graph.tracing.torch_calls import (
     ABOUT,
     NEW,
     PASSING,
     SPLITS,
-    bare,
     constants,
     tensors_in,
     type_kept,
@@ -27,6 +31,7 @@ from layerscope.graph.tracing.torch_calls import (
 )
 
 UNSEEN = "unseen"
+Given = tuple[tuple[Any, ...], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,8 @@ class RecordedCall:
         value: what it gave, float (B, …).
         sources: names of the layers whose values it reads.
         before: the shape of the first of them, for one picture.
-        arguments, options: by place and by name; None in place of tensors.
+        arguments, options: what it was called with, by place and by name.
+        seen: what is known of the value's axes; None where they are not followed.
     """
 
     name: str
@@ -51,7 +57,8 @@ class RecordedCall:
     sources: tuple[str, ...]
     before: tuple[int, ...] = ()
     arguments: tuple[Any, ...] = ()
-    options: dict[str, Any] | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    seen: Seen | None = None
 
 
 class ForwardRecorder(TorchFunctionMode):
@@ -65,6 +72,7 @@ class ForwardRecorder(TorchFunctionMode):
         model: the network.
         images: float (B, C, H, W), the very tensor that it will be called with.
         tell: told each operation as soon as it is done; may return what to put in its place.
+        layouts: of the layers that are known; None follows the axes of everything anew.
         hidden: names of operations that have no row for each picture, even if they seem to: a mean
             over a batch of as many pictures as there are channels.
 
@@ -79,10 +87,15 @@ class ForwardRecorder(TorchFunctionMode):
         images: torch.Tensor,
         tell: Callable[[RecordedCall], torch.Tensor | None],
         *,
+        layouts: Mapping[str, Layout] | None = None,
         hidden: frozenset[str] = frozenset(),
     ) -> None:
         super().__init__()
         self.model, self.tell, self.rows = model, tell, len(images)
+        self.layouts = layouts
+        self.seen: Any = WeakIdKeyDictionary()
+        if layouts is None:
+            self.seen[images] = seen_of_images(images)
         # Tensor -> names of the layers that it comes from; () for what no picture goes into.
         self.known: Any = WeakIdKeyDictionary()
         for value in constants(model):
@@ -123,14 +136,18 @@ class ForwardRecorder(TorchFunctionMode):
         if not sources or word in NEW:
             self.follow(made, ())
             return result
+        with self.silence():
+            before = next((tuple(t.shape[1:]) for t in given if self.known.get(t)), ())
+            self.see(func, word, None, args, kwargs, made, before)
         if word in PASSING or word in SPLITS:
             self.follow(made, sources)
             return result
         path = self.inside[-1] if self.inside else ""
         base = f"{path}/{word}" if path else word
         name = self.counted(f"/{base}" if base in self.taken else base)
-        before = next((tuple(t.shape[1:]) for t in given if self.known.get(t)), ())
-        done = RecordedCall(name, None, word, made[0], sources, before, bare(args), bare(kwargs))
+        done = RecordedCall(
+            name, None, word, made[0], sources, before, args, kwargs, self.seen.get(made[0])
+        )
         other = self.finish(done, made, written)
         if other is None:
             return result
@@ -141,7 +158,7 @@ class ForwardRecorder(TorchFunctionMode):
     ) -> torch.Tensor | None:
         """Tell of an operation; what is put in place of its first output, None to leave it."""
         value = done.value
-        if value.ndim < 2 or len(value) != self.rows or done.name in self.hidden:
+        if done.name in self.hidden or not self.has_rows(done):
             self.hidden[done.name] = None
             self.follow(made, done.sources)
             self.follow_written(written, done.sources)
@@ -157,6 +174,35 @@ class ForwardRecorder(TorchFunctionMode):
             return None
         self.follow([other], (done.name,))
         return other
+
+    def has_rows(self, done: RecordedCall) -> bool:
+        """Whether an operation's output keeps the pictures apart."""
+        if not done.value.is_floating_point():
+            return False
+        if self.layouts is None:
+            return done.seen is not None and layout_of(done.seen.labels, self.rows) is not None
+        if done.name in self.layouts:
+            return True
+        return done.value.ndim > 1 and len(done.value) == self.rows
+
+    def see(
+        self,
+        run: Callable[..., Any],
+        word: str,
+        module: nn.Module | None,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        made: list[torch.Tensor],
+        before: tuple[int, ...],
+    ) -> None:
+        """Follow what an operation does to the axes of what it was given."""
+        if self.layouts is not None or not any(t in self.seen for t in tensors_in((args, kwargs))):
+            return
+        after = tuple(made[0].shape[1:])
+        options = operation_of(word, module, args, kwargs, before, after).options
+        found = follow(run, word, module, args, kwargs, made, self.seen.get, options)
+        for tensor, one in zip(made, found, strict=True):
+            self.seen[tensor] = one
 
     def follow(self, made: list[torch.Tensor], sources: tuple[str, ...]) -> None:
         """Note where tensors come from."""
@@ -187,7 +233,12 @@ class ForwardRecorder(TorchFunctionMode):
             return ()
         path = self.inside[-1] if self.inside else ""
         name = self.counted(f"{path}/{UNSEEN}" if path else UNSEEN)
-        self.tell(RecordedCall(name, None, UNSEEN, tensor, (self.last,)))
+        if self.layouts is None:
+            labels = guessed_shape(tensor) + numbered(tuple(tensor.shape), 0, "picture")
+            self.seen[tensor] = Seen(labels, None)
+        self.tell(
+            RecordedCall(name, None, UNSEEN, tensor, (self.last,), seen=self.seen.get(tensor))
+        )
         return (name,)
 
     def counted(self, base: str) -> str:
@@ -242,7 +293,12 @@ class ForwardRecorder(TorchFunctionMode):
         return enter, leave
 
     def module_done(
-        self, path: str, module: nn.Module, inputs: Any, versions: list[int], output: Any
+        self,
+        path: str,
+        module: nn.Module,
+        inputs: tuple[tuple[Any, ...], dict[str, Any]],
+        versions: list[int],
+        output: Any,
     ) -> Any:
         """Follow what a module of torch's gave; what is put in its place, None to leave it."""
         given, made = tensors_in(inputs), tensors_in(output)
@@ -252,7 +308,19 @@ class ForwardRecorder(TorchFunctionMode):
             self.follow(made, sources)
             return None
         before = next((tuple(t.shape[1:]) for t in given if self.known.get(t)), ())
-        done = RecordedCall(self.counted(path), path, "", made[0], sources, before)
+        args, kwargs = inputs
+        self.see(module.forward, "", module, args, kwargs, made, before)
+        done = RecordedCall(
+            self.counted(path),
+            path,
+            "",
+            made[0],
+            sources,
+            before,
+            args,
+            kwargs,
+            self.seen.get(made[0]),
+        )
         other = self.finish(done, made, written)
         if other is None:
             return None

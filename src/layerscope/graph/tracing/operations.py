@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
@@ -32,7 +32,18 @@ FUNCTIONS = {
     "elu": "ELU",
     "leaky_relu": "Leaky ReLU",
     "hardswish": "Hardswish",
+    "hardsigmoid": "Hard sigmoid",
+    "mish": "Mish",
+    "selu": "SELU",
     "softmax": "Softmax",
+}
+WORDS = {
+    "LSTM": "LSTM",
+    "GRU": "GRU",
+    "RNN": "Recurrent layer",
+    "MultiheadAttention": "Attention",
+    "scaled_dot_product_attention": "Attention",
+    "multi_head_attention_forward": "Attention",
 }
 MODULE_KINDS: dict[type[nn.Module], str] = {
     nn.Conv2d: "conv",
@@ -57,6 +68,9 @@ MODULE_FUNCTIONS: dict[type[nn.Module], str] = {
     nn.ELU: "elu",
     nn.LeakyReLU: "leaky_relu",
     nn.Hardswish: "hardswish",
+    nn.Hardsigmoid: "hardsigmoid",
+    nn.Mish: "mish",
+    nn.SELU: "selu",
     nn.Softmax: "softmax",
 }
 CALL_KINDS = {
@@ -66,6 +80,9 @@ CALL_KINDS = {
     "view": "flatten",
     "reshape": "flatten",
     "squeeze": "flatten",
+    "conv2d": "conv",
+    "linear": "dense",
+    "batch_norm": "batch_norm",
     "max_pool2d": "max_pool",
     "avg_pool2d": "avg_pool",
     "adaptive_max_pool2d": "max_pool",
@@ -75,11 +92,6 @@ CALL_KINDS = {
 }
 # Dispatchers without a name of their own.
 NAMELESS = {F.max_pool2d: "max_pool2d", F.adaptive_max_pool2d: "adaptive_max_pool2d"}
-# The units of these read one place of their inputs, so that what they see is easily said.
-PLACE_KEEPING_KINDS = frozenset({"activation", "batch_norm", "dropout", "add"})
-PLACE_KEEPING_CALLS = frozenset(
-    {"cat", "mul", "imul", "sub", "isub", "truediv", "itruediv", "div", "neg", "clamp", "abs"}
-)
 
 
 @dataclass(frozen=True)
@@ -90,28 +102,31 @@ class Operation:
         kind: as docs/atlas.md lists them.
         function: of an activation, such as "relu".
         word: what a person calls it: "Convolution", "ReLU".
-        keeps_place: whether a unit at (y, x) reads its inputs at (y, x) alone.
         options: of a convolution or pooling: kernel_size, stride, padding, dilation, groups.
     """
 
     kind: str
     function: str | None
     word: str
-    keeps_place: bool
     options: dict[str, Any] = field(default_factory=dict)
 
 
 def operation_of(
-    node: fx.Node, module: nn.Module | None, before: tuple[int, ...], after: tuple[int, ...]
+    call: str,
+    module: nn.Module | None,
+    given: Sequence[Any],
+    named: Mapping[str, Any],
+    before: tuple[int, ...],
+    after: tuple[int, ...],
 ) -> Operation:
-    """Say what a node of a traced network does.
+    """Say what an operation of a network does.
 
     Args:
-        node: the node.
+        call: its plain name, such as "relu".
         module: the module that it calls, None for an operation that is no module.
+        given, named: what it is called with, by place and by name.
         before, after: the shapes of its first input and of its output, for one picture.
     """
-    call = call_of(node)
     if module is not None:
         function = MODULE_FUNCTIONS.get(type(module))
         found = [kind for kind_type, kind in MODULE_KINDS.items() if isinstance(module, kind_type)]
@@ -125,14 +140,14 @@ def operation_of(
     if kind == "global_pool" and (len(before) != 3 or math.prod(after) != before[0]):
         kind = "other" if module is None and call == "mean" else "avg_pool"
     if kind in ("conv", "max_pool", "avg_pool"):
-        options = options_of(node, module, before, after)
+        options = options_of(call, module, given, named, before, after)
         kind = kind if options else "other"
     if function:
         word = FUNCTIONS[function]
     else:
-        word = TITLES.get(kind) or plain_word(type(module).__name__ if module else call)
-    keeps = kind in PLACE_KEEPING_KINDS or (kind == "other" and keeps_place(node, call))
-    return Operation(kind, function, word, keeps, options)
+        name = type(module).__name__ if module else call
+        word = TITLES.get(kind) or WORDS.get(name) or plain_word(name)
+    return Operation(kind, function, word, options)
 
 
 def call_of(node: fx.Node) -> str:
@@ -148,44 +163,57 @@ def plain_word(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
-def keeps_place(node: fx.Node, call: str) -> bool:
-    """Whether an operation of no known kind works place by place."""
-    if node.op == "call_module" or call not in PLACE_KEEPING_CALLS:
-        return False
-    along = node.kwargs.get("dim", node.args[1] if len(node.args) > 1 else 0)
-    return call != "cat" or along in (1, -3)  # channels beside channels
-
-
 def options_of(
-    node: fx.Node, module: nn.Module | None, before: tuple[int, ...], after: tuple[int, ...]
+    call: str,
+    module: nn.Module | None,
+    given: Sequence[Any],
+    named: Mapping[str, Any],
+    before: tuple[int, ...],
+    after: tuple[int, ...],
 ) -> dict[str, Any]:
     """The window of a convolution or pooling; {} where it slides by no fixed rule."""
     if isinstance(module, nn.Conv2d):
-        padding = module.padding
-        if isinstance(padding, str):
-            reach = [d * (k - 1) for d, k in zip(module.dilation, module.kernel_size, strict=True)]
-            padding = [0, 0] if padding == "valid" else [side // 2 for side in reach]
-        return window(
-            module.kernel_size, module.stride, padding, module.dilation, groups=module.groups
+        return conv_window(
+            module.kernel_size, module.stride, module.padding, module.dilation, module.groups
+        )
+    if module is None and call == "conv2d":
+        names = ["input", "weight", "bias", "stride", "padding", "dilation", "groups"]
+        found = dict(zip(names, given, strict=False)) | dict(named)
+        return conv_window(
+            tuple(found["weight"].shape[2:]),
+            found.get("stride", 1),
+            found.get("padding", 0),
+            found.get("dilation", 1),
+            found.get("groups", 1),
         )
     if isinstance(module, nn.MaxPool2d | nn.AvgPool2d):
         dilation = getattr(module, "dilation", 1)
         return window(module.kernel_size, module.stride, module.padding, dilation)
-    if module is None and call_of(node) in ("max_pool2d", "avg_pool2d"):
+    if module is None and call in ("max_pool2d", "avg_pool2d"):
         names = ["input", "kernel_size", "stride", "padding"]
-        names += ["dilation"] if call_of(node) == "max_pool2d" else []
-        given = dict(zip(names, node.args, strict=False)) | node.kwargs
+        names += ["dilation"] if call == "max_pool2d" else []
+        found = dict(zip(names, given, strict=False)) | dict(named)
         return window(
-            given["kernel_size"],
-            given.get("stride"),
-            given.get("padding", 0),
-            given.get("dilation", 1),
+            found["kernel_size"],
+            found.get("stride"),
+            found.get("padding", 0),
+            found.get("dilation", 1),
         )
     # An adaptive pooling slides evenly only where its output divides its input.
     sides = list(zip(before[1:], after[1:], strict=False))
     if len(sides) != 2 or any(side % parts for side, parts in sides):
         return {}
     return window([side // parts for side, parts in sides], None, 0, 1)
+
+
+def conv_window(
+    kernel: Any, stride: Any, padding: Any, dilation: Any, groups: int
+) -> dict[str, Any]:
+    """The window of a convolution, whose padding may be a word."""
+    if isinstance(padding, str):
+        reach = [d * (k - 1) for d, k in zip(pair(dilation), pair(kernel), strict=True)]
+        padding = [0, 0] if padding == "valid" else [side // 2 for side in reach]
+    return window(kernel, stride, padding, dilation, groups=groups)
 
 
 def window(
@@ -203,13 +231,5 @@ def window(
 
 def pair(value: Any) -> list[int]:
     """One number twice, or two numbers."""
-    return [int(value)] * 2 if isinstance(value, int) else [int(v) for v in value]
-
-
-def is_passing(node: fx.Node, module: nn.Module | None, value: Any) -> bool:
-    """Whether an operation only hands on what it was given: an identity, or a split into parts."""
-    if isinstance(value, tuple | list):
-        return any(isinstance(part, torch.Tensor) for part in value)
-    return isinstance(module, nn.Identity) or (
-        node.op == "call_method" and node.target == "contiguous"
-    )
+    sides = [int(value)] * 2 if isinstance(value, int) else [int(v) for v in value]
+    return sides * 2 if len(sides) == 1 else sides

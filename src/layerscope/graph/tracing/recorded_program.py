@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
 
 import torch
-from torch import fx, nn
+from torch import nn
 
 from layerscope.errors import ModelError
 from layerscope.graph.layer import Layer
-from layerscope.graph.program import ALIKE_FRAC, Program
-from layerscope.graph.state_guard import evaluating, same_numbers, unchanged
+from layerscope.graph.layout import Layout
+from layerscope.graph.program import (
+    ALIKE_FRAC,
+    FOREIGN_ERRORS,
+    Program,
+    does_not_run,
+    shown,
+)
+from layerscope.graph.state_guard import lent, same_numbers
 from layerscope.graph.tracing.forward_recorder import UNSEEN, ForwardRecorder, RecordedCall
 from layerscope.graph.tracing.operations import operation_of
+from layerscope.graph.tracing.place_labels import layout_of
+from layerscope.graph.tracing.reach import reach_of
 
 # The same picture more than once: so a tensor with a row for each picture is told from others.
 ROWS = 2
@@ -56,16 +65,18 @@ class RecordedProgram(Program):
                 do not fit.
         """
         known = {layer.name: layer for layer in self.layers}
+        layouts = self.layouts
 
         def tell(done: RecordedCall) -> torch.Tensor | None:
-            if done.name not in known or not is_same(known[done.name], done):
+            if done.name not in known or not is_same(known[done.name], done, len(images)):
                 return None
-            other = visit(done.name, done.value)
+            layout = layouts[done.name]
+            other = shown(layout, done.name, done.value, len(images), visit)
             if other is not None and done.name in self.unseen:
                 raise ModelError(cannot_replace(done.name))
             return other
 
-        return watched(self.model, images, tell, grad=grad, hidden=self.hidden)[0]
+        return watched(self.model, images, tell, grad=grad, layouts=layouts, hidden=self.hidden)[0]
 
     def other_paths(self, images: torch.Tensor) -> tuple[str, ...]:
         """What is otherwise for these pictures than the layers say, one sentence each.
@@ -81,7 +92,9 @@ class RecordedProgram(Program):
         for image in images.split(1):
             taken: list[tuple[str, tuple[str, ...]]] = []
             doubled = torch.cat([image] * ROWS)
-            logits, _ = watched(self.model, doubled, noting(taken))
+            logits, _ = watched(
+                self.model, doubled, noting(taken), layouts=self.layouts, hidden=self.hidden
+            )
             alone.append(logits[:1])
             if taken != own:
                 pairs = zip_longest(own, taken, fillvalue=("the end", ()))
@@ -92,7 +105,9 @@ class RecordedProgram(Program):
                 f"{len(apart)} of {len(images)} pictures take another way through the network than "
                 f"the layers show, first apart at {apart[0]!r}"
             )
-        together, _ = watched(self.model, images, lambda done: None)
+        together, _ = watched(
+            self.model, images, lambda done: None, layouts=self.layouts, hidden=self.hidden
+        )
         differ = (torch.cat(alone) - together).abs().max().nan_to_num()
         if differ > ALIKE_FRAC * together.abs().nan_to_num().max():
             found.append(
@@ -107,18 +122,22 @@ def noting(way: list[tuple[str, tuple[str, ...]]]) -> Callable[[RecordedCall], N
     return lambda done: way.append((done.name, done.sources))
 
 
-def is_same(layer: Layer, done: RecordedCall) -> bool:
+def is_same(layer: Layer, done: RecordedCall, rows: int) -> bool:
     """Whether an operation is the layer of its name, not another on another way.
 
     A module is the same whatever it reads. Maps may have another size than they were read with.
     """
-    if len(layer.shape) != done.value.ndim - 1 or not layer.shape:
+    layout = layer.layout
+    if layout is None or layer.module != done.module:
+        return False
+    if done.module is None and done.sources != layer.inputs:
+        return False
+    try:
+        shape = tuple(layout.read(done.value, rows).shape[1:])
+    except (RuntimeError, IndexError):  # it has other axes
         return False
     axis = 0 if len(layer.shape) == 3 else -1
-    units = done.value.shape[1:][axis]
-    return units == layer.shape[axis] and (
-        layer.module == done.module and (done.module is not None or done.sources == layer.inputs)
-    )
+    return len(shape) == len(layer.shape) and shape[axis] == layer.shape[axis]
 
 
 def cannot_replace(name: str) -> str:
@@ -135,27 +154,24 @@ def watched(
     tell: Callable[[RecordedCall], torch.Tensor | None],
     *,
     grad: bool = False,
+    layouts: Mapping[str, Layout] | None = None,
     hidden: frozenset[str] = frozenset(),
 ) -> tuple[Any, ForwardRecorder]:
     """Run a network once in evaluation mode and be told of every operation."""
     with torch.inference_mode(False), torch.set_grad_enabled(grad):
         start = images.clone()  # a network may begin with an operation in place
-        with unchanged(model), evaluating(model):
-            watch = ForwardRecorder(model, start, tell, hidden=hidden)
+        with lent(model):
+            watch = ForwardRecorder(model, start, tell, layouts=layouts, hidden=hidden)
             with watch.hooked(), watch:
                 return called(model, start), watch
 
 
 def called(model: nn.Module, images: torch.Tensor) -> Any:
-    """Call the network; a failure is told as one of the pictures' size."""
+    """Call the network; a failure of its own is told in one sentence."""
     try:
         return model(images)
-    except (RuntimeError, ValueError, TypeError, AssertionError, IndexError) as error:
-        first_line = (str(error) or type(error).__name__).splitlines()[0]
-        raise ModelError(
-            f"the network does not run on pictures of {tuple(images.shape[1:])} "
-            f"(channels, height, width): {first_line}; give it the size it was made for"
-        ) from error
+    except FOREIGN_ERRORS as error:
+        raise does_not_run(images, error) from error
 
 
 def read_recorded(model: nn.Module, images: torch.Tensor, why: str) -> RecordedProgram:
@@ -200,22 +216,16 @@ class Reading:
         self.layers: list[Layer] = []
         self.unseen: list[str] = []
         self.counts: dict[str, int] = {}
-        self.graph = fx.Graph()
 
     def add(self, done: RecordedCall) -> None:
         """Make a layer of an operation."""
         if done.word == UNSEEN:
             self.unseen.append(done.name)
-        after = tuple(done.value.shape[1:])
-        if done.module is not None:
-            module = self.model.get_submodule(done.module)
-            node = self.graph.create_node("call_module", done.module or "network")
-        else:
-            module = None
-            node = self.graph.create_node(
-                "call_method", done.word, done.arguments, done.options or {}
-            )
-        found = operation_of(node, module, done.before, after)
+        layout = layout_of(done.seen.labels, ROWS) if done.seen else None
+        assert layout is not None and done.seen is not None  # others are not told of
+        module = self.model.get_submodule(done.module) if done.module is not None else None
+        shape = tuple(layout.read(done.value, ROWS).shape[1:])
+        found = operation_of(done.word, module, done.arguments, done.options, done.before, shape)
         self.counts[found.word] = self.counts.get(found.word, 0) + 1
         self.layers.append(
             Layer(
@@ -224,10 +234,11 @@ class Reading:
                 title=f"{found.word} {self.counts[found.word]}",
                 function=found.function,
                 inputs=done.sources,
-                shape=after,
+                shape=shape,
                 options=found.options,
                 module=done.module,
-                keeps_place=found.keeps_place,
+                layout=layout,
+                reach=reach_of(done.seen, layout, found.kind, done.sources, self.layers),
             )
         )
 

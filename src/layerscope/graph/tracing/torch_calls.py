@@ -47,15 +47,6 @@ def word_of(func: Any) -> str:
     return reversed_names.get(plain, plain) if name.startswith("__") else plain
 
 
-def bare(value: Any) -> Any:
-    """Arguments without tensors, as far as they are plain."""
-    if isinstance(value, dict):
-        return {name: bare(part) for name, part in value.items()}
-    if isinstance(value, tuple | list):
-        return tuple(bare(part) for part in value)
-    return value if isinstance(value, bool | int | float | str) else None
-
-
 def type_kept(whole: Any, part: torch.Tensor, other: torch.Tensor) -> Any:
     """A tuple, list or dict with one tensor in it replaced."""
     parts, form = tree_flatten(whole)

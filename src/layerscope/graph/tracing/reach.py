@@ -1,0 +1,182 @@
+"""What a value of a network sees of the picture, carried from operation to operation.
+
+A reach is a `ReceptiveField` that counts by the labels of rows and columns, `WHOLE` where every
+value depends on all places, or None where it is not known. It is never made smaller than it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from layerscope.graph.layer import Layer
+from layerscope.graph.layout import Layout
+from layerscope.graph.receptive_field import WHOLE, ReceptiveField, union, widened
+from layerscope.graph.tracing.place_labels import (
+    FIELDS,
+    axes_of,
+    field_of,
+    lines,
+    numbered,
+    numbers_in,
+    without,
+)
+
+Reach = ReceptiveField | str | None
+PLACES = ("row", "column")
+ONE_PIXEL = ReceptiveField((1, 1), (1, 1), (0, 0))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is known of a tensor that comes from the picture.
+
+    Args:
+        labels: int64, of the tensor's shape.
+        reach: what each of its values sees.
+    """
+
+    labels: torch.Tensor
+    reach: Reach
+
+
+def placed(labels: torch.Tensor, name: str) -> tuple[int | None, int, int] | None:
+    """How rows or columns are counted: the axis, the step, and the first one's number.
+
+    The axis is None where there is one row only. None where no such rule holds: places were
+    mirrored, folded or joined with others.
+    """
+    axes = axes_of(labels, name)
+    if len(axes) > 1:
+        return None
+    if not axes:
+        known = int(numbers_in(lines(labels, 0)[1], name).max()) if labels.ndim else 0
+        return (None, 1, known - 1) if known else None
+    found: set[tuple[int, int]] = set()
+    for line in lines(labels, axes[0]):
+        counted = numbers_in(line, name)
+        (at,) = counted.nonzero()
+        if not len(at):
+            continue
+        steps = np.diff(counted[at]) // np.diff(at) if len(at) > 1 else np.ones(1, dtype=int)
+        step = int(steps[0])
+        first = int(counted[at[0]]) - step * int(at[0])
+        if step < 1 or bool((counted[at] != first + step * at).any()):
+            return None
+        found.add((step, first - 1))
+    return (axes[0], *found.pop()) if len(found) == 1 else None
+
+
+def rebased(seen: Seen) -> Seen | None:
+    """The same with rows and columns counted by where they lie in this tensor; None: by no rule."""
+    if not isinstance(seen.reach, ReceptiveField):
+        return seen
+    rules = [placed(seen.labels, name) for name in PLACES]
+    if any(rule is None for rule in rules):
+        return None
+    labels = without(seen.labels, *PLACES)
+    strides, starts = [], []
+    for i, (name, rule) in enumerate(zip(PLACES, rules, strict=True)):
+        assert rule is not None
+        axis, step, first = rule
+        if axis is None:
+            labels = labels + (1 << FIELDS[name][0])
+        else:
+            labels = labels + numbered(tuple(labels.shape), axis, name)
+        strides.append(seen.reach.stride_px[i] * step)
+        starts.append(seen.reach.start_px[i] + first * seen.reach.stride_px[i])
+    reach = ReceptiveField(seen.reach.size_px, (strides[0], strides[1]), (starts[0], starts[1]))
+    return Seen(labels, reach)
+
+
+def together(reaches: Sequence[Reach]) -> Reach:
+    """What a value sees that is made of several, place by place."""
+    if WHOLE in reaches:
+        return WHOLE
+    known = [reach for reach in reaches if isinstance(reach, ReceptiveField)]
+    if len(known) < len(reaches) or len({reach.stride_px for reach in known}) > 1:
+        return None
+    return union(known)
+
+
+def mixed(labels: torch.Tensor, axis: int, reach: Reach) -> Reach:
+    """What is seen once all values along an axis are mixed."""
+    if reach is None:
+        return None
+    there = [name for name in PLACES if axis % labels.ndim in axes_of(labels, name)]
+    return WHOLE if there else reach
+
+
+def slid(seen: Seen, options: dict[str, Any]) -> tuple[Reach, tuple[int, int]]:
+    """What a window sliding over the last two axes sees, and which axes count rows and columns."""
+    order = (2, 3)
+    if axes_of(seen.labels, "row") == (3,) or axes_of(seen.labels, "column") == (2,):
+        order = (3, 2)  # a picture that was turned over its diagonal
+    if not isinstance(seen.reach, ReceptiveField):
+        return seen.reach, order
+    found = rebased(seen)
+    if found is None or not options:
+        return None, order
+    assert isinstance(found.reach, ReceptiveField)
+    for name, axis in zip(PLACES, order, strict=True):
+        if axes_of(found.labels, name) not in ((), (axis,)):
+            return None, order
+    turned = options
+    if order == (3, 2):
+        turned = {
+            name: value[::-1] if isinstance(value, list) else value
+            for name, value in options.items()
+        }
+    return widened(found.reach, turned), order
+
+
+def spreads(
+    run: Callable[[torch.Tensor], Any], value: torch.Tensor, labels: torch.Tensor
+) -> bool | None:
+    """Whether an operation of the same shape reads other places than its own, tried with a NaN.
+
+    Args:
+        run: the operation, on a tensor in place of `value`.
+        value, labels: what it was given.
+
+    Returns:
+        None where it cannot be tried.
+    """
+    middle = labels[tuple(n // 2 for n in labels.shape)]
+    if not value.is_floating_point() or not any(axes_of(labels, name) for name in PLACES):
+        return None if not value.is_floating_point() else False
+    own = torch.ones_like(labels, dtype=torch.bool)
+    for name in PLACES:
+        own &= field_of(labels, name) == field_of(middle, name)
+    tried = value.detach().clone()
+    tried[own.to(value.device)] = torch.nan
+    try:
+        with torch.no_grad():
+            found = run(tried)
+    except Exception:  # whatever the operation makes of it, it is not known then
+        return None
+    if not isinstance(found, torch.Tensor) or found.shape != value.shape:
+        return None
+    touched = found.isnan().cpu()
+    return bool((touched & ~own).any()) if bool(touched.any()) else None
+
+
+def reach_of(
+    seen: Seen, layout: Layout, kind: str, inputs: Sequence[str], before: Sequence[Layer]
+) -> Reach:
+    """The receptive field of a layer's units, counted by where they lie in its own map."""
+    if len(layout.places) == 0 and kind != "global_pool":
+        # Behind a flatten, where units have no place any more, there is nothing to point at.
+        known = {layer.name: layer.reach for layer in before}
+        if kind in ("flatten", "dense") or any(known.get(name) is None for name in inputs):
+            return None
+    if seen.reach == WHOLE or seen.reach is None:
+        return seen.reach
+    if not layout.is_map:
+        return None
+    found = rebased(seen)
+    return found.reach if found is not None else None
