@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from layerscope.errors import AtlasError, LayerNotFoundError, nearest
+from layerscope.errors import AtlasError, check_known
 from layerscope.files import write_json
 from layerscope.formats.atlas_record import AtlasRecord
 from layerscope.formats.documents import Document, plain, read_document
@@ -38,10 +38,8 @@ class Atlas:
         return [layer.name for layer in self.record.layers]
 
     def __getitem__(self, name: str) -> LayerRecord:
-        for layer in self.record.layers:
-            if layer.name == name:
-                return layer
-        raise LayerNotFoundError(f"there is no layer {name!r}{nearest(name, self.layers)}")
+        check_known(name, self.layers)
+        return self.record.layers[self.layers.index(name)]
 
 
 def load_atlas(path: Path | str) -> Atlas:

@@ -47,10 +47,12 @@ def unchanged(model: nn.Module) -> Iterator[None]:
             for name, content in held.items():
                 if content is not None:
                     put_back(own[name], content)
-        with torch.no_grad():
-            for buffer, before, version in buffers:
-                if version == -1 or buffer._version != version:
-                    buffer.copy_(before)
+        for buffer, before, version in buffers:
+            # Batch norms write their statistics without counting it as a change.
+            counted = version == -1 or buffer._version != version
+            if counted or not torch.equal(buffer, before):
+                # By its data, so that gradients through what was computed from it still flow.
+                buffer.data.copy_(before)
 
 
 def copied(value: Any) -> Any:

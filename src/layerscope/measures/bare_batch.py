@@ -9,7 +9,8 @@ import torch
 
 from layerscope.analysis.activations.pooled_features import Features, gather_features
 from layerscope.data.imageset import ImageSet
-from layerscope.errors import DataError, LayerNotFoundError, ModelError, UnreachedError, nearest
+from layerscope.errors import DataError, ModelError, UnreachedError
+from layerscope.errors import check_known as check_layer
 from layerscope.graph.program import Program
 from layerscope.models.preprocessing import Preprocessing
 from layerscope.models.spec import ModelSpec, NetShape
@@ -69,10 +70,8 @@ def as_given(images: torch.Tensor) -> torch.Tensor:
 
 def check_known(program: Program, layers: Sequence[str]) -> None:
     """Refuse names that are no layer of a network."""
-    names = [layer.name for layer in program.layers]
     for name in layers:
-        if name not in names:
-            raise LayerNotFoundError(f"there is no layer {name!r}{nearest(name, names)}")
+        check_layer(name, (layer.name for layer in program.layers))
 
 
 def classes_of(program: Program) -> int:

@@ -9,9 +9,10 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 
+from layerscope.analysis.activations.memory_format import fastest_memory_format
 from layerscope.data.imageset import ImageSet
 from layerscope.device import device_of
-from layerscope.errors import DataError, LayerNotFoundError, nearest
+from layerscope.errors import DataError, check_known
 from layerscope.graph.program import Program
 from layerscope.seed import make_generator
 
@@ -118,10 +119,8 @@ def gather_features(
         >>> found["features.1"].pooled.shape                            # doctest: +SKIP
         torch.Size([500, 128])
     """
-    known = [layer.name for layer in program.layers]
     for name in layers:
-        if name not in known:
-            raise LayerNotFoundError(f"there is no layer {name!r}{nearest(name, known)}")
+        check_known(name, (layer.name for layer in program.layers))
     if not len(rows):
         raise DataError("there are no pictures to look at; give at least one row")
     device = device_of(program.model)
@@ -144,9 +143,11 @@ def gather_features(
         parts[name].append(Features(*(values.cpu().clone() for values in kept)))
 
     size = imageset.batch_of(batch_size)
+    first = normalise(imageset.take(rows[:1]).to(device))
+    memory_format = fastest_memory_format(program.model, first)
     for batch, spot in zip(rows.split(size), spots.to(device).split(size), strict=True):
         images = normalise(imageset.take(batch).to(device))
-        program.run(images.contiguous(memory_format=torch.channels_last), partial(keep, spots=spot))
+        program.run(images.contiguous(memory_format=memory_format), partial(keep, spots=spot))
     return {
         name: Features(
             torch.cat([part.pooled for part in found]),

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import nn
 
 from layerscope.analysis.activations.layer_accumulator import LayerAccumulator, LayerScan
+from layerscope.analysis.activations.memory_format import in_fastest_format
 from layerscope.analysis.activations.sampled_places import Batch, counted_places
 from layerscope.analysis.activations.unit_statistics import Start
 from layerscope.data.imageset import ImageSet
 from layerscope.device import device_of
-from layerscope.errors import LayerNotFoundError, nearest
+from layerscope.errors import check_known
 from layerscope.graph.layer import Layer
 from layerscope.graph.read import read_program
 from layerscope.graph.tracing.traced_program import TracedProgram
@@ -109,15 +109,13 @@ def accumulate(
         keep_freed_memory()
 
     def images_of(batch: torch.Tensor) -> torch.Tensor:
-        images = normalise(imageset.take(batch).to(device))
-        return images.contiguous(memory_format=torch.channels_last)
+        return normalise(imageset.take(batch).to(device))
 
-    with torch.no_grad(), in_channels_last(model):
-        program = read_program(model, images_of(rows[:1]))
-        known = [layer.name for layer in program.layers]
+    first = images_of(rows[:1])
+    with torch.no_grad(), in_fastest_format(model, first) as memory_format:
+        program = read_program(model, first.contiguous(memory_format=memory_format))
         for layer in layers:
-            if layer not in known:
-                raise LayerNotFoundError(f"there is no layer {layer!r}{nearest(layer, known)}")
+            check_known(layer, (found.name for found in program.layers))
         batch_size = batch_for(program.layers, imageset.batch_of(batch_size), device)
         accumulators: dict[str, LayerAccumulator] = {}
         for layer in program.layers:
@@ -136,7 +134,8 @@ def accumulate(
                 if name in accumulators:
                     accumulators[name].add(output, batch)
 
-            program.run(images_of(batch.rows), sum_up)
+            images = images_of(batch.rows).contiguous(memory_format=memory_format)
+            program.run(images, sum_up)
             progress(start + len(batch.rows), len(rows))
     return accumulators
 
@@ -148,19 +147,3 @@ def batch_for(layers: Sequence[Layer], most: int, device: torch.device) -> int:
     largest = max((math.prod(layer.shape) for layer in layers), default=1) * 4
     fits = max(FEWEST_PICTURES, CACHE_BYTES // largest)
     return min(most, 1 << (fits.bit_length() - 1))
-
-
-@contextmanager
-def in_channels_last(model: nn.Module) -> Iterator[None]:
-    """Hold a network's filters in channels-last memory format, the fastest, for a while.
-
-    Otherwise they would be converted again for every batch, and the maps with them.
-    """
-    own = [(p, p.data) for p in model.parameters() if p.ndim == 4]
-    try:
-        for p, data in own:
-            p.data = data.clone(memory_format=torch.channels_last)
-        yield
-    finally:
-        for p, data in own:
-            p.data = data

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from layerscope.analysis.featurevis.random_transforms import Box
-from layerscope.errors import LayerNotFoundError, ModelError, nearest
+from layerscope.errors import ModelError, check_known
 from layerscope.graph.layer import INPUT, Layer
 from layerscope.graph.program import Program
 from layerscope.graph.receptive_field import ReceptiveField, receptive_fields
@@ -61,8 +61,7 @@ def find_objective(program: Program, layer: str, images: torch.Tensor) -> Object
         ModelError: its output is neither maps (C, H, W) nor units (U,).
     """
     layers = {found.name: found for found in program.layers}
-    if layer not in layers:
-        raise LayerNotFoundError(f"there is no layer {layer!r}{nearest(layer, layers)}")
+    check_known(layer, layers)
     requested = layers[layer]
     if len(requested.shape) not in (1, 3):
         raise ModelError(

@@ -9,7 +9,7 @@ import torch
 
 from layerscope.analysis.activations.scan import batch_for
 from layerscope.device import device_of
-from layerscope.errors import LayerNotFoundError, UnreachedError, nearest
+from layerscope.errors import UnreachedError, check_known
 from layerscope.graph.program import Program
 from layerscope.graph.receptive_field import ReceptiveField
 
@@ -66,10 +66,8 @@ def centre_responses(
     Raises:
         LayerNotFoundError: there is no such layer.
     """
-    known = [layer.name for layer in program.layers]
     for layer in layers:
-        if layer not in known:
-            raise LayerNotFoundError(f"there is no layer {layer!r}{nearest(layer, known)}")
+        check_known(layer, (found.name for found in program.layers))
     device = device_of(program.model)
     found: dict[str, list[torch.Tensor]] = {layer: [] for layer in layers}
 

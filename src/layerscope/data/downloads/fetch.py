@@ -8,7 +8,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 from layerscope.data.downloads.places import cache_folder
-from layerscope.errors import DataError
+from layerscope.errors import DataError, first_line
 from layerscope.vision import torchvision
 
 IDX = tuple(
@@ -56,11 +56,10 @@ def fetch(source: str) -> Path:
             dataset(temporary, download=True)
         except (OSError, HTTPException, RuntimeError, ValueError) as error:
             # torchvision raises RuntimeError for a wrong checksum and for mirrors out of reach
-            first_line = (str(error) or type(error).__name__).splitlines()[0]
             raise DataError(
-                f"{source} could not be downloaded ({first_line}); connect to the internet and try "
-                f"again, or put its files into a folder and name that with --data-dir or "
-                "LAYERSCOPE_DATA"
+                f"{source} could not be downloaded ({first_line(error)}); connect to the "
+                "internet and try again, or put its files into a folder and name that with "
+                "--data-dir or LAYERSCOPE_DATA"
             ) from error
         target.parent.mkdir(parents=True, exist_ok=True)
         # Where files were deleted, as a message about a damaged one advises, some are still there.

@@ -73,7 +73,8 @@ class TracedReader:
     Attributes:
         layers: in the order of the forward pass.
         names: each one's name, by its node.
-        apart: names of the operations that do not keep pictures apart, and are no layers.
+        apart: names of the operations on the way to the logits that do not keep pictures apart, and
+            are no layers.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class TracedReader:
         self.layers: list[Layer] = []
         self.names: dict[fx.Node, str] = {}
         self.apart: list[str] = []
+        self.leading = leading_to_output(traced)
         for node in traced.graph.nodes:
             self.add(node)
 
@@ -151,7 +153,7 @@ class TracedReader:
         name = self.counted(path if path is not None else self.name_of_call(whole.node))
         layout = layout_of(one.labels, self.rows) if one is not None else None
         if one is None or layout is None:
-            self.apart.append(name)
+            self.apart += [name] if call.node in self.leading else []
             return
         shape = tuple(layout.read(value, self.rows).shape[1:])
         given = tensors_in((whole.args, whole.kwargs))
@@ -191,3 +193,12 @@ class TracedReader:
         paths = [entry[0] for entry in stack.values() if entry[0]]
         name = f"{paths[-1]}/{call_of(node)}" if paths else call_of(node)
         return f"/{name}" if name in self.paths.values() else name
+
+
+def leading_to_output(traced: fx.GraphModule) -> set[fx.Node]:
+    """The operations whose values reach what the network puts out."""
+    found: set[fx.Node] = set()
+    for node in reversed(traced.graph.nodes):
+        if node.op == "output" or node in found:
+            found.update((node, *node.all_input_nodes))
+    return found

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from layerscope.errors import ModelError, nearest
+from layerscope.errors import ModelError, first_line, nearest
 from layerscope.models.spec import ModelSpec, is_backbone
 from layerscope.vision import timm, torchvision
 
@@ -200,9 +200,9 @@ def check_size(model: nn.Module, spec: ModelSpec) -> None:
 
 def refusal(spec: ModelSpec, error: Exception) -> ModelError:
     """The error of a network that cannot be had at a size."""
-    first_line = (str(error) or type(error).__name__).splitlines()[0]
     size_px = find_backbone(spec.name).size_px
     return ModelError(
-        f"{spec.name} does not take pictures of {spec.height} x {spec.width} px ({first_line}); "
-        f"it was made for {size_px} px: leave --size out, or give --size {size_px}"
+        f"{spec.name} does not take pictures of {spec.height} x {spec.width} px "
+        f"({first_line(error)}); it was made for {size_px} px: leave --size out, "
+        f"or give --size {size_px}"
     )

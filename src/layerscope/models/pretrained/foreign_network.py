@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from layerscope.errors import ModelError, nearest
+from layerscope.errors import ModelError, first_line, nearest
 from layerscope.graph.state_guard import evaluating
 from layerscope.models.build import build, make_spec
 from layerscope.models.keras.keras_library import is_keras
@@ -81,10 +81,9 @@ def given_network(
         with evaluating(model), torch.no_grad():
             logits = model(images)
     except (RuntimeError, ValueError, TypeError, AssertionError) as error:
-        first_line = (str(error) or type(error).__name__).splitlines()[0]
         raise ModelError(
-            f"{name} does not run on pictures of {channels} x {height} x {width} ({first_line}); "
-            "give pictures of its kind, and their size with --size"
+            f"{name} does not run on pictures of {channels} x {height} x {width} "
+            f"({first_line(error)}); give pictures of its kind, and their size with --size"
         ) from error
     if not isinstance(logits, torch.Tensor) or logits.ndim != 2:
         raise ModelError(f"{name} does not give one row of logits a picture; return them alone")
@@ -117,9 +116,9 @@ def published_network(
         try:
             model.load_state_dict(given)
         except RuntimeError as error:
-            first_line = str(error).splitlines()[-1].strip()
+            last_line = str(error).splitlines()[-1].strip()
             raise ModelError(
-                f"these weights do not fit {name} with its {IMAGENET} classes ({first_line}); a "
+                f"these weights do not fit {name} with its {IMAGENET} classes ({last_line}); a "
                 "run that was fine-tuned is looked at by its folder"
             ) from error
     return model.eval(), spec
@@ -148,7 +147,7 @@ def call(name: str) -> nn.Module:
         module = importlib.import_module(home)
     except Exception as error:  # whatever a strange module meets while it is imported
         raise ModelError(
-            f"{home} cannot be imported ({type(error).__name__}: {str(error).splitlines()[0]}); "
+            f"{home} cannot be imported ({type(error).__name__}: {first_line(error)}); "
             "name package.module:callable as Python would import it"
         ) from error
     if not hasattr(module, attribute):

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from layerscope.errors import ModelError
+from layerscope.errors import ModelError, first_line
 from layerscope.files import sha256_of
 from layerscope.models.pretrained.backbone import find_backbone, heads_of
 from layerscope.models.pretrained.published_weights import published_file
@@ -182,10 +182,9 @@ def read_weights(file: Path) -> dict[str, torch.Tensor]:
             "the network's state_dict() alone, best as .safetensors"
         ) from error
     except (SafetensorError, RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
-        first_line = (str(error) or type(error).__name__).splitlines()[0]
         raise ModelError(
-            f"{file} cannot be read as weights ({first_line}); give a .safetensors, .pth or .pt "
-            "file of a network's state_dict()"
+            f"{file} cannot be read as weights ({first_line(error)}); give a .safetensors, "
+            ".pth or .pt file of a network's state_dict()"
         ) from error
     for inside in ("state_dict", "model"):
         if isinstance(value, dict) and isinstance(value.get(inside), dict):

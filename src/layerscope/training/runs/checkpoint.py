@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from layerscope.errors import RunError
+from layerscope.errors import RunError, first_line
 from layerscope.files import whole_file
 from layerscope.formats.documents import plain
 from layerscope.formats.run_figures import EpochFigures
@@ -160,6 +160,6 @@ def read_checkpoint(folder: Path) -> State | None:
         pickle.UnpicklingError,
     ) as error:
         raise RunError(
-            f"{path} cannot be read ({str(error).splitlines()[0]}); it is damaged or of another "
+            f"{path} cannot be read ({first_line(error)}); it is damaged or of another "
             "version: train again"
         ) from error

@@ -23,7 +23,7 @@ from torch import nn
 
 from layerscope.data import load
 from layerscope.data.imageset import ImageSet, Splits, in_channels
-from layerscope.errors import DataError, RunError
+from layerscope.errors import DataError, RunError, first_line
 from layerscope.files import whole_file, write_json, write_tensors
 from layerscope.formats.documents import plain
 from layerscope.formats.file_references import Sprite
@@ -142,10 +142,9 @@ def open_run(path: str | Path) -> Run:
     try:
         model.load_state_dict(load_file(str(weights_path)))
     except (OSError, SafetensorError, RuntimeError) as error:
-        first_line = str(error).splitlines()[0]
         raise RunError(
-            f"{weights_path} cannot be read ({first_line}); it is missing, cut off or of another "
-            "network: train again"
+            f"{weights_path} cannot be read ({first_line(error)}); it is missing, cut off or of "
+            "another network: train again"
         ) from error
     return Run(path=path, spec=spec, model=model.eval(), record=record)
 
