@@ -17,9 +17,17 @@ from layerscope.graph.replay_check import check_replay
 
 SIDE = 16
 # Whose logits depend on the batch, on numpy or on compiled code: read, and the rest is said.
-SAID = {"Stochastic", "divided_by_its_norm", "through_numpy", "branches_on_values", "scripted_part"}
+SAID = {
+    "Stochastic",
+    "divided_by_its_norm",
+    "through_numpy",
+    "branches_on_values",
+    "scripted_part",
+    "quantised",
+}
 pytestmark = [
     pytest.mark.filterwarnings("ignore:torch.ao.quantization:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:torch.quantize_per:UserWarning"),
     pytest.mark.filterwarnings("ignore:.torch.jit.:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:Using padding='same':UserWarning"),
 ]

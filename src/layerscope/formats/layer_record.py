@@ -150,11 +150,15 @@ class LayerRecord(Struct, frozen=True, kw_only=True):
     Args:
         name: dotted module path, exact.
         kind: "conv", "dense", "activation", "max_pool", "avg_pool", "global_pool", "batch_norm",
-            "dropout", "flatten", "add" or "other".
+            "dropout", "flatten", "add", "conv1d", "conv3d", "conv_transpose", "recurrent",
+            "attention" or "other".
         title: for a person, counted: "Convolution 1", "ReLU 2".
         function: of an activation, such as "relu"; else null.
         inputs: names of the layers it reads; "input" is the picture itself.
         shape: of its output for one picture: [C, H, W], [T, U] for tokens or [U].
+        unit_axis: of the network's own output, pictures counted as axis 0, along which its units
+            lie: 1 for maps (B, C, H, W), 3 where channels come last; null where units lie along
+            several axes or share theirs with pictures, and in older atlases.
         parameters: its own.
         multiply_adds: for one picture.
         receptive_field: null behind a flatten.
@@ -196,6 +200,7 @@ class LayerRecord(Struct, frozen=True, kw_only=True):
     patch_sprite: Sprite | None
     featurevis_sprite: Sprite | None
     evidence: LayerEvidence | None
+    unit_axis: Count | None = None
 
     def unit(self, index: int) -> UnitRecord:
         """One unit.

@@ -41,7 +41,9 @@ from layerscope.pipeline.stages import Stages
 from layerscope.pipeline.unfinished import unfinished_look
 from layerscope.seed import make_generator
 
-MEASURED_KINDS = ("conv", "dense", "activation")
+MEASURED_KINDS = (
+    "conv", "conv1d", "conv3d", "conv_transpose", "dense", "activation", "recurrent", "attention",
+)  # fmt: skip
 MOST_PICTURES = 10_000
 # What the network is compared with its own layers on: each layer costs about one forward pass.
 REPLAYED_PICTURES, REPLAYED_LAYERS = 4, 16

@@ -136,7 +136,7 @@ export interface Step {
 export interface Layer {
   /** dotted module path, exact. */
   name: string;
-  /** "conv", "dense", "activation", "max_pool", "avg_pool", "global_pool", "batch_norm", "dropout", "flatten", "add" or "other". */
+  /** "conv", "dense", "activation", "max_pool", "avg_pool", "global_pool", "batch_norm", "dropout", "flatten", "add", "conv1d", "conv3d", "conv_transpose", "recurrent", "attention" or "other". */
   kind: string;
   /** for a person, counted: "Convolution 1", "ReLU 2". */
   title: string;
@@ -176,6 +176,8 @@ export interface Layer {
   featurevis_sprite: Sprite | null;
   /** the layer's measures; null where there are none. */
   evidence: LayerEvidence | null;
+  /** of the network's own output, pictures counted as axis 0, along which its units lie: 1 for maps (B, C, H, W), 3 where channels come last; null where units lie along several axes or share theirs with pictures, and in older atlases. */
+  unit_axis: number | null;
 }
 
 /** What the layers have learned, beside untrained copies of the network: fresh weights, batch norms that have seen pictures. */

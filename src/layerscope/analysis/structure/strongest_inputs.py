@@ -36,7 +36,7 @@ def strongest_inputs(
     if weights is None:
         return None, []
     source = read_through(known, known[weights].inputs, measured)
-    module = dict(model.named_modules())[str(known[weights].module)]
+    module = dict(model.named_modules()).get(known[weights].module or "-")
     if source is None or not isinstance(module, nn.Conv2d | nn.Linear):
         return None, []
     norms = channel_norms(module, known[source].n_units)
@@ -61,7 +61,7 @@ def picture_weights(model: nn.Module, layers: Sequence[Layer], name: str) -> tor
     weights = weights_behind(model, known, name)
     if weights is None or known[weights].inputs != (INPUT,):
         return None
-    module = dict(model.named_modules())[str(known[weights].module)]
+    module = dict(model.named_modules()).get(known[weights].module or "-")
     return module.weight.detach() if isinstance(module, nn.Conv2d) else None
 
 

@@ -115,7 +115,7 @@ def follow(
     if word == "setitem":
         reach = WHOLE if any(seen.reach == WHOLE for _, seen in given) else None
         return [Seen(first.labels, reach) for _ in made]
-    if isinstance(module, nn.Linear) or word == "linear":
+    if type(module).__name__ == "Linear" or isinstance(module, nn.Linear) or word == "linear":
         return [dense(first, out) for out in made]
     if isinstance(module, nn.RNNBase):
         return recurrent(first, made)

@@ -13,6 +13,10 @@ from torch import fx, nn
 # What a kind is called for a person; each title is counted ("Convolution 2").
 TITLES = {
     "conv": "Convolution",
+    "conv1d": "Convolution",
+    "conv3d": "Convolution",
+    "conv_transpose": "Transposed convolution",
+    "attention": "Attention",
     "dense": "Dense",
     "max_pool": "Max pooling",
     "avg_pool": "Average pooling",
@@ -41,12 +45,16 @@ WORDS = {
     "LSTM": "LSTM",
     "GRU": "GRU",
     "RNN": "Recurrent layer",
-    "MultiheadAttention": "Attention",
     "scaled_dot_product_attention": "Attention",
     "multi_head_attention_forward": "Attention",
 }
 MODULE_KINDS: dict[type[nn.Module], str] = {
     nn.Conv2d: "conv",
+    nn.Conv1d: "conv1d",
+    nn.Conv3d: "conv3d",
+    nn.ConvTranspose2d: "conv_transpose",
+    nn.RNNBase: "recurrent",
+    nn.MultiheadAttention: "attention",
     nn.Linear: "dense",
     nn.MaxPool2d: "max_pool",
     nn.AvgPool2d: "avg_pool",
@@ -81,6 +89,9 @@ CALL_KINDS = {
     "reshape": "flatten",
     "squeeze": "flatten",
     "conv2d": "conv",
+    "conv1d": "conv1d",
+    "conv3d": "conv3d",
+    "conv_transpose2d": "conv_transpose",
     "linear": "dense",
     "batch_norm": "batch_norm",
     "max_pool2d": "max_pool",
@@ -130,7 +141,9 @@ def operation_of(
     if module is not None:
         function = MODULE_FUNCTIONS.get(type(module))
         found = [kind for kind_type, kind in MODULE_KINDS.items() if isinstance(module, kind_type)]
-        kind = "activation" if function else (found[0] if found else "other")
+        # A quantised dense layer is none of torch.nn's, but has its name.
+        unlisted = "dense" if type(module).__name__ == "Linear" else "other"
+        kind = "activation" if function else (found[0] if found else unlisted)
     else:
         function = call if call in FUNCTIONS else None
         kind = "activation" if function else CALL_KINDS.get(call, "other")

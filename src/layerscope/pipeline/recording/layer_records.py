@@ -82,6 +82,7 @@ def layer_records(
                 function=layer.function,
                 inputs=layer.inputs,
                 shape=layer.shape,
+                unit_axis=layer.unit_axis,
                 parameters=cost[layer.name].parameters,
                 multiply_adds=cost[layer.name].multiply_adds,
                 receptive_field=ReceptiveFieldRecord(**asdict(field)) if field else None,
