@@ -39,6 +39,7 @@ from layerscope.analysis.featurevis.random_transforms import Move, transformed
 from layerscope.data import load
 from layerscope.graph.program import Program
 from layerscope.graph.read import read_program
+from layerscope.memory import keep_freed_memory
 from layerscope.models.spec import ModelSpec
 from layerscope.training.session import train
 from measured import write_result
@@ -163,6 +164,7 @@ def measure(data_name: str, model_name: str, data: Path) -> dict[str, Any]:
 
 
 def main() -> None:
+    keep_freed_memory()  # as the command line does
     torch.set_num_threads(1)
     data = Path(sys.argv[1]).resolve()
     figures = {model: measure(name, model, data) for name, model in TASKS}

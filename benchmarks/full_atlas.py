@@ -29,6 +29,7 @@ import torch
 
 from layerscope.data import load
 from layerscope.data.imageset import ImageSet
+from layerscope.memory import keep_freed_memory
 from layerscope.models import build, make_spec
 from layerscope.pipeline.look import look
 from layerscope.seed import make_generator
@@ -68,6 +69,7 @@ def repeated(imageset: ImageSet, n: int) -> ImageSet:
 
 def main() -> None:
     folder, rounds = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 3
+    keep_freed_memory()  # as the command line does
     splits = load("fashion-mnist", data_dir=folder)
     pictures = repeated(splits.test, 10_000)
     run = open_run("fashion-cnn")

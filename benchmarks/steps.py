@@ -43,18 +43,19 @@ def measure(variant: str) -> dict[str, float]:
     """Median milliseconds of a step of each network, in this process."""
     import torch
 
+    from layerscope.memory import keep_freed_memory
     from layerscope.models import build, loss_of, make_spec
-    from layerscope.training import machine
+    from layerscope.training.machine import make_fabric
     from layerscope.training.optim import muon
     from layerscope.training.optim.optimiser import make_optimiser
     from layerscope.training.optim.pool_before_relu import pool_first
     from layerscope.training.recipe import Recipe
 
-    if variant == "memory given back":
-        machine.keep_freed_memory = lambda: False
+    if variant != "memory given back":
+        keep_freed_memory()
     if variant == "plain Newton-Schulz":
         muon.orthogonalise = plain_newton_schulz
-    fabric = machine.make_fabric("cpu", "auto")
+    fabric = make_fabric("cpu", "auto")
     generator = torch.Generator().manual_seed(0)
     found = {}
     for name, C, side, K, B in NETWORKS:

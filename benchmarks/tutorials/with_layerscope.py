@@ -52,6 +52,9 @@ def measure(
     data: Path, name: str, model: str, preset: str, seed: int, changes: dict[str, Any]
 ) -> dict[str, Any]:
     """Train once; returns its times and its test accuracy."""
+    from layerscope.cli.process.own_process import settle_process, with_threads
+
+    settle_process()
     import layerscope as ls
     from layerscope.training.session import Listener
 
@@ -68,7 +71,7 @@ def measure(
             data_dir=data,
             out=out,
             seed=seed,
-            listener=listener,
+            listener=with_threads(listener),
             **changes,
         )
     from layerscope.formats.documents import plain

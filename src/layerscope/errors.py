@@ -18,6 +18,18 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+# What other libraries and common speech call the same thing; it resembles no name of ours.
+SAME_MEANING = {
+    "accurate": "best", "activation_function": "activation", "adam_w": "adamw", "bn": "batch_norm",
+    "bs": "batch_size", "channels": "widths", "cifar": "cifar10", "clip": "gradient_clip",
+    "clothes": "fashion-mnist", "cnn": "digit-cnn", "decay": "weight_decay",
+    "early_stopping": "stop_after_epochs", "fashion": "fashion-mnist", "fast": "quick",
+    "faster": "quick", "filters": "widths", "fmnist": "fashion-mnist", "lr": "learning_rate",
+    "mlp": "digit-mlp", "num_epochs": "epochs", "optim": "optimiser", "patience":
+    "stop_after_epochs", "rate": "learning_rate", "resnet": "compact", "scheduler": "schedule",
+    "slow": "best", "smoothing": "label_smoothing_frac", "units": "hidden", "wd": "weight_decay",
+}  # fmt: skip
+
 
 class LayerscopeError(Exception):
     """Base of every error that layerscope raises on purpose."""
@@ -64,8 +76,13 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     Example:
         >>> nearest("mnst", ["mnist", "digits"])
         "; did you mean 'mnist'?"
+        >>> nearest("lr", ["learning_rate", "epochs"])
+        "; did you mean 'learning_rate'?"
     """
     names = list(choices)
+    meant = SAME_MEANING.get(word.lower().replace("-", "_"))
+    if meant in names:
+        return f"; did you mean {meant!r}?"
     close = difflib.get_close_matches(word, names, n=3, cutoff=0.5)
     if close:
         return f"; did you mean {' or '.join(repr(name) for name in close)}?"

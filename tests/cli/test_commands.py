@@ -277,5 +277,6 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     whole = next((tmp_path / "whole").iterdir())
     assert (folder / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
-    assert "is finished" in refusal("train", "--resume", folder, cwd=tmp_path)
+    assert "--epochs 12" in refusal("train", "--resume", folder, cwd=tmp_path)
+    assert "every run in killed is finished" in refusal("train", "--resume", "killed", cwd=tmp_path)
     assert "name a set" in refusal("train", cwd=tmp_path)

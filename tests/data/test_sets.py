@@ -229,7 +229,7 @@ def drawn_seven(
 @pytest.mark.parametrize(("width", "at"), [(6, (100, 60)), (22, (100, 60)), (10, (20, 15))])
 def test_a_drawing_is_laid_out_as_mnist_lays_out_digits(tmp_path: Path, dark, width, at) -> None:
     path = drawn_seven(tmp_path / "7.png", width=width, size=(280, 280), at=at, dark=dark)
-    pixels, inverted = read_ink(path, size=(28, 28), ink=Ink(20 / 28, by_mass=True))
+    pixels, inverted, _ = read_ink(path, size=(28, 28), ink=Ink(20 / 28, by_mass=True))
     assert inverted is dark
     values = pixels[0].double()
     rows, columns = (values.sum(1) > 0).nonzero()[:, 0], (values.sum(0) > 0).nonzero()[:, 0]
@@ -246,8 +246,8 @@ def test_uneven_paper_leaves_no_ground(tmp_path: Path) -> None:
     light = np.linspace(0.55, 1.0, 280)[None] * np.linspace(0.8, 1.0, 280)[:, None]
     photo = (np.asarray(Image.open(path)) * 0.6 + 90) * light
     Image.fromarray(photo.clip(0, 255).astype(np.uint8)).save(tmp_path / "photo.png")
-    even, _ = read_ink(path, size=(28, 28), ink=Ink(20 / 28, by_mass=True))
-    uneven, _ = read_ink(tmp_path / "photo.png", size=(28, 28), ink=Ink(20 / 28, by_mass=True))
+    even, *_ = read_ink(path, size=(28, 28), ink=Ink(20 / 28, by_mass=True))
+    uneven, *_ = read_ink(tmp_path / "photo.png", size=(28, 28), ink=Ink(20 / 28, by_mass=True))
     # The corner of a thresholded stroke may move by a pixel; the drawing must be the same one.
     overlap = np.corrcoef(even.numpy().ravel(), uneven.numpy().ravel())[0, 1]
     assert overlap > 0.85
@@ -260,7 +260,7 @@ def test_a_picture_of_the_set_itself_is_taken_as_it_is_and_an_empty_one_refused(
     own = torch.zeros(28, 28, dtype=torch.uint8)
     own[3:9, 4:9] = 200  # neither centred nor scaled
     Image.fromarray(own.numpy()).save(tmp_path / "own.png")
-    pixels, inverted = read_ink(tmp_path / "own.png", size=(28, 28), ink=Ink(20 / 28, True))
+    pixels, inverted, _ = read_ink(tmp_path / "own.png", size=(28, 28), ink=Ink(20 / 28, True))
     assert not inverted and torch.equal(pixels[0], own)
     Image.new("L", (100, 100), 255).save(tmp_path / "blank.png")
     with pytest.raises(DataError, match="is empty: nothing stands out"):
@@ -302,7 +302,6 @@ def test_contact_sheet_shows_a_row_per_class_and_refuses_a_strange_ending(tmp_pa
         ("cifar-10", "cifar10"),
         ("cat-vs-dog", "cats-vs-dogs"),
         ("creature", "creatures"),
-        ("Digits", "digits"),
     ],
 )
 def test_a_mistyped_name_is_answered_with_the_nearest(typed: str, meant: str) -> None:
@@ -348,3 +347,37 @@ def test_another_seed_parts_a_folder_otherwise_and_the_same_seed_alike(tmp_path:
     tests = [load(tmp_path / "f", seed=seed).test.ids for seed in (0, 0, 1, 2)]
     assert tests[0] == tests[1]
     assert len(set(tests)) == 3 and all(len(ids) == 8 for ids in tests)
+
+
+def test_a_sheet_has_letters_of_any_script(tmp_path: Path) -> None:
+    from layerscope.data.contact_sheet import font_for
+
+    def sheet(name: str) -> np.ndarray:
+        pixels = torch.zeros(2, 1, 8, 8, dtype=torch.uint8)
+        pictures = ImageSet("x", "train", pixels, torch.arange(2), (name, "b"))
+        path = write_sheet(tmp_path / "sheet.png", pictures)
+        with Image.open(path) as image:
+            return np.asarray(image.convert("L"))[76:98, 24:150]
+
+    assert font_for("cat") is None
+    # A font that lacks a letter draws the same box for each.
+    assert not np.array_equal(sheet("кошка"), sheet("собак"))
+    assert not np.array_equal(sheet("γάτα"), sheet("ρύζι"))
+
+
+def test_chosen_pictures_stand_on_a_sheet(tmp_path: Path) -> None:
+    pixels = (torch.arange(40, dtype=torch.uint8) * 6).view(40, 1, 1, 1).expand(-1, 1, 8, 8)
+    pictures = ImageSet("x", "train", pixels, torch.arange(40) % 2, ("a", "b"))
+    path = write_sheet(tmp_path / "sheet.png", pictures, rows=[7, 30])
+    with Image.open(path) as image:
+        grey = np.asarray(image.convert("L"))
+    assert grey[24 + 34 + 36, 24 + 130 + 36] == 30 * 6  # class a, first line
+    assert grey[24 + 34 + 78 + 36, 24 + 130 + 36] == 7 * 6
+    assert (grey[24 + 34 + 36, 24 + 130 + 78 :] > 240).all()  # and no other
+    with pytest.raises(DataError, match=r"no picture 40 in train; they run from 0 to 39"):
+        write_sheet(path, pictures, rows=[40])
+
+
+@pytest.mark.parametrize("name", ["DIGITS", "Digits"])
+def test_sets_are_found_however_they_are_capitalised(name: str) -> None:
+    assert load(name).train.name == "digits"

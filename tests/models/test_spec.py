@@ -84,3 +84,22 @@ def test_single_logit_against_the_sigmoid(z: float, label: int) -> None:
     loss = float(loss_of(logits, torch.tensor([label])))
     assert loss == pytest.approx(math.log1p(math.exp(-z if label else z)), rel=1e-9, abs=1e-12)
     assert int(predicted(logits)[0]) == int(z > 0)
+
+
+@pytest.mark.parametrize(
+    ("model", "field", "value"),
+    [
+        ("digit-mlp", "pooling", "avg"),
+        ("digit-mlp", "batch_norm", True),
+        ("digit-mlp", "residual", True),
+        ("compact", "padding", 2),
+    ],
+)
+def test_a_field_that_would_change_nothing_is_refused(model: str, field: str, value) -> None:
+    size = {"channels": 1, "height": 28, "width": 28}
+    spec = make_spec(model, class_names="ab", mean=[0], std=[1], **size)
+    with pytest.raises(ModelError, match=f"{field} would change nothing"):
+        spec.with_shape(**{field: value})
+    # Where the network has what the field is about, it is taken.
+    other = make_spec("digit-cnn", class_names="ab", mean=[0], std=[1], **size)
+    assert getattr(other.with_shape(**{field: value}).shape, field) == value or field == "residual"

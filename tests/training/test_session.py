@@ -128,17 +128,40 @@ def test_one_step_is_the_textbook_one(striped: Splits) -> None:
         assert (torch.isclose(a, b, atol=1e-5)).float().mean() > 0.98
 
 
-def test_ctrl_c_keeps_what_was_learned(striped: Splits, tmp_path: Path) -> None:
+def test_ctrl_c_keeps_what_was_learned_and_scores_nothing(striped: Splits, tmp_path: Path) -> None:
     def interrupt(row) -> None:
         if row.epoch == 2:
             raise KeyboardInterrupt
 
-    run = train(
-        striped, model="fashion-cnn", out=tmp_path, listener=Listener(on_epoch=interrupt), **QUICK
-    )
-    assert run.record.finished is False
-    assert open_run(run.path).record.results.best_epoch >= 1
-    assert len((run.path / "history.jsonl").read_text().splitlines()) == 2
+    with pytest.raises(KeyboardInterrupt, match="stopped after 2 of") as stopped:
+        train(
+            striped, model="fashion-cnn", out=tmp_path, listener=Listener(on_epoch=interrupt),
+            **QUICK,
+        )  # fmt: skip
+    folder = next(tmp_path.iterdir())
+    assert f"layerscope train --resume {folder}" in str(stopped.value)
+    assert not {"run.json", "evaluation.json", "report.html"} & {f.name for f in folder.iterdir()}
+    with pytest.raises(RunError, match=f"not finished; 'layerscope train --resume {folder}'"):
+        open_run(tmp_path)
+
+
+def test_a_loss_that_breaks_in_the_last_steps_leaves_a_readable_run(
+    striped: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from layerscope.training import loop
+
+    scored = loop.score
+
+    def broken(*args, **kwargs):
+        sums = scored(*args, **kwargs)
+        sums.sums[0] = float("nan")  # as weights do that the very last step threw away
+        return sums
+
+    monkeypatch.setattr(loop, "score", broken)
+    run = train(striped, model="digit-mlp", out=tmp_path, **{**QUICK, "epochs": 1})
+    record = json.loads((run.path / "run.json").read_text())
+    assert record["findings"][0]["kind"] == "loss-not-finite"
+    assert all(torch.isfinite(p).all() for p in open_run(run.path).model.parameters())
 
 
 def test_score_counts_every_picture_once(
@@ -215,13 +238,13 @@ def test_a_resumed_training_ends_with_the_same_weights_bit_for_bit(
         if row.epoch == 2:
             raise KeyboardInterrupt
 
-    broken = train(
-        striped, model="compact", out=tmp_path / "broken", listener=Listener(on_epoch=interrupt),
-        **settings,
-    )  # fmt: skip
-    assert broken.record.finished is False
-    resumed = resume(broken.path, striped)
-    assert resumed.record.finished is True
+    with pytest.raises(KeyboardInterrupt):
+        train(
+            striped, model="compact", out=tmp_path / "broken",
+            listener=Listener(on_epoch=interrupt), **settings,
+        )  # fmt: skip
+    resumed = resume(next((tmp_path / "broken").iterdir()), striped)
+    assert resumed.record["finished"] is True
     theirs = resumed.model.state_dict()
     for name, value in whole.model.state_dict().items():
         assert torch.equal(value, theirs[name]), name
@@ -232,6 +255,30 @@ def test_a_resumed_training_ends_with_the_same_weights_bit_for_bit(
     for ours, again in zip(*rows, strict=True):
         for key in ("epoch", "train_loss", "validation_loss", "learning_rate"):
             assert ours[key] == again[key]
+
+
+def test_a_finished_run_goes_on_with_more_epochs(striped: Splits, tmp_path: Path) -> None:
+    settings = {**QUICK, "epochs": 2, "schedule": "constant"}
+    whole = train(striped, model="digit-mlp", out=tmp_path / "a", **{**settings, "epochs": 4})
+    short = train(striped, model="digit-mlp", out=tmp_path / "b", **settings)
+    with pytest.raises(RunError, match=r"is finished after 2 epochs; .* --epochs 4"):
+        resume(short.path, striped)
+    with pytest.raises(RunError, match=r"every run in .* is finished; name one and more epochs"):
+        resume(tmp_path / "b", striped)
+
+    def interrupt(row) -> None:
+        if row.epoch == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        resume(short.path, striped, epochs=4, listener=Listener(on_epoch=interrupt))
+    assert open_run(short.path).record.recipe.epochs == 2  # it can be used meanwhile
+    longer = resume(tmp_path / "b", striped)  # and its training is the one to go on with
+    assert longer.path == short.path
+    assert longer.record.recipe.epochs == 4
+    # With a schedule that does not depend on its length, it is the longer training itself.
+    theirs = longer.model.state_dict()
+    assert all(torch.equal(v, theirs[name]) for name, v in whole.model.state_dict().items())
 
 
 def test_a_full_disk_leaves_the_last_good_checkpoint(
@@ -266,7 +313,7 @@ def test_a_full_disk_leaves_the_last_good_checkpoint(
 def test_what_cannot_be_resumed_says_why(run: Run, striped: Splits, tmp_path: Path) -> None:
     import shutil
 
-    with pytest.raises(RunError, match="is finished; there is nothing to resume"):
+    with pytest.raises(RunError, match=r"is finished after \d+ epochs; there is nothing"):
         resume(run.path, striped)
     with pytest.raises(RunError, match=r"has no plan\.json"):
         resume(tmp_path)

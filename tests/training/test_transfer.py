@@ -22,6 +22,7 @@ from layerscope.pipeline.look import look
 from layerscope.training.experiments.arms import experiment
 from layerscope.training.experiments.rate_finder import find_rate
 from layerscope.training.presets import make_preset
+from layerscope.training.runs.checkpoint import read_checkpoint
 from layerscope.training.runs.run_folder import Run, open_run, with_data
 from layerscope.training.session import Listener, resume, train
 
@@ -127,15 +128,19 @@ def test_the_first_epoch_moves_the_head_alone(photos: Path, file: Path, tmp_path
     def stop(row) -> None:
         raise KeyboardInterrupt
 
-    broken = train(
-        photos, model=NET, weights=file, size=32, epochs=2, batch_size=8, out=tmp_path,
-        listener=Listener(on_epoch=stop),
-    )  # fmt: skip
+    with pytest.raises(KeyboardInterrupt):
+        train(
+            photos, model=NET, weights=file, size=32, epochs=2, batch_size=8, out=tmp_path,
+            listener=Listener(on_epoch=stop),
+        )  # fmt: skip
+    broken = next(tmp_path.glob("*/plan.json")).parent
     given = load_file(str(file))
-    own = broken.model.state_dict()
+    kept = read_checkpoint(broken)
+    assert kept is not None
+    own = kept.weights
     moved = {name for name in own if not torch.equal(own[name], given[name])}
     assert moved == {"fc.weight", "fc.bias"}
-    finished = resume(broken.path)
+    finished = resume(broken)
     whole = train(
         photos, model=NET, weights=file, size=32, epochs=2, batch_size=8, out=tmp_path / "whole"
     )
@@ -154,17 +159,19 @@ def test_one_interrupted_in_its_first_epoch_reads_the_file_again(
     def stop(now) -> None:
         raise KeyboardInterrupt
 
-    broken = train(
-        photos, model=NET, weights=copy, size=32, epochs=1, batch_size=8, out=tmp_path / "runs",
-        listener=Listener(on_progress=stop),
-    )  # fmt: skip
-    assert not (broken.path / "checkpoint.pt").exists()
-    assert resume(broken.path).record.finished
-    (broken.path / "run.json").unlink()
-    (broken.path / "checkpoint.pt").unlink()
+    with pytest.raises(KeyboardInterrupt):
+        train(
+            photos, model=NET, weights=copy, size=32, epochs=1, batch_size=8, out=tmp_path / "runs",
+            listener=Listener(on_progress=stop),
+        )  # fmt: skip
+    broken = next((tmp_path / "runs").iterdir())
+    assert not (broken / "checkpoint.pt").exists()
+    assert resume(broken).record.finished
+    (broken / "run.json").unlink()
+    (broken / "checkpoint.pt").unlink()
     copy.unlink()
     with pytest.raises(ModelError, match="is gone or has changed"):
-        resume(broken.path)
+        resume(broken)
 
 
 def test_grey_pictures_are_repeated(striped: Splits, tmp_path: Path) -> None:

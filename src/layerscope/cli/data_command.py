@@ -56,6 +56,9 @@ def show_set(
     masks: Annotated[bool, typer.Option(help="Paint the parts (creatures).")] = False,
     data_dir: DataDir = None,
     seed: Annotated[int, typer.Option(help="Seed of the choice.")] = 0,
+    rows: Annotated[
+        str, typer.Option(metavar="3,17,…", help="These pictures instead of a choice.")
+    ] = "",
 ) -> None:
     """Write a contact sheet: a row of pictures for each class."""
     from layerscope.cli import print_training as show
@@ -65,8 +68,12 @@ def show_set(
 
     if split not in ("train", "test"):
         raise DataError(f"split is {split!r}; choose train or test")
+    try:
+        chosen_rows = [int(row) for row in rows.split(",") if row.strip()]
+    except ValueError as error:
+        raise DataError(f"--rows is {rows!r}; give whole numbers, such as 3,17") from error
     with show.counted("reading pictures") as progress:
         splits = load(name, data_dir=data_dir, progress=progress)
     chosen = splits.train if split == "train" else splits.test
     path = out or Path(f"{chosen.name}-{split}.png")
-    show.say(str(write_sheet(path, chosen, masks=masks, seed=seed).resolve()))
+    show.say(str(write_sheet(path, chosen, masks=masks, seed=seed, rows=chosen_rows).resolve()))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from layerscope.cli.train_command import Settings, StartWeights
+from layerscope.cli.train_command import BatchSize, Optimiser, Rate, Settings, StartWeights
 
 
 def experiment(
@@ -25,6 +25,9 @@ def experiment(
     model: Annotated[str, typer.Option(help="As for train.")] = "compact",
     preset: Annotated[str, typer.Option(help="As for train.")] = "default",
     epochs: Annotated[int | None, typer.Option(help="Passes over the training pictures.")] = None,
+    batch_size: BatchSize = None,
+    optimiser: Optimiser = None,
+    learning_rate: Rate = None,
     settings: Settings = None,
     weights: StartWeights = None,
     size: Annotated[int | None, typer.Option(help="Side of the pictures in pixels.")] = None,
@@ -38,18 +41,26 @@ def experiment(
 ) -> None:
     """Train with every value on several seeds, and say what it changes, with intervals."""
     from layerscope.cli import print_training as show
-    from layerscope.cli.settings import parse_settings, parse_variations
-    from layerscope.training.experiments.arms import experiment as run_experiment
-    from layerscope.training.experiments.arms_plot import plot_arms
 
-    shape, changes = parse_settings(settings or [])
-    if epochs is not None:
-        changes["epochs"] = epochs
-    with show.experimenting() as (listener, on_arm):
+    with show.working(training=1) as line:
+        from layerscope.cli.process.own_process import with_threads
+        from layerscope.cli.settings import parse_settings, parse_variations
+        from layerscope.training.experiments.arms import experiment as run_experiment
+        from layerscope.training.experiments.arms_plot import plot_arms
+
+        shape, changes = parse_settings(settings or [])
+        given = {
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "optimiser": optimiser,
+            "learning_rate": learning_rate,
+        }
+        changes |= {name: value for name, value in given.items() if value is not None}
+        listener, on_arm = show.experimenting(line)
         result = run_experiment(
             data, parse_variations(vary), model=model, preset=preset, seeds=seeds, shape=shape,
             size=size, weights=weights, data_dir=data_dir, out=out, device=device,
-            listener=listener, on_arm=on_arm, **changes,
+            listener=with_threads(listener), on_arm=on_arm, **changes,
         )  # fmt: skip
     show.arms(result)
     figure = result.path / "experiment.png"

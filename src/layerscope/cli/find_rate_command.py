@@ -7,13 +7,15 @@ from typing import Annotated
 
 import typer
 
-from layerscope.cli.train_command import Seed, Settings, StartWeights
+from layerscope.cli.train_command import BatchSize, Optimiser, Seed, Settings, StartWeights
 
 
 def find_rate(
     data: Annotated[str, typer.Argument(help="A set's name, or a folder or zip of photos.")],
     model: Annotated[str, typer.Option(help="As for train.")] = "compact",
     preset: Annotated[str, typer.Option(help="As for train.")] = "default",
+    batch_size: BatchSize = None,
+    optimiser: Optimiser = None,
     settings: Settings = None,
     weights: StartWeights = None,
     size: Annotated[int | None, typer.Option(help="Side of the pictures in pixels.")] = None,
@@ -31,6 +33,8 @@ def find_rate(
     from layerscope.training.experiments.rate_plot import plot_rates
 
     shape, changes = parse_settings(settings or [])
+    given = {"batch_size": batch_size, "optimiser": optimiser}
+    changes |= {name: value for name, value in given.items() if value is not None}
     search = search_rate(
         data, model=model, preset=preset, shape=shape, size=size, weights=weights,
         data_dir=data_dir, device=device, seed=seed, **changes,

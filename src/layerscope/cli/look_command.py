@@ -65,6 +65,7 @@ def look(
 ) -> None:
     """Measure every layer of a trained network; write its atlas and report.html."""
     from layerscope.cli import print_look as show_look
+    from layerscope.cli.process.own_process import fit_threads
     from layerscope.pipeline.effort import FULL, QUICK
     from layerscope.pipeline.subject import find_subject
 
@@ -77,6 +78,7 @@ def look(
         out=out,
         data_dir=data_dir,
     )
+    fit_threads(subject.model, subject.spec)
     effort = QUICK if quick else replace(FULL, ablation_baseline=ablation)
     if layer:
         show_look.units(subject, layer)

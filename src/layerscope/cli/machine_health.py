@@ -12,7 +12,7 @@ from pathlib import Path
 EXTRAS = {
     "timm": ("timm", "more pretrained networks"),
     "keras": ("keras", "Keras 3 models"),
-    "onnxruntime": ("onnx", "export to ONNX"),
+    "pillow-heif": ("heic", "pictures of phones (HEIC)"),
 }
 
 

@@ -15,13 +15,17 @@ from layerscope.cli import find_rate_command as find_rate
 from layerscope.cli import look_command as look
 from layerscope.cli import predict_command as predict
 from layerscope.cli import train_command as train
+from layerscope.cli.housekeeping import cache_command, open_command
+from layerscope.cli.process.own_process import settle_process
+from layerscope.cli.reference import models_command
+from layerscope.cli.reference.fields_help import CommandWithFields
 from layerscope.errors import LayerscopeError
 
 app = typer.Typer(
     name="layerscope",
     help="Train an image classifier and see, with evidence, what every layer of it has learned.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
@@ -39,25 +43,29 @@ def version_option(
 
 
 app.command("demo")(train.demo)
-app.command("train")(train.train)
-app.command("experiment")(experiment.experiment)
+app.command("train", cls=CommandWithFields)(train.train)
+app.command("experiment", cls=CommandWithFields)(experiment.experiment)
 app.command("compare")(experiment.compare)
-app.command("find-rate")(find_rate.find_rate)
+app.command("find-rate", cls=CommandWithFields)(find_rate.find_rate)
 app.command("look")(look.look)
 app.command("predict")(predict.predict)
+app.command("open")(open_command.open_report)
+app.command("models")(models_command.models)
 app.add_typer(data.app, name="data", help="List, fetch, check and show data sets.")
+app.add_typer(cache_command.app, name="cache", help="Where pictures are kept; make room.")
 app.command("doctor")(doctor.doctor)
 
 
 def main() -> None:
     """Run a command; a mistake in what was asked is one line on stderr and exit status 2."""
+    settle_process()
     try:
         app()
     except LayerscopeError as error:
         typer.echo(f"layerscope: {error}", err=True)
         sys.exit(2)
-    except KeyboardInterrupt:
-        typer.echo("layerscope: stopped", err=True)
+    except KeyboardInterrupt as stop:
+        typer.echo(f"layerscope: {stop}" if str(stop) else "layerscope: stopped", err=True)
         sys.exit(130)
     except OSError as error:
         # What no room foresaw: a full disk, a file taken away meanwhile.

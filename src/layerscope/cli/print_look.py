@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
 from rich.table import Table
 
-from layerscope.cli.print_training import console, counted, percent, progress_bar, say
+from layerscope.cli.print_training import console, counted, percent, say
+from layerscope.cli.process.progress_line import ProgressLine, Stages
 
 if TYPE_CHECKING:
     from layerscope.atlas.atlas_folder import Atlas
@@ -20,14 +21,29 @@ if TYPE_CHECKING:
 
 
 def look(
-    subject: Subject, *, effort: Effort | None, only: Sequence[str] | None = None, seed: int
+    subject: Subject,
+    *,
+    effort: Effort | None,
+    only: Sequence[str] | None = None,
+    seed: int,
+    line: ProgressLine | None = None,
+    again: str = "the same command",
 ) -> Path:
-    """Look through every layer, print the ladder, write the report, and say where."""
+    """Look through every layer, print the ladder, write the report, and say where.
+
+    Args:
+        subject, effort, only, seed: as for `pipeline.look.look`.
+        line: the command's progress line, which has a part "looking"; None makes one.
+        again: what goes on with a look that was interrupted.
+    """
     from layerscope.pipeline.look import look as look_through
     from layerscope.view.report import write_report
 
     try:
-        with in_turn() as progress:
+        with contextlib.ExitStack() as stack:
+            line = line or stack.enter_context(ProgressLine(console, {"looking": 1}))
+            part = line
+            stages = Stages(lambda frac, what: part.tell("looking", frac, what), weights_of(effort))
             atlas = look_through(
                 subject.model,
                 subject.pictures,
@@ -36,33 +52,30 @@ def look(
                 effort=effort,
                 only=only,
                 seed=seed,
-                progress=progress,
+                progress=stages.progress,
             )
     except KeyboardInterrupt:
-        say("what is measured is kept; the same command goes on where it stopped")
+        say(f"what is measured is kept; {again} goes on where it stopped")
         raise
     ladder(atlas)
     report = write_report(subject.home / "report.html", atlas_dir=atlas.path, run_dir=subject.run)
     size = report.stat().st_size / 1e6
-    console.print(f"[bold]report[/bold] {report.resolve()} ({size:.1f} MB); open it in a browser")
+    console.print(f"[bold]report[/bold] {report.resolve()} ({size:.1f} MB)")
+    say(f"see it with: layerscope open {subject.home}")
     return report
 
 
-@contextlib.contextmanager
-def in_turn() -> Iterator[Callable[[str, int, int], None]]:
-    """Show a bar for each kind of work, one after another: yields `progress(what, done, total)`."""
-    with progress_bar() as bar:
-        task = bar.add_task("reading the network", total=None)
-        doing = ""
-
-        def progress(what: str, done: int, total: int) -> None:
-            nonlocal doing
-            if what != doing:
-                doing = what
-                bar.reset(task, description=what, total=total)
-            bar.update(task, completed=done, total=total)
-
-        yield progress
+def weights_of(effort: Effort | None) -> dict[str, float]:
+    """About what share of a look each kind of its work takes."""
+    weights = {"looking at pictures": 1.0}
+    if effort is None:
+        return weights
+    weights["measuring"] = 1.0 + effort.untrained
+    if effort.ablation_pictures:
+        weights["ablating"] = 4.0
+    if effort.featurevis_steps:
+        weights["optimising"] = 6.0
+    return weights
 
 
 def ladder(atlas: Atlas) -> None:

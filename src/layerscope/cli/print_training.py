@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import typer
@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+
+from layerscope.cli.process.progress_line import ProgressLine
 
 if TYPE_CHECKING:
     from layerscope.cli.machine_health import Check
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from layerscope.training.runs.run_folder import Run
     from layerscope.training.session import Listener
 
+# Of more classes than this a list is no longer read.
+MOST_CLASSES = 20
 # One console a process: rich keeps live bars and printed lines apart only on the same one.
 # A pipe or a file has no width of its own: 80 columns would cut paths there.
 console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
@@ -35,20 +39,14 @@ def say(text: str) -> None:
     console.print(text, markup=False)
 
 
-@contextlib.contextmanager
-def training() -> Iterator[Listener]:
-    """Show a training: the network first, a bar while it runs, a line an epoch."""
-    from layerscope.training.session import Listener
+def working(**parts: float) -> ProgressLine:
+    """The command's progress line, at once; what follows may take seconds to import."""
+    return ProgressLine(console, parts)
 
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.fields[figures]}"),
-        TimeRemainingColumn(compact=True),
-        console=console,
-        transient=True,
-    )
-    task = bar.add_task("", total=1, figures="", visible=False)
+
+def training(line: ProgressLine) -> Listener:
+    """Show a training: the network first, the progress line while it runs, a line an epoch."""
+    from layerscope.training.session import Listener
 
     def on_start(spec, recipe, splits, folder) -> None:
         from layerscope.models.summary import summarise_spec
@@ -59,66 +57,49 @@ def training() -> Iterator[Listener]:
             f"{len(splits.test):,} to test on, {splits.train.channels} x {H} x {W}, "
             f"{splits.train.n_classes} classes"
         )
-        skipped(splits.skipped)
+        skipped(splits)
         say("")
         say(summarise_spec(spec).text())
         say("")
-        bar.update(task, visible=True)
-        bar.start()
+        line.tell("training", 0.0, f"epoch 1 of {recipe.epochs}")
 
     def on_progress(now) -> None:
-        bar.update(
-            task,
-            description=f"epoch {now.epoch}/{now.epochs}",
-            completed=now.step,
-            total=now.total_steps,
-            figures=f"loss {now.loss:.3f}  accuracy {now.accuracy:.3f}  "
-            f"{now.images_per_s:,.0f} images/s  {now.left_s:.0f} s left",
+        line.tell(
+            "training",
+            now.step / now.total_steps,
+            f"epoch {now.epoch} of {now.epochs}  loss {now.loss:.3f}  accuracy {now.accuracy:.3f}",
         )
 
     def on_epoch(row) -> None:
-        bar.console.print(
+        say(
             f"epoch {row.epoch:>2}  loss {row.train_loss:.3f}  accuracy {row.train_accuracy:.3f}  "
             f"validation {row.validation_accuracy:.3f}  {row.images_per_s:,.0f} images/s  "
             f"{row.elapsed_s:.0f} s"
         )
 
     def on_finding(finding) -> None:
-        bar.console.print(f"[yellow]![/yellow] {escape(finding.sentence)}")
+        console.print(f"[yellow]![/yellow] {escape(finding.sentence)}")
 
-    try:
-        yield Listener(
-            on_start=on_start, on_progress=on_progress, on_epoch=on_epoch, on_finding=on_finding
-        )
-    finally:
-        bar.stop()
+    return Listener(
+        on_start=on_start, on_progress=on_progress, on_epoch=on_epoch, on_finding=on_finding
+    )
 
 
-@contextlib.contextmanager
-def experimenting() -> Iterator[tuple[Listener, Callable[[str, int], None]]]:
-    """Show an experiment: a line for each training, and a bar while it runs."""
+def experimenting(line: ProgressLine) -> tuple[Listener, Callable[[str, int, int, int], None]]:
+    """Show an experiment: which of its runs, and how far over all of them."""
     from layerscope.training.session import Listener
 
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        TimeRemainingColumn(compact=True),
-        console=console,
-        transient=True,
-    )
-    task = bar.add_task("", total=1)
+    run = {"what": "", "number": 1, "of": 1}
 
-    def on_arm(label: str, seed: int) -> None:
-        bar.start()
-        bar.update(task, description=escape(f"{label}, seed {seed}"), completed=0)
+    def on_arm(label: str, seed: int, number: int, of: int) -> None:
+        run.update(what=f"run {number} of {of}: {label}, seed {seed}", number=number, of=of)
+        line.tell("training", (number - 1) / of, run["what"])
 
     def on_progress(now) -> None:
-        bar.update(task, completed=now.step, total=now.total_steps)
+        done = run["number"] - 1 + now.step / now.total_steps
+        line.tell("training", done / run["of"], run["what"])
 
-    try:
-        yield Listener(on_progress=on_progress), on_arm
-    finally:
-        bar.stop()
+    return Listener(on_progress=on_progress), on_arm
 
 
 def arms(result: Experiment) -> None:
@@ -163,31 +144,42 @@ def comparison(result: Comparison) -> None:
         say(verdict)
 
 
-def skipped(files) -> None:
-    """Name the files of a set that could not be used."""
-    for file in files[:5]:
+def skipped(splits: Splits, *, most_files: int = 5) -> None:
+    """Name the files of a set that are not used, or used otherwise than they lie there."""
+    for note in splits.notes:
+        say(f"note: {note}")
+    files = splits.skipped
+    for file in files[:most_files]:
         say(f"skipped {file.path}: {file.why}")
-    if len(files) > 5:
-        say(f"skipped {len(files) - 5:,} more; 'layerscope data check' lists all")
+    if len(files) > most_files > 0:
+        say(f"skipped {len(files) - most_files:,} more; 'layerscope data check' lists all")
 
 
 def evaluation(run: Run) -> None:
     """Print how a finished training did on the test split."""
+    from layerscope.training.runs.baselines import baselines
+
     figures = run.evaluation
     assert figures is not None, "a training scores its test split"
     lo, hi = figures.interval
-    if not run.record.finished:
-        say(f"stopped early and kept; 'layerscope train --resume {run.path}' goes on")
     say("")
+    say(kept(run))
     console.print(
         f"[bold]test accuracy {figures.accuracy:.4f}[/bold]  "
         f"(95% interval {lo:.4f} to {hi:.4f}, {figures.correct:,} of {figures.n:,} right)"
     )
+    beside = baselines(figures.per_class, lo)
+    say(
+        f"balanced accuracy {beside.balanced:.4f}; always saying {beside.most_frequent!r} would "
+        f"give {beside.most_frequent_frac:.4f}"
+    )
+    for warning in beside.warnings:
+        console.print(f"[yellow]![/yellow] {escape(warning)}")
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("class", "n", "precision", "recall", "mistaken for"):
         table.add_column(name, justify="left" if name in ("class", "mistaken for") else "right")
     names = [row.name for row in figures.per_class]
-    for k, row in enumerate(figures.per_class[:20]):
+    for k, row in enumerate(figures.per_class[:MOST_CLASSES]):
         others = [(n, names[j]) for j, n in enumerate(figures.confusion[k]) if j != k and n]
         most = max(others, default=None)
         table.add_row(
@@ -198,7 +190,24 @@ def evaluation(run: Run) -> None:
             escape(f"{most[1]} ({most[0]})") if most else "",
         )
     console.print(table)
+    if len(figures.per_class) > MOST_CLASSES:
+        say(f"and {len(figures.per_class) - MOST_CLASSES:,} more classes (evaluation.json)")
     say(f"calibration error {figures.calibration.error:.3f}; run folder {run.path}")
+
+
+def kept(run: Run) -> str:
+    """Which epoch's weights were kept, and why the training ended where it did."""
+    from layerscope.training.runs.endings import ending
+
+    results, recipe = run.record.results, run.record.recipe
+    history = (run.path / "history.jsonl").read_text(encoding="utf-8").splitlines()
+    return ending(
+        best_epoch=results.best_epoch,
+        done=len(history),
+        epochs=recipe.epochs,
+        stop_after_epochs=recipe.stop_after_epochs,
+        broke=any(finding.kind == "loss-not-finite" for finding in run.record.findings),
+    )
 
 
 def percent(share: float | None) -> str:
@@ -226,6 +235,12 @@ def counted(what: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
+def named(names: Sequence[str], most: int = 4) -> str:
+    """Some names, and how many more there are."""
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
+
+
 def predictions(rows: list[Prediction], *, top: int, as_json: bool) -> None:
     """Print labels and probabilities, as a table or as JSON."""
     if as_json:
@@ -241,6 +256,9 @@ def predictions(rows: list[Prediction], *, top: int, as_json: bool) -> None:
         first, *others = row.probs[:top]
         then = ", ".join(f"{name} {percent(prob)}" for name, prob in others)
         note = "  (dark on light, inverted)" if row.inverted else ""
+        if row.low_confidence:
+            why = ": show one thing on a plain ground" if row.cluttered else ""
+            note += f"  low confidence{why}"
         table.add_row(escape(row.path), escape(first[0]), percent(first[1]), escape(then + note))
     console.print(table)
 
@@ -253,6 +271,17 @@ def health(checks: list[Check]) -> None:
         advice = f"; {check.advice}" if check.advice else ""
         table.add_row(marks[check.state], check.what, escape(check.found + advice))
     console.print(table)
+
+
+def models(rows: list[tuple[str, str, str, bool]]) -> None:
+    """Print the networks: name, what it is, parameters at home, whether it comes trained."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("network", "what", "parameters", "comes trained"):
+        table.add_column(name, justify="right" if name == "parameters" else "left")
+    for name, about, parameters, trained in rows:
+        table.add_row(name, about, parameters, "yes" if trained else "")
+    console.print(table)
+    say("torchvision:NAME and timm:NAME name a library's; 'layerscope models torchvision' lists it")
 
 
 def sets(rows: list[tuple[NamedSet, str]]) -> None:
@@ -275,10 +304,18 @@ def findings(splits: Splits, found: list[Finding]) -> None:
         f"{train.name}: {len(train):,} pictures to learn from, {len(test):,} to test on, "
         f"{train.channels} x {H} x {W}, {train.n_classes} classes"
     )
-    for name, n, m in zip(
-        train.class_names, train.class_counts(), test.class_counts(), strict=True
-    ):
+    counts = list(zip(train.class_names, train.class_counts(), test.class_counts(), strict=True))
+    if len(counts) > MOST_CLASSES:
+        sizes = sorted(n for _, n, _ in counts)
+        say(
+            f"  {sizes[0]:,} to {sizes[-1]:,} pictures to learn from in each class, "
+            f"{sizes[len(sizes) // 2]:,} in the middle one; the smallest and the largest:"
+        )
+        by_size = sorted(counts, key=lambda row: row[1])
+        counts = [*by_size[:5], *by_size[-5:]]
+    for name, n, m in counts:
         say(f"  {name}: {n:,} + {m:,}")
+    skipped(splits, most_files=0)
     if not found:
         say("nothing is wrong with it that a check can see")
     for finding in found:

@@ -10,13 +10,22 @@ import typer
 
 Out = Annotated[Path, typer.Option(help="The folder of runs.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything that is drawn.")]
+Optimiser = Annotated[
+    str | None,
+    typer.Option("--optimiser", "--optimizer", help="muon, adamw, adam or sgd."),
+]
+Rate = Annotated[
+    float | None,
+    typer.Option("--learning-rate", "--lr", help="The highest one of the schedule."),
+]
+BatchSize = Annotated[int | None, typer.Option(help="Pictures a step.")]
 Settings = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
         metavar="FIELD=VALUE",
-        help="Any other field of the recipe or the network, such as schedule=cosine or "
-        "pooling=avg; may be given several times.",
+        help="Any other field of the recipe or the network, as listed below, such as "
+        "schedule=cosine or pooling=avg; may be given several times.",
     ),
 ]
 StartWeights = Annotated[
@@ -34,14 +43,20 @@ def demo(out: Out = Path("runs"), seed: Seed = 0) -> None:
     started = time.perf_counter()
     from layerscope.cli import print_look as show_look
     from layerscope.cli import print_training as show
-    from layerscope.pipeline.effort import QUICK
-    from layerscope.pipeline.subject import subject_of
-    from layerscope.training.session import train as train_run
 
-    with show.training() as listener:
-        run = train_run("creatures", model="catdog-cnn", out=out, seed=seed, listener=listener)
-    show.evaluation(run)
-    show_look.look(subject_of(run), effort=QUICK, seed=seed)
+    with show.working(training=1, looking=2) as line:
+        from layerscope.cli.process.own_process import with_threads
+        from layerscope.pipeline.effort import DEMO
+        from layerscope.pipeline.subject import subject_of
+        from layerscope.training.session import train as train_run
+
+        run = train_run(
+            "creatures", model="catdog-cnn", preset="quick", out=out, seed=seed,
+            listener=with_threads(show.training(line)),
+        )  # fmt: skip
+        show.evaluation(run)
+        again = f"'layerscope look {run.path}'"
+        show_look.look(subject_of(run), effort=DEMO, seed=seed, line=line, again=again)
     show.say(f"All of it took {time.perf_counter() - started:.0f} s.")
 
 
@@ -65,10 +80,9 @@ def train(
         ),
     ] = "default",
     epochs: Annotated[int | None, typer.Option(help="Passes over the training pictures.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Pictures a step.")] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="The highest one of the schedule.")
-    ] = None,
+    batch_size: BatchSize = None,
+    optimiser: Optimiser = None,
+    learning_rate: Rate = None,
     augment: Annotated[
         str | None, typer.Option(help="none, shift, flip, flip-shift, strong or flip-strong.")
     ] = None,
@@ -82,7 +96,11 @@ def train(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     seed: Seed = 0,
     resume: Annotated[
-        Path | None, typer.Option(help="Go on with this run folder, as it was begun.")
+        Path | None,
+        typer.Option(
+            help="Go on with this run, as it was begun, or with the latest unfinished one of a "
+            "folder of runs. With --epochs a finished run is trained longer."
+        ),
     ] = None,
     report: Annotated[
         bool, typer.Option(help="Look through every layer afterwards and write report.html.")
@@ -91,27 +109,36 @@ def train(
     """Train a classifier, score it once on the test split, and write its report."""
     from layerscope.cli import print_look as show_look
     from layerscope.cli import print_training as show
-    from layerscope.cli.settings import parse_settings
-    from layerscope.errors import RecipeError
-    from layerscope.pipeline.effort import QUICK
-    from layerscope.pipeline.subject import subject_of
-    from layerscope.training import session
 
-    shape, changes = parse_settings(settings or [])
-    given = {
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "augment": augment,
-    }
-    changes |= {name: value for name, value in given.items() if value is not None}
-    if (data is None) == (resume is None):
-        raise RecipeError("name a set or a folder to train on, or a run folder with --resume")
-    if resume and (changes or shape or weights or preset != "default"):
-        raise RecipeError("a resumed run goes on as it was begun; leave its settings out")
-    with show.training() as listener:
+    with show.working(training=3, looking=2 if report else 0) as line:
+        from layerscope.cli.process.own_process import with_threads
+        from layerscope.cli.settings import parse_settings
+        from layerscope.errors import RecipeError
+        from layerscope.pipeline.effort import QUICK
+        from layerscope.pipeline.subject import subject_of
+        from layerscope.training import session
+
+        shape, changes = parse_settings(settings or [])
+        given = {
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "optimiser": optimiser,
+            "learning_rate": learning_rate,
+            "augment": augment,
+        }
+        changes |= {name: value for name, value in given.items() if value is not None}
+        if (data is None) == (resume is None):
+            raise RecipeError("name a set or a folder to train on, or a run folder with --resume")
+        if resume and (set(changes) - {"epochs"} or shape or weights or preset != "default"):
+            raise RecipeError(
+                "a resumed run goes on as it was begun; leave its settings out, but for --epochs"
+            )
+        listener = with_threads(show.training(line))
         if resume:
-            run = session.resume(resume, data_dir=data_dir, device=device, listener=listener)
+            run = session.resume(
+                resume, epochs=changes.get("epochs"), data_dir=data_dir, device=device,
+                listener=listener,
+            )  # fmt: skip
         else:
             assert data is not None, "checked above"
             run = session.train(
@@ -128,8 +155,9 @@ def train(
                 listener=listener,
                 **changes,
             )
-    if run.evaluation is None:  # of several processes, only the first one speaks
-        return
-    show.evaluation(run)
-    if report:
-        show_look.look(subject_of(run), effort=QUICK, seed=seed)
+        if run.evaluation is None:  # of several processes, only the first one speaks
+            return
+        show.evaluation(run)
+        if report:
+            again = f"'layerscope look {run.path} --quick'"
+            show_look.look(subject_of(run), effort=QUICK, seed=seed, line=line, again=again)

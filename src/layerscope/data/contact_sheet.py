@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +28,13 @@ PART_COLOURS = (
 
 
 def write_sheet(
-    path: Path, imageset: ImageSet, *, columns: int = 12, masks: bool = False, seed: int = 0
+    path: Path,
+    imageset: ImageSet,
+    *,
+    columns: int = 12,
+    masks: bool = False,
+    seed: int = 0,
+    rows: Sequence[int] = (),
 ) -> Path:
     """Write a contact sheet.
 
@@ -36,30 +44,40 @@ def write_sheet(
         columns: pictures a class.
         masks: paint the parts over the pictures.
         seed: of the choice.
+        rows: show these pictures, and of each class no others; none shows a choice of all.
 
     Raises:
-        DataError: the set has no masks, or the file's ending is no picture format.
+        DataError: the set has no masks or no such row, or the file's ending is no picture format.
     """
     from PIL import Image
 
     if path.suffix.lower() not in (".png", ".webp", ".jpg", ".jpeg"):
         raise DataError(f"{path} does not end in .png, .webp or .jpg; name a picture file")
-    names = imageset.class_names[:MOST_CLASSES]
+    if wrong := [row for row in rows if not 0 <= row < len(imageset)]:
+        raise DataError(
+            f"there is no picture {wrong[0]} in {imageset.split}; they run from 0 to "
+            f"{len(imageset) - 1}"
+        )
+    shown = torch.tensor(rows) if rows else torch.arange(len(imageset))
+    labels = imageset.labels[shown]
+    # Of a choice only the classes that it has; a class of many pictures takes several lines.
+    lines = sheet_lines(
+        labels, shown, imageset.n_classes, columns, seed=seed, all_of_them=bool(rows)
+    )
     margin = 24
     label_px = 130
     width = margin * 2 + label_px + columns * (TILE_PX + GAP_PX)
-    height = margin * 2 + 34 + len(names) * (TILE_PX + GAP_PX) + (34 if masks else 0)
+    height = margin * 2 + 34 + len(lines) * (TILE_PX + GAP_PX) + (34 if masks else 0)
     sheet = Image.new("RGB", (width, height), GROUND)
     header = f"{imageset.name}, {imageset.split}: {len(imageset):,} pictures"
     H, W = imageset.size
     write(sheet, (margin, margin - 4), f"{header}, {W} x {H} px", size=18, colour=INK)
-    generator = torch.Generator().manual_seed(seed)
-    for k, name in enumerate(names):
-        top = margin + 34 + k * (TILE_PX + GAP_PX)
-        members = (imageset.labels == k).nonzero()[:, 0]
-        chosen = members[torch.randperm(len(members), generator=generator)[:columns]]
+    for line, (k, chosen) in enumerate(lines):
+        top = margin + 34 + line * (TILE_PX + GAP_PX)
+        name, count = imageset.class_names[k], int((imageset.labels == k).sum())
         write(sheet, (margin, top + 20), shortened(name), size=15, colour=INK)
-        write(sheet, (margin, top + 40), f"{len(members):,}", size=12, colour=SOFT)
+        about = f"{count:,}" if not rows else ", ".join(str(int(row)) for row in chosen)
+        write(sheet, (margin, top + 40), shortened(about, 20), size=12, colour=SOFT)
         for i, picture in enumerate(tiles(imageset, chosen, masks=masks)):
             sheet.paste(picture, (margin + label_px + i * (TILE_PX + GAP_PX), top))
     if masks:
@@ -68,6 +86,28 @@ def write_sheet(
         image_format = {".jpg": "JPEG", ".jpeg": "JPEG"}.get(path.suffix.lower(), path.suffix[1:])
         sheet.save(temporary, format=image_format.upper())
     return path
+
+
+def sheet_lines(
+    labels: torch.Tensor,
+    shown: torch.Tensor,
+    K: int,
+    columns: int,
+    *,
+    seed: int,
+    all_of_them: bool,
+) -> list[tuple[int, torch.Tensor]]:
+    """The lines of a sheet: a class and its pictures, int64 rows of the set."""
+    generator = torch.Generator().manual_seed(seed)
+    lines: list[tuple[int, torch.Tensor]] = []
+    for k in range(K):
+        members = shown[labels == k]
+        if all_of_them:
+            lines += [(k, part) for part in members.split(columns) if len(part)]
+        elif len(lines) < MOST_CLASSES:
+            order = torch.randperm(len(members), generator=generator)
+            lines.append((k, members[order[:columns]]))
+    return lines
 
 
 def tiles(imageset: ImageSet, rows: torch.Tensor, *, masks: bool) -> list[Image.Image]:
@@ -91,10 +131,39 @@ def tiles(imageset: ImageSet, rows: torch.Tensor, *, masks: bool) -> list[Image.
 def write(
     sheet: Image.Image, place: tuple[int, int], text: str, *, size: int, colour: tuple
 ) -> None:
-    """Write a line of text."""
+    """Write a line of text, in whatever script it is."""
     from PIL import ImageDraw, ImageFont
 
-    ImageDraw.Draw(sheet).text(place, text, fill=colour, font=ImageFont.load_default(size))
+    path = font_for(text)
+    font = ImageFont.truetype(path, size) if path else ImageFont.load_default(size)
+    ImageDraw.Draw(sheet).text(place, text, fill=colour, font=font)
+
+
+@functools.cache
+def font_for(text: str) -> str | None:
+    """A font file that has all letters of a text: matplotlib's own, else one of this machine's.
+
+    Returns:
+        None for plain text, which Pillow's own font has, and where no font has all of it.
+    """
+    letters = {ord(letter) for letter in text if not letter.isspace()}
+    if all(32 < letter < 127 for letter in letters):
+        return None
+    import matplotlib
+    from matplotlib.ft2font import FT2Font
+
+    own = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    if letters <= set(FT2Font(str(own)).get_charmap()):
+        return str(own)
+    from matplotlib.font_manager import findSystemFonts
+
+    for name in sorted(findSystemFonts()):
+        try:
+            if letters <= set(FT2Font(name).get_charmap()):
+                return name
+        except (RuntimeError, OSError):
+            continue  # a font of a kind that cannot be read
+    return str(own)
 
 
 def write_key(sheet: Image.Image, place: tuple[int, int], names: tuple[str, ...]) -> None:
@@ -108,6 +177,6 @@ def write_key(sheet: Image.Image, place: tuple[int, int], names: tuple[str, ...]
         x += 42 + 7 * len(name)
 
 
-def shortened(name: str) -> str:
-    """A class name that fits its column."""
-    return name if len(name) <= 15 else f"{name[:14]}…"
+def shortened(name: str, most: int = 15) -> str:
+    """A text that fits its column."""
+    return name if len(name) <= most else f"{name[: most - 1]}…"

@@ -208,11 +208,17 @@ class Splits:
 
     The validation split is taken from `train` by the training (`data.split.stratified`), so that
     nothing chosen there has seen `test`.
+
+    Args:
+        train, test: the pictures.
+        skipped: files that could not be read.
+        notes: what of a folder is used otherwise than it lies there, or not at all.
     """
 
     train: ImageSet
     test: ImageSet
     skipped: tuple[Skipped, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def _repr_html_(self) -> str:
         """For a notebook: both splits."""

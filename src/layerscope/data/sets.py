@@ -57,7 +57,7 @@ def load(
             raise DataError(f"size is {side}; pictures can be 8 to 512 px wide")
     if channels not in (None, 1, 3):
         raise DataError(f"channels is {channels}; pictures have 1 (grey) or 3 (colour)")
-    known = {entry.name: entry for entry in SETS}.get(str(name))
+    known = named(name)
     if known is None:
         return load_photos(
             Path(name), size=size, channels=channels, seed=seed, progress=progress, framing=framing
@@ -78,6 +78,15 @@ def load(
     return splits if framing is None else resized(splits, framing)
 
 
+def named(name: str | Path) -> NamedSet | None:
+    """The set of that name, however it is capitalised; a folder of the very name comes first."""
+    plain = str(name)
+    known = {entry.name: entry for entry in SETS}
+    if plain not in known and Path(plain).exists():
+        return None
+    return known.get(plain.lower().replace("_", "-"))
+
+
 def fetch_set(name: str) -> Path:
     """Download a public set, or find it downloaded.
 
@@ -87,7 +96,7 @@ def fetch_set(name: str) -> Path:
     Raises:
         DataError: there is no such set, it needs no download, or it cannot be had.
     """
-    known = {entry.name: entry for entry in SETS}.get(name)
+    known = named(name)
     if known is None:
         raise DataError(f"there is no set {name!r}{nearest(name, set_names())}")
     if not known.source:
@@ -129,6 +138,7 @@ def resized(splits: Splits, size: int | Framing) -> Splits:
         train=reframed(train, framing),
         test=reframed(splits.test, framing),
         skipped=splits.skipped,
+        notes=splits.notes,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from layerscope.data.folders.ink import Ink, read_ink
-from layerscope.data.folders.picture import is_picture_name, read_picture
+from layerscope.data.folders.ink import Drawing, Ink, read_ink
+from layerscope.data.folders.picture import read_picture
 from layerscope.device import device_of
 from layerscope.errors import DataError
 from layerscope.formats.run_record import RunRecord
@@ -21,6 +21,8 @@ from layerscope.models.spec import ModelSpec
 
 # What a notebook shows.
 SHOWN_CLASSES, SHOWN_PX = 5, 96
+# So much beside the thing, or so small a probability, and the label is a guess.
+CLUTTERED, UNSURE = 0.5, 0.6
 
 
 class Trained(Protocol):
@@ -45,6 +47,7 @@ class Prediction:
         inverted: whether dark ink on a light ground was turned round, since the network learned
             from light ink on dark.
         error: why the file could not be read, else None; then there is no label.
+        cluttered: whether the thing could not well be told from its surroundings.
     """
 
     path: str
@@ -52,6 +55,12 @@ class Prediction:
     probs: tuple[tuple[str, float], ...]
     inverted: bool = False
     error: str | None = None
+    cluttered: bool = False
+
+    @property
+    def low_confidence(self) -> bool:
+        """Whether the label is little more than a guess."""
+        return self.label is not None and (self.cluttered or self.probs[0][1] < UNSURE)
 
     def __repr__(self) -> str:
         if self.label is None:
@@ -83,28 +92,9 @@ class Prediction:
             "label": self.label,
             "probs": dict(self.probs),
             "inverted": self.inverted,
+            "low_confidence": self.low_confidence,
             "error": self.error,
         }
-
-
-def pictures_under(paths: Sequence[Path]) -> list[Path]:
-    """The picture files that a user means: files as they are, folders searched through.
-
-    Raises:
-        DataError: a path does not exist, or a folder has no picture.
-    """
-    found: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.is_file() and is_picture_name(p.name))
-            if not inside:
-                raise DataError(f"the folder {path} holds no picture; name a file or another one")
-            found += inside
-        elif path.exists():
-            found.append(path)
-        else:
-            raise DataError(f"there is no {path}; check its name")
-    return found
 
 
 def predict(run: Trained, photos: Iterable[Path | str]) -> list[Prediction]:
@@ -135,7 +125,7 @@ def predict(run: Trained, photos: Iterable[Path | str]) -> list[Prediction]:
     predictions = []
     for path in paths:
         try:
-            pixels, inverted = read_for(spec, path, ink=ink)
+            pixels, inverted, clutter_frac = read_for(spec, path, ink=ink)
         except DataError as error:
             if len(paths) == 1:
                 raise
@@ -145,23 +135,27 @@ def predict(run: Trained, photos: Iterable[Path | str]) -> list[Prediction]:
         ranked = sorted(
             zip(spec.class_names, probs.tolist(), strict=True), key=lambda pair: -pair[1]
         )
-        predictions.append(Prediction(str(path), ranked[0][0], tuple(ranked), inverted))
+        predictions.append(
+            Prediction(
+                str(path), ranked[0][0], tuple(ranked), inverted, cluttered=clutter_frac > CLUTTERED
+            )
+        )
     return predictions
 
 
-def read_for(spec: ModelSpec, path: Path, *, ink: Ink | None) -> tuple[torch.Tensor, bool]:
-    """Read one picture as a network takes it.
-
-    Returns:
-        uint8 (C, H, W), and whether it was inverted.
+def read_for(spec: ModelSpec, path: Path, *, ink: Ink | None) -> Drawing:
+    """Read one picture as a network takes it: uint8 (C, H, W), and what was done to it.
 
     Raises:
         DataError: the file is no picture, or too large.
     """
     if ink is not None:
-        pixels, inverted = read_ink(path, size=(spec.height, spec.width), ink=ink)
-        return pixels.expand(spec.channels, -1, -1), inverted  # a library's network takes colour
-    return read_picture(path, channels=spec.channels, size=spec.preprocessing.framing), False
+        drawing = read_ink(path, size=(spec.height, spec.width), ink=ink)
+        # A library's network takes colour.
+        return drawing._replace(pixels=drawing.pixels.expand(spec.channels, -1, -1))
+    return Drawing(
+        read_picture(path, channels=spec.channels, size=spec.preprocessing.framing), False
+    )
 
 
 def probs_of(model: nn.Module, spec: ModelSpec, pixels: torch.Tensor) -> torch.Tensor:

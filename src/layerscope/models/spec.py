@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 ACTIVATIONS = ("relu", "gelu", "tanh", "sigmoid")
 POOLINGS = ("max", "avg", "none")
 LIBRARIES = ("torchvision", "timm")
+# What a network without convolutions, and `compact`, which lays its own out, have no use for.
+OF_CONVOLUTIONS = ("kernel", "padding", "pooling", "pool_last", "batch_norm", "residual")
+NOT_OF_COMPACT = ("padding", "pool_last")
 # What can be chosen of a network that a library lays out.
 BACKBONE_FIELDS = ("dropout_frac", "single_logit")
 
@@ -201,6 +204,13 @@ class ModelSpec:
         # "package.module:callable" is laid out by code of its own.
         return {} if ":" in self.name else shape
 
+    @property
+    def unused_fields(self) -> tuple[str, ...]:
+        """The fields of `shape` that change nothing in this network."""
+        if self.name == "compact":
+            return NOT_OF_COMPACT
+        return OF_CONVOLUTIONS if not self.shape.widths else ()
+
     def with_shape(self, **changes: Any) -> ModelSpec:
         """The same network with some of its shape changed.
 
@@ -210,8 +220,8 @@ class ModelSpec:
                 the others in proportion).
 
         Raises:
-            ModelError: there is no such field, its value is out of range, or a library's network is
-                laid out without it.
+            ModelError: there is no such field, its value is out of range, or the network is laid
+                out without it.
         """
         known = [f.name for f in fields(NetShape)]
         for name in changes:
@@ -224,13 +234,21 @@ class ModelSpec:
                     f"{self.name} is laid out by its makers, so that {name} cannot be set; "
                     f"{' and '.join(BACKBONE_FIELDS)} can"
                 )
+        asked = tuple(changes)
         shorthands = {name: changes.pop(name) for name in SHORTHANDS if name in changes}
         shape = replace(self.shape, **changes)
         if "layers" in shorthands:
             shape = with_layers(shape, shorthands["layers"])
         if "width" in shorthands:
             shape = with_width(shape, shorthands["width"])
-        return replace(self, shape=shape)
+        changed = replace(self, shape=shape)
+        if ignored := [name for name in asked if name in changed.unused_fields]:
+            why = "lays that out itself" if shape.widths else "has no convolutions"
+            raise ModelError(
+                f"{self.name} {why}, so that {' and '.join(ignored)} would change nothing; leave "
+                "it out, or take another network, such as fashion-cnn"
+            )
+        return changed
 
     def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
         """Turn pixels uint8 (B, C, H, W) into the images that the network takes, float32.

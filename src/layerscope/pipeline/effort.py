@@ -19,6 +19,8 @@ class Effort:
         ablation_baseline: what replaces an ablated unit: "mean", "resample" or "zero"
             (`analysis.ablation.unit_ablation.ablate`).
         featurevis_steps: of the images made for units; 0 leaves them out.
+        closely: in how many layers units are ablated and get images, the last ones that have
+            maps; 0 is all layers.
 
     Raises:
         AtlasError: too little for a control, or for anything.
@@ -29,6 +31,7 @@ class Effort:
     ablation_pictures: int = 500
     ablation_baseline: Literal["mean", "resample", "zero"] = "mean"
     featurevis_steps: int = 128
+    closely: int = 0
 
     def __post_init__(self) -> None:
         # Each copy is judged against the others, as the network is against all of them.
@@ -46,3 +49,5 @@ class Effort:
 
 FULL = Effort()
 QUICK = Effort(pictures=400, untrained=3, ablation_pictures=0, featurevis_steps=0)
+# A page with everything on it within a minute, all that takes long in one layer.
+DEMO = Effort(pictures=300, untrained=2, ablation_pictures=100, featurevis_steps=48, closely=1)

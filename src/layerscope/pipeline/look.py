@@ -29,7 +29,6 @@ from layerscope.formats.atlas_record import (
 from layerscope.graph.layer import Layer
 from layerscope.graph.read import read_program
 from layerscope.graph.replay_check import check_replay
-from layerscope.memory import keep_freed_memory
 from layerscope.models.spec import ModelSpec
 from layerscope.pipeline.effort import FULL, Effort
 from layerscope.pipeline.measuring.evidence import GatheredEvidence, gather_evidence
@@ -92,8 +91,6 @@ def look(
     """
     started = time.perf_counter()
     model, spec, imageset, folder = settle(run, data, spec, out)
-    if device_of(model).type == "cpu":
-        keep_freed_memory()
     with unfinished_look(folder) as work:
         stages = Stages(work.kept, work.fresh)
         record = measure(

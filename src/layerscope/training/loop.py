@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -93,8 +94,7 @@ def fit(
         on_state: called after each epoch with all that the rest depends on.
 
     Returns:
-        The history and the best weights. Ctrl-C ends the training and keeps what it has; before the
-        first epoch's end those are the weights of that moment.
+        The history and the best weights. Ctrl-C ends the training; `stopped` says so.
     """
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     plain_optimiser = make_optimiser(model, recipe)
@@ -124,6 +124,13 @@ def fit(
                     wrapped, spec, recipe, train, optimiser, clock, rate_frac=lowered,
                     fabric=fabric, shuffle=shuffle, changes=changes, recorder=recorder,
                 )  # fmt: skip
+                speed = clock.images_per_s(seen)
+                share_buffers(model, fabric)
+                scored = score(reordered, spec, validation, fabric=fabric)
+                scored.share(fabric)
+                if not math.isfinite(scored.loss):  # the last steps of the epoch broke it
+                    last = epoch * steps - 1
+                    raise NotFiniteError(last, lowered * recipe.learning_rate)
             except NotFiniteError as fault:
                 state = set_back(state, fault, epoch, recorder)
                 state.restore(model, plain_optimiser, shuffle, changes)
@@ -133,11 +140,7 @@ def fit(
                 if len(state.setbacks) > 1:
                     break
                 continue
-            speed = clock.images_per_s(seen)
             seen.share(fabric)
-            share_buffers(model, fabric)
-            scored = score(reordered, spec, validation, fabric=fabric)
-            scored.share(fabric)
             figures = EpochFigures(
                 epoch=epoch,
                 train_loss=seen.loss,
@@ -272,6 +275,7 @@ def evidence_of(
         history=state.history,
         setbacks=state.setbacks,
         fixed_layout=is_backbone(spec.name),
+        unused_fields=spec.unused_fields,
     )
 
 

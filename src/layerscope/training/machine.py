@@ -13,7 +13,6 @@ import torch
 
 from layerscope.errors import RecipeError
 from layerscope.formats.run_record import Hardware
-from layerscope.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -66,8 +65,6 @@ def make_fabric(device: str = "auto", precision: str = "auto", *, freezes: bool 
             precision="bf16-mixed" if low else "32-true",
         )
     fabric.launch()
-    if fabric.device.type == "cpu":
-        keep_freed_memory()
     return fabric
 
 

@@ -45,6 +45,7 @@ from layerscope.training.runs.resume_plan import (
     network_record,
     read_plan,
     recipe_record,
+    unfinished_run,
     write_plan,
 )
 from layerscope.training.runs.run_folder import (
@@ -72,6 +73,17 @@ class Listener:
     on_progress: Callable[[Progress], None] = lambda _: None
     on_epoch: Callable[[EpochFigures], None] = lambda _: None
     on_finding: Callable[[Finding], None] = lambda _: None
+
+
+class TrainingStopped(KeyboardInterrupt):
+    """Ctrl-C in a training: what is finished is kept, and the test split stays unscored."""
+
+    def __init__(self, folder: Path, epoch: int, epochs: int) -> None:
+        super().__init__(
+            f"stopped after {epoch} of {epochs} epochs; go on with: layerscope train --resume "
+            f"{folder}"
+        )
+        self.folder = folder
 
 
 def train(
@@ -115,6 +127,7 @@ def train(
 
     Raises:
         DataError, ModelError, RecipeError, RunError: what was asked for cannot be had.
+        TrainingStopped: Ctrl-C; `resume` goes on.
 
     Example:
         >>> run = train("digits", model="digit-mlp", epochs=2)      # doctest: +SKIP
@@ -178,18 +191,21 @@ def resume(
     folder: Path,
     data: Splits | None = None,
     *,
+    epochs: int | None = None,
     data_dir: Path | None = None,
     device: str = "auto",
     listener: Listener | None = None,
 ) -> Run:
-    """Go on with a training that was interrupted, from its last finished epoch.
+    """Go on with an interrupted training from its last finished epoch, or with more epochs.
 
-    On the same machine's processor it ends with the very weights, bit for bit, that it would have
-    had without the interruption.
+    On the same machine's processor an interrupted one ends with the very weights, bit for bit, that
+    it would have had without the interruption. A finished one goes on in its folder from its last
+    weights, with the learning rate that the schedule of the longer training has there.
 
     Args:
-        folder: the run folder.
+        folder: the run folder, or one of runs: its latest unfinished one.
         data: the pictures, where they were handed over in Python; None loads them again.
+        epochs: how many there shall be in all; None leaves it.
         data_dir: a folder that is looked at first for named sets.
         device: "auto", "cpu", "cuda" or "mps".
         listener: told how it goes.
@@ -198,7 +214,8 @@ def resume(
         RunError: there is nothing to resume, or its files are damaged.
         DataError: the pictures are gone or have changed.
     """
-    plan = read_plan(folder)
+    folder = unfinished_run(folder)
+    plan = read_plan(folder, epochs=epochs)
     if data is None and plan.source is None:
         raise DataError(
             f"{folder.name} was trained on pictures handed over in Python; hand them over again"
@@ -211,6 +228,8 @@ def resume(
             f"the pictures of {plan.source or splits.train.name} are not those that {folder.name} "
             "began with; put the old ones back, or train anew"
         )
+    if epochs is not None and fabric.is_global_zero:
+        write_plan(folder, plan)
     return carry_out(plan, splits, folder, fabric, listener or Listener())
 
 
@@ -248,6 +267,8 @@ def carry_out(plan: Plan, splits: Splits, folder: Path, fabric: Fabric, listener
         on_finding=listener.on_finding,
         on_state=lambda state: write_checkpoint(folder, state) if recorder else None,
     )
+    if fitted.stopped:
+        raise TrainingStopped(folder, len(fitted.history), recipe.epochs)
     run = None
     if fabric.is_global_zero:
         run = write_run(plan, found, folder, fabric, fitted, held_out, listener)
@@ -286,7 +307,7 @@ def write_run(
     record = RunRecord(
         schema=RUN_SCHEMA,
         name=folder.name,
-        finished=not fitted.stopped,
+        finished=True,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         data=run_data(plan, found, n_validation=len(validation)),
         model=network_record(spec),

@@ -59,7 +59,7 @@ def test_a_digit_looks_the_same_however_it_was_taken(tmp_path: Path, photo: str)
         ink = handwritten(i)
         path = tmp_path / f"{i}.png"
         Image.fromarray(take(on_sheet(ink, side, at)).astype(np.uint8)).save(path)
-        found, inverted = read_ink(path, size=SIZE, ink=MNIST)
+        found, inverted, _ = read_ink(path, size=SIZE, ink=MNIST)
         assert inverted is (photo != "light on black")
         expected = place(ink, size=SIZE, ink=MNIST)
         alike.append(np.corrcoef(found.numpy().ravel(), expected.numpy().ravel())[0, 1])
@@ -75,7 +75,7 @@ def test_strokes_keep_their_width_and_those_that_shrink_stay_bright(
     picture = Image.new("L", (280, 280), 255)
     ImageDraw.Draw(picture).rectangle((30, 40, 30 + width - 1, 239), fill=0)
     picture.save(tmp_path / "1.png")
-    found, _ = read_ink(tmp_path / "1.png", size=SIZE, ink=MNIST)
+    found, *_ = read_ink(tmp_path / "1.png", size=SIZE, ink=MNIST)
     # A bar of 200 x width px becomes one of 20 px, all of it scaled alike.
     lit = found[0] > 60
     assert int(lit.any(1).sum()) == 20
@@ -117,13 +117,13 @@ def test_only_a_picture_of_the_sets_own_kind_is_left_alone(tmp_path: Path, mode:
     own[2:9, 3:8] = np.arange(100, 135).reshape(7, 5)
     path = tmp_path / "own.png"
     Image.fromarray(own).convert(mode).save(path)
-    found, inverted = read_ink(path, size=SIZE, ink=MNIST)
+    found, inverted, _ = read_ink(path, size=SIZE, ink=MNIST)
     assert not inverted and (found[0].numpy() == own).all()
     Image.fromarray(255 - own).convert(mode).save(path)  # dark on light: it is laid out anew
-    found, inverted = read_ink(path, size=SIZE, ink=MNIST)
+    found, inverted, _ = read_ink(path, size=SIZE, ink=MNIST)
     assert inverted and not (found[0].numpy() == own).all()
     assert int((found[0] > 60).any(1).sum()) == 20
-    found, inverted = read_ink(path, size=(32, 32), ink=MNIST)
+    found, inverted, _ = read_ink(path, size=(32, 32), ink=MNIST)
     assert found.shape == (1, 32, 32)
 
 
@@ -131,7 +131,7 @@ def test_black_on_nothing_is_black_on_white(tmp_path: Path) -> None:
     pixels = np.zeros((100, 100, 4), np.uint8)
     pixels[20:80, 45:55, 3] = 255
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    found, inverted = read_ink(tmp_path / "a.png", size=SIZE, ink=MNIST)
+    found, inverted, _ = read_ink(tmp_path / "a.png", size=SIZE, ink=MNIST)
     assert inverted
     lit = found[0] > 127
     assert (int(lit.any(1).sum()), int(lit.any(0).sum())) == (20, 3)
@@ -147,7 +147,7 @@ def test_an_empty_sheet_is_refused_and_a_small_dot_of_ink_is_not(tmp_path: Path)
             read_ink(tmp_path / "a.png", size=SIZE, ink=MNIST)
     sheet[400:450, 600:606] = 20  # 300 of a million pixels
     Image.fromarray(sheet).save(tmp_path / "a.png")
-    found, _ = read_ink(tmp_path / "a.png", size=SIZE, ink=MNIST)
+    found, *_ = read_ink(tmp_path / "a.png", size=SIZE, ink=MNIST)
     assert int((found[0] > 127).any(1).sum()) == 20
 
 
@@ -178,3 +178,33 @@ def test_sets_that_are_not_light_on_black_have_no_layout() -> None:
     assert measure_ink(set_of(pixels // 3)) is None  # dim all over
     assert measure_ink(set_of(pixels // 2 + 60)) is None  # on grey
     assert measure_ink(set_of(pixels[:0])) is None  # of no pictures
+
+
+def test_the_main_thing_is_found_among_others(tmp_path: Path) -> None:
+    for i in range(6):
+        ink = handwritten(i)
+        photo = 235 - on_sheet(ink, (600, 800), (200, 300)) * 190
+        alone = tmp_path / "alone.png"
+        Image.fromarray(photo.astype(np.uint8)).save(alone)
+        photo[560:600, :400] = 60  # the edge of a table
+        photo[30:90, 700:770] = 90  # a coin
+        Image.fromarray(photo.astype(np.uint8)).save(tmp_path / "photo.png")
+        found = read_ink(tmp_path / "photo.png", size=SIZE, ink=MNIST)
+        expected = read_ink(alone, size=SIZE, ink=MNIST)
+        assert expected.clutter_frac < 0.05 < 0.15 < found.clutter_frac < 1
+        alike = np.corrcoef(found.pixels.numpy().ravel(), expected.pixels.numpy().ravel())[0, 1]
+        assert alike > 0.98
+
+
+def test_a_photo_full_of_things_is_taken_whole_and_never_called_empty(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    rug = generator.integers(40, 215, (40, 40)).astype(np.uint8)
+    path = tmp_path / "rug.png"
+    Image.fromarray(rug).resize((400, 400), Image.Resampling.BICUBIC).save(path)
+    found = read_ink(path, size=SIZE, ink=MNIST)
+    assert found.clutter_frac == 1.0
+    assert found.pixels.shape == (1, 28, 28) and found.pixels.float().std() > 10
+    paper = generator.normal(230, 2, (400, 400)).astype(np.uint8)
+    Image.fromarray(paper).save(path)
+    with pytest.raises(DataError, match="is empty"):
+        read_ink(path, size=SIZE, ink=MNIST)

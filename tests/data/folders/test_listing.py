@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -207,3 +208,92 @@ def test_the_version_tells_a_changed_file(tmp_path: Path) -> None:
             archive.writestr(name, name if name != "dog/1.png" else "dog/X.png")
     after = versions(tmp_path / "g.zip")
     assert [a == b for a, b in zip(first, after, strict=True)] == [True, True, False, True]
+
+
+def noted(root: Path, *words: str) -> str:
+    """The one note of a listing that has all of some words."""
+    said = [note for note in list_pictures(root).notes if all(word in note for word in words)]
+    assert len(said) == 1, list_pictures(root).notes
+    return said[0]
+
+
+def test_what_was_merged_is_said(tmp_path: Path) -> None:
+    three = ("train", "valid", "test")
+    root = folder(tmp_path / "a", tuple(f"{split}/{n}" for split in three for n in TWO))
+    listing = list_pictures(root)
+    assert len(listing.train) == 8 and len(listing.test) == 4
+    assert "4 pictures" in noted(root, "validation folder", "learned from")
+    two = folder(tmp_path / "b", tuple(f"{split}/{n}" for split in three[:2] for n in TWO))
+    assert "4 pictures" in noted(two, "validation folder", "test pictures")
+    assert list_pictures(folder(tmp_path / "c", TWO)).notes == ()
+
+
+def test_what_is_passed_over_is_named_once(tmp_path: Path) -> None:
+    names = (*TWO, "Dog/1.png", "stray.jpg", "cat/clip.MOV", "dog/2.mp4", "notes.txt")
+    root = folder(tmp_path / "f", names)
+    (root / "bird").mkdir()
+    (root / "dog" / "gone.png").symlink_to(root / "nowhere.png")
+    listing = list_pictures(root)
+    assert listing.class_names == ("Dog", "cat", "dog")
+    assert "stray.jpg" in noted(root, "outside the class folders")
+    assert noted(root, "without a picture").startswith("1 folder (bird) is no class")
+    assert "dog/gone.png" in noted(root, "what it points to is gone")
+    assert noted(root, "videos").startswith("2 videos (cat/clip.MOV, …) are left out")
+    assert "'Dog' and 'dog'" in noted(root, "differ in spelling")
+    assert len(listing.notes) == 5
+
+
+def test_pictures_of_phones_are_named_with_what_reads_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("layerscope.data.folders.picture.reads_heic", lambda: False)
+    root = folder(tmp_path / "f", (*TWO, "cat/IMG_1.HEIC"))
+    assert "pip install pillow-heif" in noted(root, "1 HEIC picture (cat/IMG_1.HEIC)")
+    only = folder(tmp_path / "g", ("cat/1.heic", "dog/1.heic"))
+    with pytest.raises(DataError, match=r"holds no pictures \(2 HEIC.*pip install pillow-heif"):
+        list_pictures(only)
+    monkeypatch.setattr("layerscope.data.folders.picture.reads_heic", lambda: True)
+    assert len(list_pictures(only).train) == 2
+
+
+TABLE = "id,breed\n1,cat\n2,dog\n3,cat\n9,dog\n"
+
+
+def test_a_table_of_labels_makes_classes(tmp_path: Path) -> None:
+    root = folder(tmp_path / "f", ("all/1.png", "all/2.png", "all/3.png", "all/4.png"))
+    (root / "labels.csv").write_text(TABLE)
+    train, _ = shown(list_pictures(root))
+    assert train == [("all/1.png", "cat"), ("all/2.png", "dog"), ("all/3.png", "cat")]
+    assert "all/4.png" in noted(root, "without a label")
+    assert "(9)" in noted(root, "without a picture")
+    (root / "labels.csv").write_text(
+        "filename;split;label\nall/1.png;train;cat\n2.png;train;dog\nall/3.png;test;cat\n"
+    )
+    train, test = shown(list_pictures(root))
+    assert train == [("all/1.png", "cat"), ("all/2.png", "dog")]
+    assert test == [("all/3.png", "cat")]
+    (root / "labels.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(DataError, match=r"labels.csv has the columns a, b; it needs one for"):
+        list_pictures(root)
+
+
+@pytest.mark.parametrize("ending", [".tar", ".tar.gz", ".tgz"])
+def test_a_tar_is_read_as_a_folder_is(tmp_path: Path, ending: str) -> None:
+    source = folder(tmp_path / "f", (*TWO, "cat/run.sh"))
+    (source / "dog" / "3.png").symlink_to("/etc/hostname")
+    path = tmp_path / f"pets{ending}"
+    with tarfile.open(path, "w" if ending == ".tar" else "w:gz") as archive:
+        archive.add(source, arcname="pets")
+        outside = tarfile.TarInfo("../outside.png")
+        archive.addfile(outside)
+    listing = list_pictures(path)
+    assert [f.id for f in listing.train] == [f"pets/{name}" for name in TWO]
+    assert not (listing.root.parent / "outside.png").exists()
+    assert sorted(p.name for p in listing.root.rglob("*") if p.is_file()) == [
+        "1.png", "1.png", "2.png", "2.png"
+    ]  # fmt: skip
+    assert list_pictures(path).root == listing.root  # unpacked once
+    cut = tmp_path / f"cut{ending}"
+    cut.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(DataError, match=r"cannot be unpacked|holds no pictures"):
+        list_pictures(cut)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from layerscope.data.folders.picture import is_picture_name, open_picture, read_picture
@@ -272,3 +273,24 @@ def test_a_folder_and_an_empty_file_are_no_pictures(tmp_path: Path) -> None:
         read(tmp_path / "empty.png")
     with pytest.raises(DataError, match="cannot be read: Is a directory"):
         read(tmp_path)
+
+
+def test_pictures_of_phones_are_read_where_their_library_is(tmp_path: Path) -> None:
+    heif = pytest.importorskip("pillow_heif")
+    path = tmp_path / "IMG_1.HEIC"
+    picture = Image.new("RGB", (64, 48), (200, 40, 90))
+    heif.from_pillow(picture).save(path, quality=100)
+    assert is_picture_name(path.name)
+    pixels = read_picture(path, channels=3, size=None)
+    assert pixels.shape == (3, 48, 64)
+    assert (pixels.float().mean((1, 2)) - torch.tensor([200.0, 40.0, 90.0])).abs().max() < 4
+
+
+def test_without_that_library_the_remedy_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("layerscope.data.folders.picture.reads_heic", lambda: False)
+    (tmp_path / "1.heic").write_bytes(b"\0\0\0\x18ftypheix" + bytes(100))
+    assert not is_picture_name("1.heic")
+    with pytest.raises(DataError, match="pip install pillow-heif"):
+        read_picture(tmp_path / "1.heic", channels=3, size=None)

@@ -65,6 +65,9 @@ def test_healthy_trainings_are_left_in_peace(digits: Splits, tmp_path: Path, set
 
 
 SIGMOIDS = {"hidden": (32,) * 8, "activation": "sigmoid"}
+# Each step moves each weight by up to 1, tens of times its size: the loss of the first epoch is in
+# the thousands and every unit dies. Near the threshold, rounding would decide.
+TOO_HIGH = {"optimiser": "adam", "learning_rate": 1.0, "schedule": "constant"}
 
 
 @pytest.mark.parametrize(
@@ -73,7 +76,7 @@ SIGMOIDS = {"hidden": (32,) * 8, "activation": "sigmoid"}
         (
             "rate-too-high",
             "learning_rate",
-            {"model": "digit-cnn", "optimiser": "adam", "learning_rate": 0.1},
+            {"model": "digit-cnn", **TOO_HIGH},
         ),
         (
             "rate-too-low",
@@ -89,14 +92,9 @@ SIGMOIDS = {"hidden": (32,) * 8, "activation": "sigmoid"}
         (
             "dead-units",
             "activation",
-            {
-                "model": "digit-cnn",
-                "optimiser": "sgd",
-                "learning_rate": 0.3,
-                "schedule": "constant",
-            },
+            {"model": "digit-cnn", **TOO_HIGH},
         ),
-        ("under-fitting", "widths", {"model": "digit-mlp", "shape": {"hidden": (1,)}}),
+        ("under-fitting", "hidden", {"model": "digit-mlp", "shape": {"hidden": (1,)}}),
     ],
 )
 def test_a_fault_is_found(digits: Splits, tmp_path: Path, kind, field, settings) -> None:
@@ -191,6 +189,11 @@ def test_label_suspects_need_many_and_surest_errors() -> None:
     assert found is not None
     assert found.value == pytest.approx(0.2)
     assert all((row - 7) % 5 == 0 and row - 7 >= 900 for row in found.rows)
+    fresh = torch.randn(1000, 3, generator=generator) * 9  # sure of itself, and knows nothing
+    assert label_suspects(fresh, labels, names, rows) is None
+    one_sided = torch.tensor([9.0, 0, 0]).expand(1000, 3)  # says the most frequent class
+    uneven = torch.where(torch.arange(1000) % 10 < 7, 0, labels)
+    assert label_suspects(one_sided, uneven, names, rows) is None
     assert label_suspects(logits[:150], noisy[:150], names, rows[:150]) is None  # too few to say
 
 
@@ -210,6 +213,22 @@ def test_a_librarys_network_is_not_told_to_change_its_layers() -> None:
             named = {"widths", "batch_norm", "activation"} & set(finding.fields)
             assert bool(named) == layered
             assert ("widths" in finding.sentence or "batch_norm" in finding.sentence) == layered
+
+
+def test_a_network_is_not_told_to_change_what_it_does_not_have() -> None:
+    row = EpochFigures(
+        epoch=1, train_loss=0.7, train_accuracy=0.5, validation_loss=0.7, validation_accuracy=0.5,
+        learning_rate=0.1, images_per_s=1.0, elapsed_s=1.0, dead_frac={"relu": 0.9},
+    )  # fmt: skip
+    fading = [
+        Vitals(i, 1, 0.7, 0.5, {"first": 1e-6, "last": 1.0}, {"first": 1e-2}) for i in range(6)
+    ]
+    unused = ("kernel", "padding", "pooling", "pool_last", "batch_norm", "residual")
+    evidence = Evidence(Recipe(epochs=1), 2, fading, [row], unused_fields=unused)
+    for finding in (vanishing_gradients(evidence), dead_units(evidence), under_fitting(evidence)):
+        assert finding is not None
+        assert not {*unused, "widths"} & set(finding.fields)
+        assert not any(name in finding.sentence for name in (*unused, "widths"))
 
 
 def test_largest_spike_is_measured_against_the_median_before_it() -> None:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from layerscope.cli.settings import parse_variations
 from layerscope.data.imageset import Splits
-from layerscope.errors import ModelError, RecipeError, RunError
+from layerscope.errors import LayerscopeError, ModelError, RecipeError, RunError
 from layerscope.formats.run_files import read_run_record
 from layerscope.training.experiments.arms import Experiment, experiment, grid
 from layerscope.training.experiments.arms_plot import plot_arms
@@ -53,7 +53,7 @@ def test_what_is_finished_is_not_trained_again(
     shutil.rmtree(copy / "arm-1" / "seed-2")
     again = experiment(
         striped, {"learning_rate": [0.03, 1e-5]}, seeds=3, out=copy,
-        on_arm=lambda label, seed: began.append((label, seed)), **QUICK,
+        on_arm=lambda label, seed, number, of: began.append((label, seed)), **QUICK,
     )  # fmt: skip
     assert began == [("learning_rate=1e-05", 2)]
     assert [arm.accuracies for arm in again.arms] == [arm.accuracies for arm in done.arms]
@@ -71,7 +71,7 @@ def test_interrupted_it_keeps_what_is_finished_and_goes_on(striped: Splits, tmp_
     settings = {"vary": {"pooling": ["max", "avg"]}, "seeds": 2, "out": tmp_path / "p", **QUICK}
     part = experiment(
         striped, listener=Listener(on_epoch=stop),
-        on_arm=lambda label, seed: began.append(label), **settings,
+        on_arm=lambda label, seed, number, of: began.append(label), **settings,
     )  # fmt: skip
     assert [arm.accuracies[1] for arm in part.arms] == [None, None]
     assert part.differences[0] is not None
@@ -86,6 +86,21 @@ def test_another_question_needs_another_folder(done: Experiment, striped: Splits
         experiment(striped, {"learning_rate": [0.03, 1e-4]}, seeds=3, out=done.path, **QUICK)
     with pytest.raises(RunError, match="is not empty and holds no experiment"):
         experiment(striped, {"epochs": [1, 2]}, out=done.path.parent, model="digit-mlp")
+
+
+def test_a_rejected_experiment_does_not_block_the_corrected_one(
+    striped: Splits, tmp_path: Path
+) -> None:
+    settings = {"model": "digit-mlp", "epochs": 1, "seeds": 1, "out": tmp_path / "e"}
+    with pytest.raises(LayerscopeError, match="pooling would change nothing"):
+        experiment(striped, {"pooling": ["max", "avg"]}, **settings)
+    turns: list[tuple[int, int]] = []
+    found = experiment(
+        striped, {"learning_rate": [0.03, 0.01]}, **settings,
+        on_arm=lambda label, seed, number, of: turns.append((number, of)),
+    )  # fmt: skip
+    assert all(None not in arm.accuracies for arm in found.arms)
+    assert turns == [(1, 2), (2, 2)]
 
 
 def test_fields_are_crossed_the_first_values_being_the_baseline() -> None:

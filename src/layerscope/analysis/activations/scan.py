@@ -18,7 +18,6 @@ from layerscope.errors import check_known
 from layerscope.graph.layer import Layer
 from layerscope.graph.read import read_program
 from layerscope.graph.tracing.traced_program import TracedProgram
-from layerscope.memory import keep_freed_memory
 
 # What a layer may put out for one batch: a share of a processor's last cache.
 CACHE_BYTES = 6 << 20
@@ -105,8 +104,6 @@ def accumulate(
         starts: what each layer's sums are taken against; of those missing the first pictures'.
     """
     device = device_of(model)
-    if device.type == "cpu":
-        keep_freed_memory()
 
     def images_of(batch: torch.Tensor) -> torch.Tensor:
         return normalise(imageset.take(batch).to(device))

@@ -24,6 +24,7 @@ class Canvas:
         self.pixel = 2 / size
         self.colour = torch.zeros(n, 3, size, size)
         self.seen = torch.zeros(n, len(PART_NAMES), size, size)
+        self.painted: set[str] = set()  # of the others nothing can be hidden yet
 
     def cover(self, distance: torch.Tensor) -> torch.Tensor:
         """How much of each pixel lies inside a shape, from the distance to its edge."""
@@ -56,15 +57,14 @@ class Canvas:
             depth = (-distance / rim).clamp(0, 1)
             colour = colour * (0.62 + 0.38 * depth)[:, None]
         self.colour.lerp_(colour.expand_as(self.colour), alpha[:, None])
-        hidden = [
-            i
-            for i, name in enumerate(PART_NAMES)
-            if name != part and not (part in ON_HEAD and name == "head")
-        ]
-        self.seen[:, hidden] *= 1 - alpha[:, None]
+        uncovered = 1 - alpha
+        for name in self.painted:
+            if name != part and not (part in ON_HEAD and name == "head"):
+                self.seen[:, PART_NAMES.index(name)] *= uncovered
         if part is not None:
             own = self.seen[:, PART_NAMES.index(part)]
             own += (1 - own) * alpha
+            self.painted.add(part)
 
     def masks(self) -> torch.Tensor:
         """bool (B, P, S, S): where at least half of a pixel shows a part."""

@@ -9,6 +9,7 @@ from layerscope.data.catalogue import set_names
 from layerscope.data.folders.decode_cache import decode, natural_form
 from layerscope.data.folders.framing import Framing
 from layerscope.data.folders.listing import list_pictures
+from layerscope.data.folders.tar_archive import is_tar, name_of
 from layerscope.data.imageset import ImageSet, Splits
 from layerscope.data.split import stratified
 from layerscope.errors import DataError, nearest
@@ -35,7 +36,7 @@ def load_photos(
     wanted = framing or size
     side, found_channels = (wanted, channels) if wanted and channels else natural_form(listing)
     side, found_channels = wanted or side, channels or found_channels
-    name = name or path.stem
+    name = name or (name_of(path) if is_tar(path) else path.stem)
     total = len(listing.train) + len(listing.test)
 
     def part(split: str, done: int) -> tuple[ImageSet, tuple]:
@@ -48,10 +49,10 @@ def load_photos(
     train, skipped = part("train", 0)
     if listing.test:
         test, more = part("test", len(listing.train))
-        return Splits(train, test, skipped + more)
+        return Splits(train, test, skipped + more, listing.notes)
     train, test = stratified(train, 0.2, make_generator(seed, "test split"), part="test")
     if not len(test):
         raise DataError(
             f"{path} has a single picture per class; at least two are needed, one to test on"
         )
-    return Splits(train, test, skipped)
+    return Splits(train, test, skipped, listing.notes)

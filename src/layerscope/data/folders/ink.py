@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,6 +21,13 @@ FAINT_FRAC = 0.25
 # A picture of this side or more is a photo or a scan, whose grain is finer than its strokes.
 GRAINY_PX = 200
 BAND_FRAC = 0.06
+# Grey levels. Paper and sensors are quieter than this; a rug, a hedge or a wall of bricks is not.
+QUIET_NOISE = 4.0
+# Things are told apart on a picture made so small; strokes nearer than this share of it are one.
+COARSE_PX = 192
+NEAR_FRAC = 0.03
+AT_BORDER = 0.3
+SPECKS_FRAC = 0.15
 
 
 @dataclass(frozen=True)
@@ -61,20 +68,33 @@ def measure_ink(imageset: ImageSet) -> Ink | None:
     return Ink(fit_frac=fit_frac, by_mass=fit_frac < 0.9)
 
 
-def read_ink(path: Path, *, size: tuple[int, int], ink: Ink) -> tuple[torch.Tensor, bool]:
+class Drawing(NamedTuple):
+    """A picture read as a set's own pictures show their things.
+
+    Args:
+        pixels: uint8 (1, H, W).
+        inverted: whether dark on light was turned round.
+        clutter_frac: how much of what stands out from the ground lies beside the thing that was
+            taken; 1 where none could be told apart and the whole picture was taken.
+    """
+
+    pixels: torch.Tensor
+    inverted: bool
+    clutter_frac: float = 0.0
+
+
+def read_ink(path: Path, *, size: tuple[int, int], ink: Ink) -> Drawing:
     """Read a drawing, scan or photo of one thing as a set's pictures show theirs.
 
     Dark on light is turned round, the ground is taken away (also where the light falls unevenly),
-    and what is left is scaled and centred as in the set. A picture that is light on black and of
-    the set's own size is taken as it is.
+    and what is left is scaled and centred as in the set. Of several things the main one is taken.
+    A picture that is light on black and of the set's own size is taken as it is, and so is a whole
+    photo in which nothing can be told from its surroundings.
 
     Args:
         path: the picture.
         size: (H, W) that the network takes.
         ink: the layout of its set.
-
-    Returns:
-        uint8 (1, H, W), and whether it was turned round.
 
     Raises:
         DataError: the file is no picture, or an empty one.
@@ -82,11 +102,13 @@ def read_ink(path: Path, *, size: tuple[int, int], ink: Ink) -> tuple[torch.Tens
     Source: LeCun et al., "Gradient-Based Learning Applied to Document Recognition", 1998, section
     III A: digits fit a box of 20 x 20, placed with their centre of mass in the middle of 28 x 28.
     """
+    from PIL import Image, ImageOps
+
     image = open_picture(path).convert("L")
     values = np.asarray(image, dtype=np.float32)
     border = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
     if values.shape == size and np.median(border) <= 127:
-        return as_pixels(image), False
+        return Drawing(as_pixels(image), False)
     lit, noise = above_ground(image)
     # The ink may be a few hundred of a photo's millions of pixels; fewer than that are glare.
     few = min(50, lit.size // 2000)
@@ -94,9 +116,53 @@ def read_ink(path: Path, *, size: tuple[int, int], ink: Ink) -> tuple[torch.Tens
     inverted = bool(darkest > brightest)
     lit, top = (-lit, darkest) if inverted else (lit, brightest)
     if top < max(12, 6 * noise):
+        if noise > QUIET_NOISE:
+            light = bool(np.median(border) > 127)
+            grey = ImageOps.invert(image) if light else image
+            framed = ImageOps.fit(grey, (size[1], size[0]), Image.Resampling.LANCZOS)
+            return Drawing(as_pixels(framed), light, 1.0)
         raise DataError(f"{path} is empty: nothing stands out from its ground; draw something")
     lit = np.where(lit < max(FAINT_FRAC * top, 4 * noise), 0, lit / top).clip(0, 1)
-    return place(lit, size=size, ink=ink), inverted
+    thing, clutter_frac = main_thing(lit)
+    return Drawing(place(thing, size=size, ink=ink), inverted, clutter_frac)
+
+
+def main_thing(lit: np.ndarray) -> tuple[np.ndarray, float]:
+    """Of several things that stand out from a picture's ground, the main one.
+
+    Strokes that lie close together are one thing. What touches the border is more often a part of
+    the surroundings.
+
+    Args:
+        lit: float32 (H, W) in 0 to 1, 0 where there is ground.
+
+    Returns:
+        The same with the ground's value elsewhere, or unchanged where next to nothing lies beside
+        the main thing; and how much does.
+    """
+    from scipy.ndimage import binary_dilation, label
+
+    step = max(1, max(lit.shape) // COARSE_PX)
+    H, W = (-(-side // step) for side in lit.shape)
+    padded = np.pad(lit, ((0, H * step - lit.shape[0]), (0, W * step - lit.shape[1])))
+    coarse = padded.reshape(H, step, W, step).max((1, 3))
+    near = max(1, round(NEAR_FRAC * max(H, W)))
+    grown = binary_dilation(coarse > 0, iterations=near)
+    labelled: Any = label(grown, np.ones((3, 3)))  # typed as if it could be a number alone
+    things, n = labelled
+    if n < 2:
+        return lit, 0.0
+    mass = np.bincount(things.ravel(), coarse.ravel(), n + 1)[1:]
+    edge = np.concatenate([(coarse[0] > 0) * things[0], (coarse[-1] > 0) * things[-1]])
+    edge = np.concatenate([edge, (coarse[:, 0] > 0) * things[:, 0]])
+    edge = np.concatenate([edge, (coarse[:, -1] > 0) * things[:, -1]])
+    weight = np.where(np.isin(np.arange(1, n + 1), edge), AT_BORDER, 1.0)
+    best = int((mass * weight).argmax()) + 1
+    beside_frac = float(1 - mass[best - 1] / mass.sum())
+    if beside_frac < SPECKS_FRAC:
+        return lit, beside_frac
+    mask = np.kron(things == best, np.ones((step, step), bool))[: lit.shape[0], : lit.shape[1]]
+    return np.where(mask, lit, 0), beside_frac
 
 
 def above_ground(image: Image.Image) -> tuple[np.ndarray, float]:

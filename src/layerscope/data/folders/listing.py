@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from layerscope.data.folders.labels_file import LABELS, read_labels
+from layerscope.data.folders.leftovers import counted, notes_on_files, notes_on_layout
 from layerscope.data.folders.picture import is_picture_name
+from layerscope.data.folders.tar_archive import is_tar, unpacked
 from layerscope.errors import DataError
 
 TRAIN_NAMES = ("train", "training")
@@ -19,6 +22,7 @@ VALIDATION_NAMES = ("val", "valid", "validation")
 # No picture is larger; a zip can hold gigabytes of zeros in a few bytes.
 MOST_BYTES = 512 << 20
 LAYOUT = "give a folder with one folder of pictures per class, or train/ and test/ with those"
+Entry = tuple[tuple[str, ...], int, int, str]  # path in parts, bytes, version, id
 
 
 @dataclass(frozen=True)
@@ -41,12 +45,31 @@ class Listing:
             validation folder too, since the training takes a validation part of its own.
         test: those of the test folder, or else of the validation folder; empty where there is none.
         class_names: in the order of the alphabet.
+        notes: what of the folder is used otherwise than it lies there, or not at all.
     """
 
     root: Path
     train: tuple[PictureFile, ...]
     test: tuple[PictureFile, ...]
     class_names: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Found:
+    """What lies in a folder or archive.
+
+    Args:
+        pictures: each one's path in parts, bytes, version and id.
+        others: paths of files that are no pictures.
+        folders: paths of all folders, in parts.
+        broken: links that lead nowhere.
+    """
+
+    pictures: list[Entry]
+    others: tuple[str, ...] = ()
+    folders: tuple[tuple[str, ...], ...] = ()
+    broken: tuple[str, ...] = ()
 
 
 def list_pictures(root: Path, *, only: Sequence[str] | None = None) -> Listing:
@@ -59,27 +82,85 @@ def list_pictures(root: Path, *, only: Sequence[str] | None = None) -> Listing:
     Raises:
         DataError: it does not exist, is broken, or has not two classes with pictures.
     """
-    entries = zip_entries(root) if root.is_file() else folder_entries(root)
-    entries = without_common_top(entries)
-    by_split: dict[str, list[PictureFile]] = {"train": [], "test": [], "validation": []}
-    flat: list[PictureFile] = []
+    root = unpacked(root) if is_tar(root) else root
+    found = zip_entries(root) if root.is_file() else folder_entries(root)
+    entries = without_common_top(found.pictures)
+    labels = root / LABELS
+    table = labels.is_file() if root.is_dir() else False
+    filed, stray, notes = by_table(labels, entries) if table else by_folder(entries)
+    by_split: dict[str | None, list[PictureFile]] = {None: [], "train": [], "test": []}
+    by_split["validation"] = []
+    for split, file in filed:
+        by_split[split].append(file)
+    if by_split["train"] and by_split["test"]:
+        train, test = by_split["train"] + by_split["validation"], by_split["test"]
+        if n := len(by_split["validation"]):
+            notes.append(
+                f"the {n:,} pictures of the validation folder are learned from too: a training "
+                "sets a validation part of its own apart (validation_frac)"
+            )
+    elif by_split["train"]:
+        train, test = by_split["train"], by_split["validation"]
+        if test:
+            notes.append(
+                f"the {len(test):,} pictures of the validation folder are the test pictures, since "
+                "there is no test folder"
+            )
+    else:
+        train, test = by_split[None], []
+    names = tuple(only) if only else tuple(sorted({file.class_name for file in train}))
+    train = [file for file in train if file.class_name in names]
+    notes += notes_on_files(found.others)
+    check_classes(root, names, train, test, chosen=bool(only), notes=notes)
+    test = [file for file in test if file.class_name in names]
+    if not table:
+        used = {parts[:-1] for parts, *_ in found.pictures}
+        empty = [
+            "/".join(folder)
+            for folder in found.folders
+            if folder[:-1] in {parts[:-1] for parts in used}  # beside folders with pictures
+            and not any(parts[: len(folder)] == folder for parts in used)
+        ]
+        notes += notes_on_layout(stray, empty, found.broken, names)
+    return Listing(root, tuple(train), tuple(test), names, tuple(notes))
+
+
+Filed = tuple[list[tuple[str | None, PictureFile]], list[str], list[str]]
+
+
+def by_folder(entries: list[Entry]) -> Filed:
+    """Each picture with its split and class by the folders it lies in; strays; notes."""
+    splits = {split_of(parts[0]) for parts, *_ in entries if len(parts) >= 3} - {None}
+    filed: list[tuple[str | None, PictureFile]] = []
+    stray = []
     for parts, n_bytes, version, id_ in entries:
         split = split_of(parts[0])
         if split and len(parts) >= 3:
-            by_split[split].append(PictureFile(id_, parts[1], n_bytes, version))
-        elif len(parts) >= 2:
-            flat.append(PictureFile(id_, parts[0], n_bytes, version))
-    if by_split["train"] and by_split["test"]:
-        train, test = by_split["train"] + by_split["validation"], by_split["test"]
-    elif by_split["train"]:
-        train, test = by_split["train"], by_split["validation"]
-    else:
-        train, test = flat, []
-    names = tuple(only) if only else tuple(sorted({file.class_name for file in train}))
-    train = [file for file in train if file.class_name in names]
-    check_classes(root, names, train, test, chosen=bool(only))
-    test = [file for file in test if file.class_name in names]
-    return Listing(root, tuple(train), tuple(test), names)
+            filed.append((split, PictureFile(id_, parts[1], n_bytes, version)))
+        elif len(parts) >= 2 and "train" not in splits:
+            filed.append((None, PictureFile(id_, parts[0], n_bytes, version)))
+        else:
+            stray.append(id_)
+    return filed, stray, []
+
+
+def by_table(labels: Path, entries: list[Entry]) -> Filed:
+    """Each picture with its split and class by a table of labels; strays; notes."""
+    known, missing = read_labels(labels, [id_ for *_, id_ in entries])
+    filed: list[tuple[str | None, PictureFile]] = []
+    stray = []
+    for _, n_bytes, version, id_ in entries:
+        if id_ not in known:
+            stray.append(id_)
+            continue
+        class_name, split = known[id_]
+        filed.append((split_of(split), PictureFile(id_, class_name, n_bytes, version)))
+    notes = []
+    if stray:
+        notes.append(f"{counted(stray, 'picture')} left out: without a label in {LABELS}")
+    if missing:
+        notes.append(f"{counted(missing, 'label')} left out: without a picture")
+    return filed, stray, notes
 
 
 def split_of(folder: str) -> str | None:
@@ -95,10 +176,12 @@ def check_classes(
     test: Sequence[PictureFile],
     *,
     chosen: bool,
+    notes: Sequence[str],
 ) -> None:
     """Refuse a listing that no classifier can be trained on."""
+    said = f" ({'; '.join(notes)})" if notes else ""
     if not train:
-        raise DataError(f"{root} holds no pictures in class folders; {LAYOUT}")
+        raise DataError(f"{root} holds no pictures in class folders{said}; {LAYOUT}")
     if len(names) < 2:
         raise DataError(
             f"{root} holds a single class ({names[0]}); a classifier needs at least two: {LAYOUT}"
@@ -111,23 +194,35 @@ def check_classes(
         )
 
 
-def folder_entries(root: Path) -> list[tuple[tuple[str, ...], int, int, str]]:
-    """The picture files below a folder: path in parts, bytes, version, id."""
+def folder_entries(root: Path) -> Found:
+    """What lies below a folder."""
     if not root.exists():
         raise DataError(f"there is no {root}; check the path, or see 'layerscope data list'")
-    entries = []
+    entries: list[Entry] = []
+    others, folders, broken = [], [], []
     for path in sorted(root.rglob("*")):
         parts = path.relative_to(root).parts
-        if is_meant(parts) and path.is_file():
+        if is_hidden(parts):
+            continue
+        if path.is_dir():
+            folders.append(parts)
+        elif not path.is_file():
+            broken.append("/".join(parts))
+        elif is_picture_name(parts[-1]):
             state = path.stat()
             entries.append((parts, state.st_size, state.st_mtime_ns, "/".join(parts)))
+        else:
+            others.append("/".join(parts))
     if not entries:
-        raise DataError(f"the folder {root} holds no pictures; {LAYOUT}")
-    return entries
+        said = "; ".join(notes_on_files(others))
+        raise DataError(
+            f"the folder {root} holds no pictures{f' ({said})' if said else ''}; {LAYOUT}"
+        )
+    return Found(entries, tuple(others), tuple(folders), tuple(broken))
 
 
-def zip_entries(root: Path) -> list[tuple[tuple[str, ...], int, int, str]]:
-    """The picture files inside a zip, likewise. Names that lead outside are left out."""
+def zip_entries(root: Path) -> Found:
+    """What lies inside a zip. Names that lead outside are left out."""
     try:
         with zipfile.ZipFile(root) as archive:
             members = archive.infolist()
@@ -135,26 +230,29 @@ def zip_entries(root: Path) -> list[tuple[tuple[str, ...], int, int, str]]:
         raise DataError(
             f"{root} is not a whole zip file ({error}); it is cut off or no zip: copy it again"
         ) from error
-    entries = []
+    entries: list[Entry] = []
+    others = []
     for member in sorted(members, key=lambda m: m.filename.split("/")):
         path = PurePosixPath(member.filename.replace("\\", "/"))  # as some Windows programs write
         outside = path.is_absolute() or ".." in path.parts
-        if not member.is_dir() and not outside and is_meant(path.parts):
+        if member.is_dir() or outside or is_hidden(path.parts):
+            continue
+        if is_picture_name(path.name):
             entries.append((path.parts, member.file_size, member.CRC, member.filename))
+        else:
+            others.append(member.filename)
     if not entries:
-        raise DataError(f"{root} holds no pictures; {LAYOUT}")
-    return entries
+        said = "; ".join(notes_on_files(others))
+        raise DataError(f"{root} holds no pictures{f' ({said})' if said else ''}; {LAYOUT}")
+    return Found(entries, tuple(others))
 
 
-def is_meant(parts: Sequence[str]) -> bool:
-    """Whether a path is a picture that its owner put there, and no program's hidden copy of one."""
-    hidden = any(part.startswith(".") or part in ("__MACOSX", "@eaDir") for part in parts)
-    return is_picture_name(parts[-1]) and not hidden
+def is_hidden(parts: Sequence[str]) -> bool:
+    """Whether a path is not its owner's but some program's: hidden, or a copy of one."""
+    return any(part.startswith(".") or part in ("__MACOSX", "@eaDir") for part in parts)
 
 
-def without_common_top(
-    entries: list[tuple[tuple[str, ...], int, int, str]],
-) -> list[tuple[tuple[str, ...], int, int, str]]:
+def without_common_top(entries: list[Entry]) -> list[Entry]:
     """Strip folders that everything lies in: a zip of "photos/cat/1.jpg" is one of "cat/1.jpg"."""
     while entries:
         tops = {parts[0] for parts, *_ in entries}

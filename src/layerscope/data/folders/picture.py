@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 
 from layerscope.data.folders.framing import Framing, frame_image
+from layerscope.data.folders.leftovers import HEIC, INSTALL_HEIC
 from layerscope.errors import DataError
 
 if TYPE_CHECKING:
@@ -28,9 +30,21 @@ MOST_PIXELS = 80_000_000
 
 
 def is_picture_name(name: str) -> bool:
-    """Whether a file's name says that it is a picture; hidden files are not."""
+    """Whether a file's name says that it is a picture that can be read; hidden files are not."""
     file = name.replace("\\", "/").rpartition("/")[2]
-    return not file.startswith(".") and Path(file).suffix.lower() in SUFFIXES
+    ending = Path(file).suffix.lower()
+    return not file.startswith(".") and (ending in SUFFIXES or (ending in HEIC and reads_heic()))
+
+
+@functools.cache
+def reads_heic() -> bool:
+    """Whether pillow-heif is installed, which teaches Pillow the pictures of phones."""
+    try:
+        import pillow_heif
+    except ImportError:
+        return False
+    pillow_heif.register_heif_opener()
+    return True
 
 
 @contextlib.contextmanager
@@ -69,6 +83,7 @@ def opened(source: Path | BinaryIO, *, name: str, least_px: int) -> Image.Image:
     from PIL import Image, ImageOps
 
     name = name or str(source)
+    reads_heic()
     if isinstance(source, Path):
         try:
             # Opened here, since Pillow leaves a file of its own open when it meets an error.
@@ -96,6 +111,8 @@ def opened(source: Path | BinaryIO, *, name: str, least_px: int) -> Image.Image:
             f"{name} claims more pixels than any photo has ({error}); make it smaller first"
         ) from error
     except Image.UnidentifiedImageError as error:
+        if Path(name).suffix.lower() in HEIC and not reads_heic():
+            raise DataError(f"{name} is a HEIC picture; {INSTALL_HEIC}") from error
         raise DataError(f"{name} is not a picture; give a JPEG, PNG, WebP or the like") from error
     except Exception as error:  # Pillow's readers raise whatever a broken file makes them meet
         raise DataError(f"{name} cannot be read ({error}); it is damaged: save it again") from error

@@ -153,14 +153,16 @@ def gather_evidence(
         )
         for name in measured
     }
+    closely = looked_at_closely(measured, layers, effort.closely)
     if effort.ablation_pictures and can_ablate(spec, imageset):
         # The last layer's units are the logits themselves.
-        for name in (n for n in measured if n != layers[-1].name):
+        ablated = [name for name in closely if name != layers[-1].name]
+        for i, name in enumerate(ablated):
 
-            def ablate_layer(_: Path, name: str = name) -> list[Ablation | None]:
+            def ablate_layer(_: Path, i: int = i, name: str = name) -> list[Ablation | None]:
                 return ablation_evidence(
                     program, spec, name, imageset, rows, budget, seed=seed,
-                    progress=lambda done, total: progress(f"ablating {name}", done, total),
+                    progress=over_layers(progress, f"ablating {name}", i, len(ablated)),
                 )  # fmt: skip
 
             try:
@@ -175,7 +177,7 @@ def gather_evidence(
     sprites = {}
     if effort.featurevis_steps:
         sprites = add_feature_visualisations(
-            units, program, spec, imageset, rows, found, budget,
+            units, program, spec, imageset, rows, {name: found[name] for name in closely}, budget,
             seed=seed, stages=stages, progress=progress, skipped=skipped,
         )  # fmt: skip
     return GatheredEvidence(
@@ -218,12 +220,14 @@ def add_feature_visualisations(
     A layer that it cannot be done for is named in `skipped`.
     """
     sprites = {}
-    for name, seen in found.items():
+    for i, (name, seen) in enumerate(found.items()):
 
-        def make(folder: Path, name: str = name, seen: Observed = seen) -> LayerFeatureVis:
+        def make(
+            folder: Path, i: int = i, name: str = name, seen: Observed = seen
+        ) -> LayerFeatureVis:
             return featurevis_evidence(
                 program, spec, name, imageset, rows, seen, folder, budget, seed=seed,
-                progress=lambda done, total: progress(f"optimising images for {name}", done, total),
+                progress=over_layers(progress, f"optimising images for {name}", i, len(found)),
             )  # fmt: skip
 
         try:
@@ -237,6 +241,21 @@ def add_feature_visualisations(
             for unit, record in zip(units[name], result.units, strict=True)
         ]
     return sprites
+
+
+def looked_at_closely(measured: Sequence[str], layers: Sequence[Layer], n: int) -> list[str]:
+    """The layers whose units are ablated and get images: the last n with maps; 0 is all."""
+    if not n:
+        return list(measured)
+    maps = {layer.name for layer in layers if len(layer.shape) == 3}
+    return ([name for name in measured if name in maps] or list(measured))[-n:]
+
+
+def over_layers(
+    progress: Callable[[str, int, int], None], what: str, i: int, n: int
+) -> Callable[[int, int], None]:
+    """Progress within layer i of n, told as progress over all of them."""
+    return lambda done, total: progress(what, i * total + done, n * total)
 
 
 def kinds_of(names: Mapping[str, Naming]) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ class Evidence:
         history: of the finished epochs.
         setbacks: losses that stopped being finite.
         fixed_layout: whether the network is laid out by its library: no field changes its layers.
+        unused_fields: of the network's shape that change nothing in it, and are not recommended.
     """
 
     recipe: Recipe
@@ -38,6 +39,7 @@ class Evidence:
     history: Sequence[EpochFigures]
     setbacks: Sequence[Setback] = ()
     fixed_layout: bool = False
+    unused_fields: Sequence[str] = ()
 
 
 def find_faults(evidence: Evidence) -> tuple[Finding, ...]:
@@ -145,9 +147,11 @@ def vanishing_gradients(evidence: Evidence) -> Finding | None:
     if not ratios or median(ratios) > 1e-3:
         return None
     advice, fields = (
-        "take activation=relu, batch_norm=true, residual=true or fewer layers",
-        ("activation", "batch_norm", "residual", "widths"),
+        "take activation=relu, batch_norm=true or fewer layers (layers=2)",
+        ("activation", "batch_norm", "widths"),
     )
+    if "batch_norm" in evidence.unused_fields:
+        advice, fields = "take activation=relu or fewer layers (layers=2)", ("activation", "hidden")
     if evidence.fixed_layout:
         advice, fields = "begin with published weights, or take another network", ("weights",)
     return Finding(
@@ -201,8 +205,9 @@ def dead_units(evidence: Evidence) -> Finding | None:
             now = evidence.history[-1].dead_frac[worst]
             advice, fields = "lower learning_rate", ("learning_rate",)
             if not evidence.fixed_layout:
-                advice += ", take activation=gelu or batch_norm=true"
-                fields += ("activation", "batch_norm")
+                has_norm = "batch_norm" not in evidence.unused_fields
+                advice += ", take activation=gelu" + (" or batch_norm=true" if has_norm else "")
+                fields += ("activation", "batch_norm") if has_norm else ("activation",)
             return Finding(
                 "dead-units",
                 f"{100 * row.dead_frac[worst]:.0f} % of the units of {worst} were zero for every "
@@ -249,7 +254,11 @@ def under_fitting(evidence: Evidence) -> Finding | None:
     gap = last.train_accuracy - last.validation_accuracy
     if last.train_accuracy < (1 + chance) / 2 and gap < 0.05:
         # A library's network is large enough; what may be too little is what of it may learn.
-        more = "unfreeze more of it" if evidence.fixed_layout else "give it more widths"
+        more, field = "give it more widths", "widths"
+        if "kernel" in evidence.unused_fields:
+            more, field = "give it more hidden units", "hidden"
+        if evidence.fixed_layout:
+            more, field = "unfreeze more of it", "freeze"
         return Finding(
             "under-fitting",
             f"the network under-fits: after {last.epoch} epochs it knows only "
@@ -258,6 +267,6 @@ def under_fitting(evidence: Evidence) -> Finding | None:
             "or augment less",
             last.train_accuracy,
             1,
-            ("epochs", "learning_rate", "freeze" if evidence.fixed_layout else "widths", "augment"),
+            ("epochs", "learning_rate", field, "augment"),
         )
     return None

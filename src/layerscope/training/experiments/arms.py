@@ -108,7 +108,7 @@ def experiment(
     out: Path | str = "experiment",
     device: str = "auto",
     listener: Listener | None = None,
-    on_arm: Callable[[str, int], None] = lambda label, seed: None,
+    on_arm: Callable[[str, int, int, int], None] = lambda label, seed, number, of: None,
     **changes: Any,
 ) -> Experiment:
     """Train with every value of what is varied, on every seed, and compare.
@@ -123,7 +123,7 @@ def experiment(
             with; several fields are crossed.
         seeds: how many, from 0 on.
         out: the experiment's folder. What is finished there is not trained again.
-        on_arm: told which training begins.
+        on_arm: told which training begins: (arm, seed, its number from 1 on, how many there are).
 
     Returns:
         Arms, accuracies, differences with intervals. Ctrl-C ends it with what is finished.
@@ -152,7 +152,6 @@ def experiment(
         "changes": changes,
         "vary": {name: [*values] for name, values in vary.items()},
     }
-    claim_folder(folder, question)
     asked = [
         {
             "preset": preset,
@@ -163,23 +162,21 @@ def experiment(
     ]
     for one in asked:  # refuses a value that cannot be before anything is trained
         prepare(gathered, **one)
+    claim_folder(folder, question)
     interrupted = False
-    for seed, (i, arm) in itertools.product(range(seeds), enumerate(arms)):
+    turns = itertools.product(range(seeds), enumerate(arms))
+    for number, (seed, (i, arm)) in enumerate(turns, start=1):
         home = folder / f"arm-{i}" / f"seed-{seed}"
         if interrupted or finished(home):
             continue
-        on_arm(arm.label, seed)
+        on_arm(arm.label, seed, number, seeds * len(arms))
         try:
             if unfinished := next(home.glob("*/plan.json"), None):
-                run = resume(unfinished.parent, gathered.splits, device=device, listener=listener)
+                resume(unfinished.parent, gathered.splits, device=device, listener=listener)
             else:
-                run = begin(
-                    gathered, **asked[i], seed=seed, out=home, device=device, listener=listener
-                )
+                begin(gathered, **asked[i], seed=seed, out=home, device=device, listener=listener)
         except KeyboardInterrupt:
             interrupted = True
-            continue
-        interrupted = not run.record.finished
     result = read_results(folder, arms, range(seeds))
     write_json(folder / NAME, {**result.to_json(), "question": question})
     return result
@@ -222,13 +219,15 @@ def claim_folder(folder: Path, question: dict[str, Any]) -> None:
     path = folder / "question.json"
     question = json.loads(json.dumps(question))  # as JSON reads it back: lists for tuples
     if path.is_file():
-        if json.loads(path.read_text(encoding="utf-8")) != question:
+        begun = any(folder.glob("arm-*/seed-*/*/plan.json"))
+        if begun and json.loads(path.read_text(encoding="utf-8")) != question:
             raise RunError(
                 f"{folder} holds another experiment; name a new folder (--out), or give the "
                 "settings that it was begun with"
             )
-        return
-    if folder.exists() and any(folder.iterdir()):
+        if begun:
+            return
+    elif folder.exists() and any(folder.iterdir()):
         raise RunError(f"{folder} is not empty and holds no experiment; name a new folder (--out)")
     write_json(path, question)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,9 @@ from msgspec import structs
 from layerscope.errors import RunError
 from layerscope.formats.run_files import RECORD, read_run_record
 from layerscope.formats.run_record import RunRecord
+from layerscope.models.nets.classic import CLASSICS
+from layerscope.models.nets.compact import COMPACT
+from layerscope.models.spec import NetShape
 from layerscope.training.experiments.paired_differences import Difference, over_pictures, over_seeds
 from layerscope.training.runs.run_folder import HITS
 
@@ -95,11 +98,7 @@ def compare(runs: Sequence[str | Path]) -> Comparison:
             + "); compare runs of the same set and size"
         )
     settings = {folder: settings_of(record) for folder, record in records.items()}
-    differing = sorted(
-        name
-        for name in {key for values in settings.values() for key in values}
-        if len({json.dumps(values.get(name)) for values in settings.values()}) > 1
-    )
+    differing = differing_settings(list(settings.values()))
     by_label: dict[str, list[Path]] = {}
     for folder in folders:
         chosen = ", ".join(f"{n}={plain(settings[folder].get(n))}" for n in differing)
@@ -131,6 +130,30 @@ def settings_of(record: RunRecord) -> dict[str, Any]:
     """Every choice of a run in one flat record."""
     shape, recipe = structs.asdict(record.model.shape), structs.asdict(record.recipe)
     return {"model": record.model.name, **shape, **recipe}
+
+
+def differing_settings(settings: Sequence[dict[str, Any]]) -> list[str]:
+    """The settings in which runs differ, without those that follow from another.
+
+    Networks of two names differ in many fields of their shape; that is what the names say already.
+    Those that somebody set to something else than the network has by itself stay.
+    """
+    differing = sorted(
+        name
+        for name in {key for values in settings for key in values}
+        if len({json.dumps(values.get(name)) for values in settings}) > 1
+    )
+    if "model" not in differing:
+        return differing
+    homes = {classic.name: asdict(classic.shape) for classic in CLASSICS}
+    homes["compact"] = asdict(COMPACT)
+
+    def is_set(name: str) -> bool:
+        shapes = [(homes.get(values["model"], {}), values) for values in settings]
+        return any(plain(home.get(name, "")) != plain(values[name]) for home, values in shapes)
+
+    of_shape = {field.name for field in fields(NetShape)}
+    return [name for name in differing if name not in of_shape or is_set(name)]
 
 
 def plain(value: Any) -> str:

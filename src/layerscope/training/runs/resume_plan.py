@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from layerscope.errors import RunError
@@ -74,25 +74,64 @@ def write_plan(folder: Path, plan: Plan) -> None:
     write_json(folder / PLAN, plain(plan.record()))
 
 
-def read_plan(folder: Path) -> Plan:
-    """Read what an interrupted training set out to do.
+def unfinished_run(path: Path) -> Path:
+    """The run folder that a user means to go on with: itself, or the latest unfinished one inside.
 
     Raises:
-        RunError: the folder is no run, is finished already, or its plan is damaged.
+        RunError: no run there is unfinished.
+    """
+    if (path / PLAN).is_file() or not path.is_dir():
+        return path
+    plans = sorted(path.glob(f"*/{PLAN}"), key=lambda file: (file.stat().st_mtime, file))
+    left = [file.parent for file in plans if not is_finished(file.parent)]
+    if not left and plans:
+        raise RunError(
+            f"every run in {path} is finished; name one and more epochs to train it longer, such "
+            f"as --resume {plans[-1].parent} --epochs 20"
+        )
+    return left[-1] if left else path
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a run folder's training came to its end, and none with more epochs was begun."""
+    if not (folder / "run.json").is_file():
+        return False
+    record = read_run_record(folder)
+    return record.finished and record.recipe.epochs >= read_plan_record(folder).recipe.epochs
+
+
+def read_plan_record(folder: Path) -> PlanRecord:
+    """A plan as it is written down."""
+    return read_document(
+        folder / PLAN, PlanRecord, error=RunError, remedy="train anew", upgrade=check_plan
+    ).record
+
+
+def read_plan(folder: Path, *, epochs: int | None = None) -> Plan:
+    """Read what a training set out to do.
+
+    Args:
+        folder: of the run.
+        epochs: how many there shall be now; None leaves it. A finished run goes on with more.
+
+    Raises:
+        RunError: the folder is no run, is finished with nothing to add, or its plan is damaged.
         ModelError, RecipeError: its network or its recipe is not one of this version.
     """
     if not (folder / PLAN).is_file():
         raise RunError(f"{folder} is not a run folder (it has no {PLAN}); train anew")
-    if (folder / "run.json").is_file() and read_run_record(folder).finished:
-        raise RunError(f"{folder} is finished; there is nothing to resume")
-    found = read_document(
-        folder / PLAN, PlanRecord, error=RunError, remedy="train anew", upgrade=check_plan
-    ).record
+    found = read_plan_record(folder)
+    recipe = Recipe(**plain(found.recipe))
+    if is_finished(folder) and (epochs is None or epochs <= recipe.epochs):
+        raise RunError(
+            f"{folder} is finished after {recipe.epochs} epochs; there is nothing to resume, but "
+            f"more epochs train it longer: --epochs {2 * recipe.epochs}"
+        )
     return Plan(
         source=found.source,
         size=found.size,
         seed=found.seed,
         spec=spec_of(found.model),
-        recipe=Recipe(**plain(found.recipe)),
+        recipe=recipe if epochs is None else replace(recipe, epochs=epochs),
         fingerprint=found.fingerprint,
     )

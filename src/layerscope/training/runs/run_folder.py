@@ -167,6 +167,11 @@ def find_run(path: Path) -> Path:
         )
     runs = sorted(path.glob("*/run.json"), key=lambda file: (file.stat().st_mtime, file))
     if not runs:
+        if begun := sorted(path.glob("plan.json")) or sorted(path.glob("*/plan.json")):
+            raise RunError(
+                f"{begun[-1].parent} is not finished; 'layerscope train --resume "
+                f"{begun[-1].parent}' goes on with it"
+            )
         raise RunError(f"{path} is not a run folder and holds none; train one first")
     return runs[-1].parent
 

@@ -1,0 +1,132 @@
+"""One progress line for a whole command: what is being done, how far over all of it, how long."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Mapping
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+# Into a pipe or a file a line every so many seconds says that it goes on.
+EVERY_S = 5.0
+# Before this share of a part is done, its speed is no measure for the rest.
+TOO_EARLY = 0.03
+
+
+class ProgressLine:
+    """A line that stays below what is printed, and goes when the command is done.
+
+    Args:
+        console: the one that everything else is printed on.
+        parts: what the command does, in order, and about what share of its time each takes. The
+            shares only matter for parts that have not begun; speeds are measured.
+        clock: seconds; for tests.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        parts: Mapping[str, float],
+        *,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        whole = sum(parts.values())
+        self.shares = {name: share / whole for name, share in parts.items()}
+        self.console, self.clock = console, clock
+        self.started = self.part_started = self.told = clock()
+        self.part, self.begun_at, self.frac = "", 0.0, 0.0
+        self.bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=12),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.fields[left]}", style="dim"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self.task = self.bar.add_task("getting ready", total=1.0, left="")
+
+    def __enter__(self) -> ProgressLine:
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+    def tell(self, part: str, frac: float, what: str) -> None:
+        """Say where the command stands.
+
+        Args:
+            part: one of the parts, in their order.
+            frac: how much of the part is done, from 0 to 1. A line never runs backwards.
+            what: is being done.
+        """
+        now = self.clock()
+        if part != self.part:
+            # An interrupted part may go on where it was: its speed counts from there.
+            self.part, self.part_started, self.begun_at, self.frac = part, now, frac, frac
+        self.frac = max(self.frac, min(frac, 1.0))
+        left = as_time(self.left_s(now))
+        self.bar.update(self.task, description=what, completed=self.done, left=left)
+        if not self.console.is_terminal and now - self.told >= EVERY_S:
+            self.told = now
+            after = f", {left}" if left else ""
+            print(f"{100 * self.done:3.0f} %  {what}{after}", file=sys.stderr, flush=True)  # noqa: T201
+
+    def of(self, part: str) -> Callable[[str, int, int], None]:
+        """A part's `progress(what, done, total)`, as the library calls it."""
+        return lambda what, done, total: self.tell(part, done / max(total, 1), what)
+
+    @property
+    def done(self) -> float:
+        """How much of the whole command is done, from 0 to 1."""
+        names = list(self.shares)
+        before = sum(self.shares[name] for name in names[: names.index(self.part)])
+        return before + self.shares[self.part] * self.frac
+
+    def left_s(self, now: float) -> float | None:
+        """How long all of it still takes; None as long as nobody can know."""
+        here = self.frac - self.begun_at
+        if here < TOO_EARLY or now <= self.part_started:
+            return None
+        own = (now - self.part_started) * (1 - self.frac) / here
+        names = list(self.shares)
+        later = sum(self.shares[name] for name in names[names.index(self.part) + 1 :])
+        return own + later * (own + now - self.part_started) / self.shares[self.part]
+
+
+def as_time(seconds: float | None) -> str:
+    """A time that is left, as people say it; nothing where it is not known.
+
+    Example:
+        >>> as_time(95)
+        '1 min 35 s left'
+    """
+    if seconds is None:
+        return ""
+    whole = round(seconds)
+    if whole >= 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60} min left"
+    return f"{whole // 60} min {whole % 60} s left" if whole >= 60 else f"{whole} s left"
+
+
+class Stages:
+    """Several kinds of work as one part, each with a share of its time.
+
+    Args:
+        tell: told (how much of the part is done, what is being done).
+        weights: how a description begins, in the order of the work -> share of the time.
+    """
+
+    def __init__(self, tell: Callable[[float, str], None], weights: Mapping[str, float]) -> None:
+        self.tell, self.weights = tell, weights
+
+    def progress(self, what: str, done: int, total: int) -> None:
+        """As the library calls it; what is not among the kinds counts as the first."""
+        names = list(self.weights)
+        at = next((i for i, name in enumerate(names) if what.startswith(name)), 0)
+        before = sum(self.weights[name] for name in names[:at])
+        share = self.weights[names[at]] * done / max(total, 1)
+        self.tell((before + share) / sum(self.weights.values()), what)

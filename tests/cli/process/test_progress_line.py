@@ -1,0 +1,93 @@
+"""One line over all of a command: never backwards, one estimate, something into a pipe."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from layerscope.cli.process.progress_line import EVERY_S, ProgressLine, Stages, as_time
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def line_of(parts: dict[str, float], *, terminal: bool) -> tuple[ProgressLine, Clock, io.StringIO]:
+    clock, out = Clock(), io.StringIO()
+    console = Console(file=out, force_terminal=terminal, width=80, highlight=False)
+    return ProgressLine(console, parts, clock=clock), clock, out
+
+
+def test_what_is_left_is_measured_and_covers_the_parts_to_come() -> None:
+    line, clock, _ = line_of({"training": 3, "looking": 1}, terminal=False)
+    line.tell("training", 0.0, "epoch 1 of 2")
+    assert line.left_s(clock()) is None
+    clock.now = 15.0
+    line.tell("training", 0.5, "epoch 1 of 2")
+    assert line.done == pytest.approx(0.375)
+    assert line.left_s(clock()) == pytest.approx(15 + 30 / 3)  # the rest of it, and a third as much
+    clock.now = 30.0
+    line.tell("looking", 0.0, "looking at pictures")
+    clock.now = 80.0
+    line.tell("looking", 0.5, "ablating")  # slower than was thought
+    assert line.done == pytest.approx(0.875)
+    assert line.left_s(clock()) == pytest.approx(50)
+
+
+def test_a_line_never_runs_backwards_and_a_resumed_part_is_not_thought_fast() -> None:
+    line, clock, _ = line_of({"training": 1}, terminal=False)
+    line.tell("training", 0.8, "epoch 5 of 6")
+    clock.now = 10.0
+    line.tell("training", 0.9, "epoch 5 of 6")
+    assert line.left_s(clock()) == pytest.approx(10)
+    line.tell("training", 0.85, "epoch 5 of 6, again")
+    assert line.done == pytest.approx(0.9)
+
+
+def test_into_a_pipe_a_line_goes_every_few_seconds(capsys: pytest.CaptureFixture[str]) -> None:
+    line, clock, out = line_of({"training": 1}, terminal=False)
+    with line:
+        for step in range(1, 101):
+            clock.now = 0.2 * step
+            line.tell("training", step / 100, f"epoch {1 + step // 50} of 2")
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == int(20 / EVERY_S)
+    assert said[0] == " 25 %  epoch 1 of 2, 15 s left"
+    assert out.getvalue() == ""
+
+
+def test_on_a_terminal_there_is_one_line_from_the_start_with_one_estimate() -> None:
+    line, clock, out = line_of({"training": 1, "looking": 1}, terminal=True)
+    with line:
+        assert "getting ready" in out.getvalue()
+        line.tell("training", 0.0, "epoch 1 of 2")
+        clock.now = 5.0
+        line.tell("training", 0.5, "epoch 2 of 2  loss 0.123  accuracy 0.987")
+        line.bar.refresh()
+    plain = re.sub(r"\x1b\[[^A-Za-z]*[A-Za-z]", "", out.getvalue()).replace("\r", "\n")
+    shown = [row for row in plain.splitlines() if "epoch 2 of 2" in row]
+    assert shown and all(len(row) <= 80 for row in shown)
+    assert shown[-1].count("left") == 1 and "15 s left" in shown[-1] and "25 %" in shown[-1]
+
+
+def test_kinds_of_work_make_up_one_part() -> None:
+    told: list[float] = []
+    stages = Stages(lambda frac, what: told.append(frac), {"looking": 1, "ablating": 3})
+    stages.progress("looking at pictures", 50, 100)
+    stages.progress("ablating features.1", 0, 10)
+    stages.progress("ablating features.4", 10, 10)
+    assert told == [0.125, 0.25, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(None, ""), (0.4, "0 s left"), (95, "1 min 35 s left"), (7290, "2 h 1 min left")],
+)
+def test_times_as_people_say_them(seconds: float | None, said: str) -> None:
+    assert as_time(seconds) == said
