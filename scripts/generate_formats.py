@@ -129,27 +129,31 @@ def typescript(defs: Schema) -> str:
     return "".join(parts)
 
 
-def typed(schema: Schema) -> str:
-    """A field's type as TypeScript has it."""
+def typed(schema: Schema, integer: str = "number") -> str:
+    """A field's type as TypeScript has it, which has one word for all numbers."""
+
+    def inner(one: Schema) -> str:
+        return typed(one, integer)
+
     if "$ref" in schema:
         return plain_name(schema["$ref"].rpartition("/")[2])
     if "anyOf" in schema:
-        return " | ".join(dict.fromkeys(typed(one) for one in schema["anyOf"]))
+        return " | ".join(dict.fromkeys(inner(one) for one in schema["anyOf"]))
     if "enum" in schema:
         return " | ".join(json.dumps(value) for value in schema["enum"])
     if "const" in schema:
         return json.dumps(schema["const"])
     kind = schema.get("type")
     if isinstance(kind, list):
-        return " | ".join(dict.fromkeys(typed({**schema, "type": one}) for one in kind))
+        return " | ".join(dict.fromkeys(inner({**schema, "type": one}) for one in kind))
     if kind == "array" and "prefixItems" in schema:
-        return f"[{', '.join(typed(item) for item in schema['prefixItems'])}]"
+        return f"[{', '.join(inner(item) for item in schema['prefixItems'])}]"
     if kind == "array":
-        item = typed(schema["items"])
+        item = inner(schema["items"])
         return f"({item})[]" if " | " in item else f"{item}[]"
     if kind == "object":
-        return f"Record<string, {typed(schema['additionalProperties'])}>"
-    return {"integer": "number", "null": "null"}.get(str(kind), str(kind))
+        return f"Record<string, {inner(schema['additionalProperties'])}>"
+    return integer if kind == "integer" else str(kind)
 
 
 def plain_name(name: str) -> str:
@@ -170,8 +174,10 @@ def field_lists(defs: Schema) -> str:
 
 
 def in_docs(schema: Schema) -> str:
-    """A field's type, the records in it as links."""
-    text = typed(schema).replace("|", "or")
+    """A field's type, with its range and with the records in it as links."""
+    text = typed(schema, integer="integer").replace("|", "or")
+    if "minimum" in schema and "maximum" in schema:
+        text += f" from {schema['minimum']:g} to {schema['maximum']:g}"
     text = re.sub(r"Record<string, (.+)>", r"name -> \1", text)
     names = re.sub(r"\b[A-Z]\w+", lambda found: f"[{found[0]}](#{found[0].lower()})", text)
     return names.replace("[][]", "\\[]\\[]").replace("[]", "\\[]")

@@ -90,8 +90,9 @@ class InputRecord(Struct, frozen=True, kw_only=True):
         channels: C.
         height: H, in pixels.
         width: W, in pixels.
-        mean: of each channel.
-        std: of each channel.
+        mean: of each channel, red first.
+        std: of each channel, red first.
+        bgr: whether the network takes the channels in the other order, blue first.
     """
 
     channels: Positive
@@ -99,6 +100,7 @@ class InputRecord(Struct, frozen=True, kw_only=True):
     width: Positive
     mean: tuple[float, ...]
     std: tuple[Annotated[float, Meta(gt=0)], ...]
+    bgr: bool = False
 
 
 class DataRecord(Struct, frozen=True, kw_only=True):

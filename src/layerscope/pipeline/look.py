@@ -171,6 +171,7 @@ def measure(
             width=spec.width,
             mean=tuple(spec.mean),
             std=tuple(spec.std),
+            bgr=spec.preprocessing.bgr,
         ),
         data=data_record(imageset, chosen),
         steps=eight_steps(layers),

@@ -1,6 +1,6 @@
 // What a layer computes, done again in plain numbers, so that the page can show every term.
 
-import type { Layer, Window } from "./formats";
+import type { Input, Layer, Window } from "./formats";
 import type { Tensor } from "./source";
 
 export interface Term {
@@ -12,12 +12,14 @@ export interface Term {
   inside: boolean;
 }
 
-export function normalised(pixels: Tensor, mean: number[], std: number[]): Tensor {
+/** Pixels, red first, as the network takes them. */
+export function normalised(pixels: Tensor, { mean, std, bgr }: Input): Tensor {
   const [C, H, W] = pixels.shape;
   const data = new Float32Array(C * H * W);
-  for (let c = 0; c < C; c++)
-    for (let i = 0; i < H * W; i++)
-      data[c * H * W + i] = (pixels.data[c * H * W + i] / 255 - mean[c]) / std[c];
+  for (let c = 0; c < C; c++) {
+    const to = bgr ? C - 1 - c : c;
+    for (let i = 0; i < H * W; i++) data[to * H * W + i] = (pixels.data[c * H * W + i] / 255 - mean[c]) / std[c];
+  }
   return { shape: pixels.shape, data };
 }
 

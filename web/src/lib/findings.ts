@@ -8,8 +8,7 @@ import { lookOf } from "./kinds";
 export const UNNAMED = "unnamed";
 
 /** How a kind's share stands against the untrained network's: by its 95 % interval. */
-export function against(share: NamedFrac): "more" | "no more" | "fewer" | "unknown" {
-  if (share.untrained_frac === null || share.untrained_frac === undefined) return "unknown";
+export function against(share: NamedFrac): "more" | "no more" | "fewer" {
   if (share.interval[0] > share.untrained_frac) return "more";
   return share.interval[1] < share.untrained_frac ? "fewer" : "no more";
 }
@@ -19,14 +18,13 @@ export function kindsShown(evidence: Evidence): string[] {
   return [...evidence.kinds.filter((kind) => kind !== UNNAMED), UNNAMED];
 }
 
-const COMPARED = { more: "more than", "no more": "no more than", fewer: "fewer than", unknown: "" };
+const COMPARED = { more: "more than", "no more": "no more than", fewer: "fewer than" };
 
 /** One share of one layer in words, beside its interval and its control. */
 export function shareText(rung: Rung, kind: string): string {
   const s = rung.named[kind];
   const shown = kind === UNNAMED ? "no simple name" : lookOf(kind).one;
-  const control = against(s);
-  const untrained = control === "unknown" ? "" : `; ${COMPARED[control]} the untrained network's ${percent(s.untrained_frac)}`;
+  const untrained = `; ${COMPARED[against(s)]} the untrained network's ${percent(s.untrained_frac)}`;
   return `${rung.title}, ${shown}: ${s.count} of ${rung.n_units} units, ${percent(s.frac)}, 95% interval ${percent(s.interval[0])} to ${percent(s.interval[1])}${untrained}`;
 }
 
@@ -67,7 +65,6 @@ const CONTROL = {
   more: "",
   "no more": ", no more than in an untrained network",
   fewer: ", fewer than in an untrained network",
-  unknown: "",
 };
 
 interface Run {
@@ -128,7 +125,7 @@ export function ordered(units: Unit[], order: Order): Unit[] {
 
 /** Whether anything was measured that could have given the unit a name. */
 export function isKnown(unit: Unit): boolean {
-  return !!unit.name || Object.keys(unit.measures ?? {}).length > 0;
+  return !!unit.name || Object.keys(unit.measures).length > 0;
 }
 
 /** Whether any unit of a layer was given the chance of a name. */

@@ -96,10 +96,12 @@ export interface Input {
   height: number;
   /** W, in pixels. */
   width: number;
-  /** of each channel. */
+  /** of each channel, red first. */
   mean: number[];
-  /** of each channel. */
+  /** of each channel, red first. */
   std: number[];
+  /** whether the network takes the channels in the other order, blue first. */
+  bgr: boolean;
 }
 
 /** The pictures that were measured. */

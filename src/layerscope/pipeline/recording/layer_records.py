@@ -149,8 +149,11 @@ def write_filters(
         )
     if acting is None:
         return FilterSprites()
-    tiles, scales = filter_pictures(acting.cpu())
-    spectra = spectrum_pictures(acting.cpu())
+    acting = acting.cpu()
+    if spec.preprocessing.bgr:
+        acting = acting.flip(1)  # as the pictures are: red first
+    tiles, scales = filter_pictures(acting)
+    spectra = spectrum_pictures(acting)
     return FilterSprites(
         filters=write_layer_sprite(folder, layer.name, "filters", tiles, columns=8),
         scales=tuple(scales),
