@@ -17,6 +17,7 @@ from layerscope.pipeline.budget import Budget
 # Of a layer with more units, only the first are ablated: each costs a pass behind the layer.
 MOST_ABLATED = 256
 CONTROLS = 20
+CONTROL_RUNS = CONTROLS * LEVELS
 
 
 def can_ablate(spec: ModelSpec, imageset: ImageSet) -> bool:
@@ -47,7 +48,7 @@ def ablation_evidence(
         progress: told (pictures done, pictures in all).
     """
     U = next(found.n_units for found in program.layers if found.name == layer)
-    units, pictures = budget.ablation(layer, min(U, MOST_ABLATED), CONTROLS * LEVELS)
+    units, pictures = budget.ablation(layer, min(U, MOST_ABLATED), CONTROL_RUNS)
     if not units:
         return [None] * U
     found = ablate(

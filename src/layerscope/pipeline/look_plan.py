@@ -1,0 +1,70 @@
+"""What a look will do, in order, and a first guess of how long each part takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from layerscope.graph.layer import Layer
+from layerscope.pipeline.budget import PASSES_PER_STEP, Budget
+from layerscope.pipeline.look_progress import (
+    PICTURES,
+    READING,
+    UNITS,
+    WRITING,
+    Part,
+    copy_part,
+)
+from layerscope.pipeline.measuring.ablation_evidence import CONTROL_RUNS, MOST_ABLATED
+from layerscope.pipeline.measuring.featurevis_evidence import MOST_VISUALISED
+
+# Seconds for a multiply-add of a forward pass, and for what each layer costs beside the passes.
+# Only their proportions matter for long: what was timed corrects them (`look_progress.LookTimer`).
+PASS_S = 3e-11
+LAYER_S = 0.02
+# Synthetic stimuli, and forward passes of the check that the layers replay the network.
+STIMULI = 600
+REPLAYED_PASSES = 100
+
+
+def plan_of(
+    budget: Budget, layers: Sequence[Layer], measured: Sequence[str], *, pictures: int,
+    evidence: bool, ablates: bool,
+) -> dict[Part, float]:  # fmt: skip
+    """What a look will do, in order, and a first guess of the seconds that each part takes.
+
+    Args:
+        budget: what each layer costs, and how much of it is measured.
+        layers: of the network.
+        measured: those whose units are measured.
+        pictures: how many are scanned.
+        evidence: whether more than statistics is measured.
+        ablates: whether units can be ablated on these pictures.
+    """
+    effort = budget.effort
+    one = PASS_S * budget.total
+    deepest = PASS_S * max((budget.to[name] for name in measured), default=budget.total)
+    units = {layer.name: layer.n_units for layer in layers}
+    plan = {
+        READING: REPLAYED_PASSES * one + LAYER_S * len(layers),
+        PICTURES: pictures * one + LAYER_S * len(layers),
+    }
+    if evidence:
+        runs = min(pictures, effort.pictures) + STIMULI
+        plan[UNITS] = runs * deepest + 5 * LAYER_S * len(measured)
+        for i in range(effort.untrained):
+            plan[copy_part(i, effort.untrained)] = plan[UNITS]
+        if effort.ablation_pictures and ablates:
+            for name in measured:
+                n, some = budget.ablation(name, min(units[name], MOST_ABLATED), CONTROL_RUNS)
+                behind = budget.total - budget.to[name] if budget.resumes else budget.total
+                if name != layers[-1].name:
+                    plan[Part("ablation", name)] = (
+                        PASS_S * (n + CONTROL_RUNS) * min(some, pictures) * behind + LAYER_S
+                    )
+        if effort.featurevis_steps:
+            for name in measured:
+                n = budget.made(name, min(units[name], MOST_VISUALISED))
+                steps = PASSES_PER_STEP * n * effort.featurevis_steps
+                plan[Part("images", name)] = PASS_S * steps * budget.to[name] + LAYER_S
+    plan[WRITING] = LAYER_S * len(layers)
+    return plan

@@ -1,0 +1,153 @@
+"""How far a look is, over all of it, and when it will be done."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["reading", "pictures", "units", "copy", "ablation", "images", "writing"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a look.
+
+    Args:
+        kind: what is done.
+        of: the layer, or which untrained copy ("2 of 5"); "" for all of the network.
+    """
+
+    kind: Kind
+    of: str = ""
+
+    def __str__(self) -> str:
+        return {
+            "reading": "reading the network",
+            "pictures": "looking at pictures",
+            "units": "measuring units",
+            "copy": f"measuring untrained copy {self.of}",
+            "ablation": f"ablating {self.of}",
+            "images": f"optimising images for {self.of}",
+            "writing": "writing the atlas",
+        }[self.kind]
+
+
+READING = Part("reading")
+PICTURES = Part("pictures")
+UNITS = Part("units")
+WRITING = Part("writing")
+
+
+def copy_part(i: int, of: int) -> Part:
+    """The part that measures an untrained copy, counted from 0."""
+    return Part("copy", f"{i + 1} of {of}")
+
+
+# Told of a part, and how much of it is done: (part, done, total).
+Tell = Callable[[Part, int, int], None]
+
+
+@dataclass(frozen=True)
+class LookProgress:
+    """Where a look stands.
+
+    Args:
+        part: what it is doing; as text for a person.
+        done_frac: of all of the look, 0 to 1; never falls.
+        left_s: until it is done; None before anything can be told.
+
+    Example:
+        >>> str(LookProgress(Part("ablation", "features.3"), 0.34, 80.0))
+        '34 %, ablating features.3, 1 min 20 s left'
+    """
+
+    part: Part
+    done_frac: float
+    left_s: float | None
+
+    def __str__(self) -> str:
+        left = "" if self.left_s is None else f", {in_words(self.left_s)} left"
+        return f"{100 * self.done_frac:.0f} %, {self.part}{left}"
+
+
+def in_words(seconds: float) -> str:
+    """A time to wait, as coarse as it is uncertain.
+
+    Example:
+        >>> [in_words(s) for s in (0.2, 12, 80, 4000)]
+        ['1 s', '12 s', '1 min 20 s', '1 h 7 min']
+    """
+    whole = max(1, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60 // 10 * 10} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+class LookTimer:
+    """Times the parts of a look, and tells where it stands.
+
+    What is left is first guessed by multiply-adds, then corrected by what parts of the same kind
+    took; a kind that was not timed yet is corrected by all those that were. Parts that are passed
+    over (they were kept from an interrupted look) count for nothing.
+
+    Args:
+        tell: told where the look stands, at every report.
+        clock: the time in seconds.
+    """
+
+    def __init__(
+        self, tell: Callable[[LookProgress], None], clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        self.tell = tell
+        self.clock = clock
+        self.began = clock()
+        self.left: dict[Part, float] = {}
+        self.part = READING
+        self.part_began = self.began
+        self.guess = 0.0
+        self.timed: dict[Kind, tuple[float, float]] = {}  # seconds taken, seconds guessed
+        self.done_frac = 0.0
+        tell(LookProgress(READING, 0.0, None))
+
+    def plan(self, parts: Mapping[Part, float]) -> None:
+        """Set out what will be done, in order, and how long each part may take."""
+        self.left = {part: guess for part, guess in parts.items() if part != self.part}
+        self.guess = parts.get(self.part, 0.0)
+
+    def at(self, part: Part, done: int, total: int) -> None:
+        """Report how much of a part is done."""
+        now = self.clock()
+        if part != self.part:
+            self.credit(self.part.kind, now - self.part_began, self.guess)
+            self.guess = 0.0
+            while part in self.left:  # what was planned before it was kept, and takes no time
+                planned = next(iter(self.left))
+                self.guess = self.left.pop(planned)
+            self.part, self.part_began = part, now
+        taken = now - self.part_began
+        share = done / total if total else 0.0
+        if share > 0:
+            left = taken * (1 - share) / share
+        else:
+            left = max(0.0, self.guess * self.rate(part.kind) - taken)
+        left += sum(guess * self.rate(other.kind) for other, guess in self.left.items())
+        elapsed = now - self.began
+        if elapsed + left > 0:
+            self.done_frac = max(self.done_frac, elapsed / (elapsed + left))
+        self.tell(LookProgress(part, self.done_frac, left if self.timed else None))
+
+    def credit(self, kind: Kind, taken: float, guess: float) -> None:
+        """Note what a part took."""
+        if guess > 0:
+            before = self.timed.get(kind, (0.0, 0.0))
+            self.timed[kind] = (before[0] + taken, before[1] + guess)
+
+    def rate(self, kind: Kind) -> float:
+        """Seconds that parts of a kind take for each that was guessed."""
+        timed = [self.timed[kind]] if kind in self.timed else list(self.timed.values())
+        taken, guessed = sum(t for t, _ in timed), sum(g for _, g in timed)
+        return taken / guessed if guessed else 1.0

@@ -1,0 +1,108 @@
+"""One progress over all of a look: it never falls, knows what is left, passes over what is kept."""
+
+from __future__ import annotations
+
+import pytest
+
+from layerscope.pipeline.look_progress import (
+    PICTURES,
+    READING,
+    UNITS,
+    WRITING,
+    LookProgress,
+    LookTimer,
+    Part,
+    copy_part,
+    in_words,
+)
+
+FIRST, SECOND = Part("ablation", "a"), Part("ablation", "b")
+
+
+class Clock:
+    """A clock that is set."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def timer() -> tuple[LookTimer, Clock, list[LookProgress]]:
+    told: list[LookProgress] = []
+    clock = Clock()
+    return LookTimer(told.append, clock), clock, told
+
+
+def test_it_speaks_at_once_and_guesses_nothing_before_it_timed_something() -> None:
+    look, _, told = timer()
+    assert told == [LookProgress(READING, 0.0, None)]
+    look.plan({READING: 1.0, PICTURES: 1.0})
+    look.at(READING, 1, 2)
+    assert told[-1].left_s is None
+
+
+def test_a_right_guess_gives_the_right_time_throughout() -> None:
+    look, clock, told = timer()
+    parts = {READING: 2.0, PICTURES: 10.0, UNITS: 4.0, FIRST: 20.0, SECOND: 3.0, WRITING: 1.0}
+    look.plan(parts)
+    whole = sum(parts.values())
+    for part, seconds in list(parts.items())[1:]:
+        clock.now_s = sum(
+            s for p, s in parts.items() if list(parts).index(p) < list(parts).index(part)
+        )
+        for done in range(5):
+            look.at(part, done, 5)
+            assert told[-1].part == part
+            assert told[-1].done_frac == pytest.approx(clock.now_s / whole)
+            assert told[-1].left_s == pytest.approx(whole - clock.now_s)
+            clock.now_s += seconds / 5
+
+
+def test_what_was_timed_corrects_what_was_guessed() -> None:
+    look, clock, told = timer()
+    look.plan({READING: 1.0, PICTURES: 1.0, FIRST: 5.0, SECOND: 5.0, WRITING: 2.0})
+    clock.now_s = 10.0  # ten times as slow as guessed, and so is all that was not timed yet
+    look.at(PICTURES, 0, 100)
+    assert told[-1].left_s == pytest.approx(130.0)
+    clock.now_s = 20.0
+    look.at(FIRST, 0, 10)
+    clock.now_s = 21.0  # but ablation is five times faster than guessed
+    look.at(SECOND, 0, 10)
+    assert told[-1].left_s == pytest.approx(1.0 + 2.0 * 21 / 7)
+
+
+def test_within_a_part_its_own_pace_counts() -> None:
+    look, clock, told = timer()
+    look.plan({READING: 1.0, PICTURES: 100.0})
+    clock.now_s = 1.0
+    look.at(PICTURES, 0, 100)
+    clock.now_s = 2.0
+    look.at(PICTURES, 50, 100)
+    assert told[-1].left_s == pytest.approx(1.0)
+
+
+def test_kept_parts_count_for_nothing_and_the_share_never_falls() -> None:
+    look, clock, told = timer()
+    copies = {copy_part(i, 3): 10.0 for i in range(3)}
+    look.plan({READING: 1.0, PICTURES: 1.0, **copies, FIRST: 10.0, SECOND: 10.0, WRITING: 1.0})
+    clock.now_s = 1.0
+    look.at(PICTURES, 0, 1)
+    clock.now_s = 2.0
+    look.at(SECOND, 0, 10)  # copies and the first ablation were kept
+    assert told[-1].left_s == pytest.approx(11.0)
+    for i in range(1, 11):
+        clock.now_s += 10.0  # slower and slower
+        look.at(SECOND, i, 20)
+    shares = [progress.done_frac for progress in told]
+    assert shares == sorted(shares)
+    assert shares[-1] <= 1
+
+
+def test_it_is_said_in_words() -> None:
+    assert str(LookProgress(copy_part(1, 5), 0.256, 4000.0)) == (
+        "26 %, measuring untrained copy 2 of 5, 1 h 6 min left"
+    )
+    assert str(LookProgress(READING, 0.0, None)) == "0 %, reading the network"
+    assert in_words(59.6) == "1 min 0 s"
