@@ -32,6 +32,7 @@ from layerscope.data.imageset import ImageSet
 from layerscope.memory import keep_freed_memory
 from layerscope.models import build, make_spec
 from layerscope.pipeline.look import look
+from layerscope.pipeline.look_progress import LookProgress
 from layerscope.seed import make_generator
 from layerscope.training.runs.run_folder import open_run
 from measured import write_result
@@ -45,12 +46,12 @@ def timed(what: str, *args: Any, **settings: Any) -> dict[str, Any]:
     started = last = time.perf_counter()
     doing = "reading"
 
-    def progress(now: str, done: int, total: int) -> None:
+    def progress(now: LookProgress) -> None:
         nonlocal last, doing
         present = time.perf_counter()
         stages[doing] = stages.get(doing, 0.0) + present - last
         last = present
-        doing = next((w for w in ("ablating", "optimising images") if now.startswith(w)), now)
+        doing = now.part.kind
 
     with tempfile.TemporaryDirectory() as folder:
         atlas = look(*args, out=Path(folder), progress=progress, **settings)

@@ -22,6 +22,7 @@ from layerscope.models import build, make_spec, model_names
 from layerscope.pipeline import look as looking
 from layerscope.pipeline.effort import Effort
 from layerscope.pipeline.look import look
+from layerscope.pipeline.look_progress import PICTURES, READING, UNITS, WRITING, LookProgress
 from layerscope.training.runs.run_folder import Run
 from layerscope.training.session import train
 
@@ -210,24 +211,27 @@ def test_units_are_taken_out_in_the_way_that_is_asked_for(
 def test_an_interrupted_look_goes_on_where_it_stopped(
     run: Run, atlas: Atlas, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[str] = []
+    seen: list[LookProgress] = []
 
-    def stop(what: str, done: int, total: int) -> None:
-        seen.append(what)
-        if what.startswith("ablating") and len({w for w in seen if w.startswith("ablating")}) == 2:
+    def stop(now: LookProgress) -> None:
+        seen.append(now)
+        if len({found.part for found in seen if found.part.kind == "ablation"}) == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         look(run, seed=3, out=tmp_path / "atlas", effort=LITTLE, progress=stop)
     with pytest.raises(AtlasError, match="holds no atlas"):
         load_atlas(tmp_path / "atlas")
-    first = next(what for what in seen if what.startswith("ablating"))
-    again: list[str] = []
-    done = look(
-        run, seed=3, out=tmp_path / "atlas", effort=LITTLE,
-        progress=lambda what, *_: again.append(what),
-    )  # fmt: skip
-    assert first not in again  # that layer was finished
+    first = next(now.part for now in seen if now.part.kind == "ablation")
+    again: list[LookProgress] = []
+    done = look(run, seed=3, out=tmp_path / "atlas", effort=LITTLE, progress=again.append)
+    parts = list(dict.fromkeys(now.part for now in again))
+    assert first not in parts  # that layer was finished
+    assert parts[:3] == [READING, PICTURES, UNITS]
+    assert (again[0].done_frac, again[-1].part, again[-1].left_s) == (0, WRITING, 0)
+    shares = [now.done_frac for now in again]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
     assert done.record == replace(atlas.record, created=done.record.created)
     assert not [p for p in done.path.rglob("*") if "stage" in p.name]
 

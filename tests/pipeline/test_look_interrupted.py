@@ -24,6 +24,7 @@ from layerscope.data.imageset import ImageSet
 from layerscope.errors import AtlasError
 from layerscope.pipeline.effort import Effort
 from layerscope.pipeline.look import look
+from layerscope.pipeline.look_progress import LookProgress, Part
 from layerscope.view.report import embedded_files, named_files
 
 LITTLE = Effort(pictures=24, untrained=2, ablation_pictures=12, featurevis_steps=2)
@@ -63,7 +64,7 @@ class Asked:
     data: ImageSet
     settings: dict[str, Any]
 
-    def look(self, out: Path, progress: Callable[[str, int, int], None] | None = None) -> Path:
+    def look(self, out: Path, progress: Callable[[LookProgress], None] | None = None) -> Path:
         told = {} if progress is None else {"progress": progress}
         settings = {"spec": SPEC, "effort": LITTLE, "seed": 3, **self.settings}
         return look(self.model, self.data, out=out, **settings, **told).path
@@ -73,13 +74,13 @@ def asked(model: nn.Module | None = None, data: ImageSet | None = None, **settin
     return Asked(model or small_network(), data or pictures(), settings)
 
 
-def stop_at_the_second_image() -> Callable[[str, int, int], None]:
+def stop_at_the_second_image() -> Callable[[LookProgress], None]:
     """Interrupts when all copies, all ablations and one layer's images are kept."""
     layers: set[str] = set()
 
-    def progress(what: str, done: int, total: int) -> None:
-        if what.startswith("optimising images"):
-            layers.add(what)
+    def progress(now: LookProgress) -> None:
+        if now.part.kind == "images":
+            layers.add(now.part.of)
         if len(layers) == 2:
             raise KeyboardInterrupt
 
@@ -179,9 +180,9 @@ def test_a_look_that_is_finished_meanwhile_takes_nothing_from_an_interrupted_one
 ) -> None:
     left(BOTH, tmp_path / "atlas")
     asked(only=["3"], seed=5).look(tmp_path / "atlas")
-    told: list[str] = []
-    BOTH.look(tmp_path / "atlas", lambda what, *_: told.append(what))
-    assert not [what for what in told if what.startswith("ablating")]
+    told: list[Part] = []
+    BOTH.look(tmp_path / "atlas", lambda now: told.append(now.part))
+    assert not [part for part in told if part.kind == "ablation"]
     assert [path.name for path in tmp_path.iterdir()] == ["atlas"]
 
 
@@ -200,10 +201,10 @@ def test_the_same_look_does_nothing_twice(
     left: Callable[[Asked, Path], None], tmp_path: Path
 ) -> None:
     left(BOTH, tmp_path / "atlas")
-    told: list[str] = []
-    BOTH.look(tmp_path / "atlas", lambda what, *_: told.append(what))
-    again = {what for what in told if what.startswith(("ablating", "optimising images"))}
-    assert again == {"optimising images for 4"}
+    told: list[Part] = []
+    BOTH.look(tmp_path / "atlas", lambda now: told.append(now.part))
+    again = {part for part in told if part.kind in ("copy", "ablation", "images")}
+    assert again == {Part("images", "4")}
     assert [path.name for path in tmp_path.iterdir()] == ["atlas"]
 
 
@@ -211,9 +212,9 @@ def test_what_a_layer_has_in_common_with_another_look_is_kept(
     left: Callable[[Asked, Path], None], tmp_path: Path
 ) -> None:
     left(BOTH, tmp_path / "atlas")
-    told: list[str] = []
-    asked(only=["0"]).look(tmp_path / "atlas", lambda what, *_: told.append(what))
-    assert not [what for what in told if what.startswith(("ablating", "optimising images"))]
+    told: list[Part] = []
+    asked(only=["0"]).look(tmp_path / "atlas", lambda now: told.append(now.part))
+    assert not [part for part in told if part.kind in ("ablation", "images")]
 
 
 def test_the_old_atlas_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
@@ -240,9 +241,9 @@ def test_two_looks_at_once_do_not_spoil_each_other(tmp_path: Path) -> None:
     other = asked(only=["3"], seed=5)
     begun: list[str] = []
 
-    def look_as_well(what: str, done: int, total: int) -> None:
-        if what.startswith("optimising images for 4") and not begun:
-            begun.append(what)
+    def look_as_well(now: LookProgress) -> None:
+        if now.part == Part("images", "4") and not begun:
+            begun.append(now.part.of)
             other.look(tmp_path / "atlas")
             check_same_atlas(tmp_path / "atlas", other.look(tmp_path / "other"))
 
@@ -255,8 +256,8 @@ def test_two_looks_at_once_do_not_spoil_each_other(tmp_path: Path) -> None:
 def look_and_die(out: Path) -> None:
     """Look in a process of its own, which the second layer's images kill."""
 
-    def die(what: str, done: int, total: int) -> None:
-        if what == "optimising images for 4":
+    def die(now: LookProgress) -> None:
+        if now.part == Part("images", "4"):
             os.kill(os.getpid(), signal.SIGKILL)
 
     BOTH.look(out, die)
@@ -270,9 +271,9 @@ def test_a_killed_look_leaves_its_work_and_no_lock(tmp_path: Path) -> None:
     process.join()
     assert process.exitcode == -signal.SIGKILL
     assert [path.name for path in tmp_path.iterdir()] == ["atlas.unfinished"]
-    told: list[str] = []
-    BOTH.look(tmp_path / "atlas", lambda what, *_: told.append(what))
-    assert not [what for what in told if what.startswith("ablating")]
+    told: list[Part] = []
+    BOTH.look(tmp_path / "atlas", lambda now: told.append(now.part))
+    assert not [part for part in told if part.kind == "ablation"]
     check_same_atlas(tmp_path / "atlas", BOTH.look(tmp_path / "fresh"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["atlas", "fresh"]
 

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from layerscope.cli.print_training import console, counted, percent, say
-from layerscope.cli.process.progress_line import ProgressLine, Stages
+from layerscope.cli.process.progress_line import ProgressLine
 
 if TYPE_CHECKING:
     from layerscope.atlas.atlas_folder import Atlas
@@ -43,7 +43,6 @@ def look(
         with contextlib.ExitStack() as stack:
             line = line or stack.enter_context(ProgressLine(console, {"looking": 1}))
             part = line
-            stages = Stages(lambda frac, what: part.tell("looking", frac, what), weights_of(effort))
             atlas = look_through(
                 subject.model,
                 subject.pictures,
@@ -52,7 +51,7 @@ def look(
                 effort=effort,
                 only=only,
                 seed=seed,
-                progress=stages.progress,
+                progress=lambda now: part.tell("looking", now.done_frac, str(now.part)),
             )
     except KeyboardInterrupt:
         say(f"what is measured is kept; {again} goes on where it stopped")
@@ -63,19 +62,6 @@ def look(
     console.print(f"[bold]report[/bold] {report.resolve()} ({size:.1f} MB)")
     say(f"see it with: layerscope open {subject.home}")
     return report
-
-
-def weights_of(effort: Effort | None) -> dict[str, float]:
-    """About what share of a look each kind of its work takes."""
-    weights = {"looking at pictures": 1.0}
-    if effort is None:
-        return weights
-    weights["measuring"] = 1.0 + effort.untrained
-    if effort.ablation_pictures:
-        weights["ablating"] = 4.0
-    if effort.featurevis_steps:
-        weights["optimising"] = 6.0
-    return weights
 
 
 def ladder(atlas: Atlas) -> None:

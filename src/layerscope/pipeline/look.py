@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,11 @@ from layerscope.graph.layer import Layer
 from layerscope.graph.read import read_program
 from layerscope.graph.replay_check import check_replay
 from layerscope.models.spec import ModelSpec
-from layerscope.pipeline.effort import FULL, Effort
+from layerscope.pipeline.budget import budget_for
+from layerscope.pipeline.effort import FULL, QUICK, Effort
+from layerscope.pipeline.look_plan import plan_of
+from layerscope.pipeline.look_progress import PICTURES, WRITING, LookProgress, LookTimer
+from layerscope.pipeline.measuring.ablation_evidence import can_ablate
 from layerscope.pipeline.measuring.evidence import GatheredEvidence, gather_evidence
 from layerscope.pipeline.recording.eight_steps import eight_steps
 from layerscope.pipeline.recording.layer_records import layer_records, units_elsewhere
@@ -57,7 +62,7 @@ def look(
     effort: Effort | None = FULL,
     only: Sequence[str] | None = None,
     seed: int = 0,
-    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+    progress: Callable[[LookProgress], None] = lambda now: None,
 ) -> Atlas:
     """Measure every layer of a network and write its atlas.
 
@@ -74,7 +79,7 @@ def look(
             None for nothing.
         only: names of layers; the others are listed without their units.
         seed: of what is drawn: which pictures are walked through, which are measured.
-        progress: told (what, done, total).
+        progress: told what is done, how far all of the look is, and when it will be done.
 
     Returns:
         The atlas, read back from its folder.
@@ -90,16 +95,18 @@ def look(
         'edge at 45°'
     """
     started = time.perf_counter()
+    timer = LookTimer(progress)
     model, spec, imageset, folder = settle(run, data, spec, out)
     with unfinished_look(folder) as work:
         stages = Stages(work.kept, work.fresh)
         record = measure(
-            model, spec, imageset, stages, effort=effort, only=only, seed=seed, progress=progress
+            model, spec, imageset, stages, effort=effort, only=only, seed=seed, timer=timer
         )
         created = structs.replace(record.created, duration_s=time.perf_counter() - started)
         write_atlas(work.fresh, structs.replace(record, created=created))
         atlas = load_atlas(work.fresh)
         work.finish(stages.used)
+    timer.at(WRITING, 1, 1)
     return replace(atlas, path=folder)
 
 
@@ -112,31 +119,39 @@ def measure(
     effort: Effort | None,
     only: Sequence[str] | None,
     seed: int,
-    progress: Callable[[str, int, int], None],
+    timer: LookTimer,
 ) -> AtlasRecord:
     """Measure a network, and write all files of its atlas but the record, which is returned.
 
     Args:
         model, spec, imageset: the network, what it takes, and the pictures.
         stages: where finished stages are kept, and where the files of the atlas go.
-        effort, only, seed, progress: those of `look`.
+        effort, only, seed: those of `look`.
+        timer: told which part is done how far.
     """
     device = device_of(model)
     chosen = measured_rows(imageset, seed)
     program = read_program(model, spec.normalise(imageset.take(chosen[:1])).to(device))
     layers = program.layers
+    scanned = scanned_layers(layers, only)
+    measured = [name for name in scanned if units_elsewhere(name, layers) is None]
+    timer.plan(
+        plan_of(
+            budget_for(effort or QUICK, program, spec), layers, measured, pictures=len(chosen),
+            evidence=effort is not None, ablates=can_ablate(spec, imageset),
+        )
+    )  # fmt: skip
     some = chosen[:: max(1, len(chosen) // REPLAYED_PICTURES)][:REPLAYED_PICTURES]
     replay = check_replay(
         program, spec.normalise(imageset.take(some)).to(device), most_layers=REPLAYED_LAYERS
     )
-    scanned = scanned_layers(layers, only)
     scans = scan(
         model,
         imageset,
         normalise=spec.normalise,
         layers=scanned,
         rows=chosen,
-        progress=lambda done, total: progress("looking at pictures", done, total),
+        progress=partial(timer.at, PICTURES),
     )
     evidence = GatheredEvidence()
     if effort is not None:
@@ -144,12 +159,13 @@ def measure(
             program,
             spec,
             imageset,
-            [name for name in scanned if units_elsewhere(name, layers) is None and name in scans],
+            [name for name in measured if name in scans],
             effort=effort,
             seed=seed,
             stages=stages,
-            progress=progress,
+            progress=timer.at,
         )
+    timer.at(WRITING, 0, 1)
     samples = write_samples(stages.atlas, program, spec, imageset, seed=seed)
     return AtlasRecord(
         schema=ATLAS_SCHEMA,

@@ -15,6 +15,7 @@ from layerscope.pipeline.look_progress import (
     copy_part,
 )
 from layerscope.pipeline.measuring.ablation_evidence import CONTROL_RUNS, MOST_ABLATED
+from layerscope.pipeline.measuring.evidence import looked_at_closely
 from layerscope.pipeline.measuring.featurevis_evidence import MOST_VISUALISED
 
 # Seconds for a multiply-add of a forward pass, and for what each layer costs beside the passes.
@@ -53,8 +54,9 @@ def plan_of(
         plan[UNITS] = runs * deepest + 5 * LAYER_S * len(measured)
         for i in range(effort.untrained):
             plan[copy_part(i, effort.untrained)] = plan[UNITS]
+        closely = looked_at_closely(measured, layers, effort.closely)
         if effort.ablation_pictures and ablates:
-            for name in measured:
+            for name in closely:
                 n, some = budget.ablation(name, min(units[name], MOST_ABLATED), CONTROL_RUNS)
                 behind = budget.total - budget.to[name] if budget.resumes else budget.total
                 if name != layers[-1].name:
@@ -62,7 +64,7 @@ def plan_of(
                         PASS_S * (n + CONTROL_RUNS) * min(some, pictures) * behind + LAYER_S
                     )
         if effort.featurevis_steps:
-            for name in measured:
+            for name in closely:
                 n = budget.made(name, min(units[name], MOST_VISUALISED))
                 steps = PASSES_PER_STEP * n * effort.featurevis_steps
                 plan[Part("images", name)] = PASS_S * steps * budget.to[name] + LAYER_S

@@ -8,7 +8,7 @@ import re
 import pytest
 from rich.console import Console
 
-from layerscope.cli.process.progress_line import EVERY_S, ProgressLine, Stages, as_time
+from layerscope.cli.process.progress_line import EVERY_S, ProgressLine, as_time
 
 
 class Clock:
@@ -74,15 +74,6 @@ def test_on_a_terminal_there_is_one_line_from_the_start_with_one_estimate() -> N
     shown = [row for row in plain.splitlines() if "epoch 2 of 2" in row]
     assert shown and all(len(row) <= 80 for row in shown)
     assert shown[-1].count("left") == 1 and "15 s left" in shown[-1] and "25 %" in shown[-1]
-
-
-def test_kinds_of_work_make_up_one_part() -> None:
-    told: list[float] = []
-    stages = Stages(lambda frac, what: told.append(frac), {"looking": 1, "ablating": 3})
-    stages.progress("looking at pictures", 50, 100)
-    stages.progress("ablating features.1", 0, 10)
-    stages.progress("ablating features.4", 10, 10)
-    assert told == [0.125, 0.25, 1.0]
 
 
 @pytest.mark.parametrize(

@@ -110,23 +110,3 @@ def as_time(seconds: float | None) -> str:
     if whole >= 3600:
         return f"{whole // 3600} h {whole % 3600 // 60} min left"
     return f"{whole // 60} min {whole % 60} s left" if whole >= 60 else f"{whole} s left"
-
-
-class Stages:
-    """Several kinds of work as one part, each with a share of its time.
-
-    Args:
-        tell: told (how much of the part is done, what is being done).
-        weights: how a description begins, in the order of the work -> share of the time.
-    """
-
-    def __init__(self, tell: Callable[[float, str], None], weights: Mapping[str, float]) -> None:
-        self.tell, self.weights = tell, weights
-
-    def progress(self, what: str, done: int, total: int) -> None:
-        """As the library calls it; what is not among the kinds counts as the first."""
-        names = list(self.weights)
-        at = next((i for i, name in enumerate(names) if what.startswith(name)), 0)
-        before = sum(self.weights[name] for name in names[:at])
-        share = self.weights[names[at]] * done / max(total, 1)
-        self.tell((before + share) / sum(self.weights.values()), what)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -33,6 +33,7 @@ from layerscope.models.spec import ModelSpec
 from layerscope.pipeline.budget import Budget, budget_for
 from layerscope.pipeline.effort import Effort
 from layerscope.pipeline.fingerprint import fingerprint
+from layerscope.pipeline.look_progress import UNITS, Part, Tell, copy_part
 from layerscope.pipeline.measuring.ablation_evidence import ablation_evidence, can_ablate
 from layerscope.pipeline.measuring.featurevis_evidence import LayerFeatureVis, featurevis_evidence
 from layerscope.pipeline.measuring.layer_evidence import compared, gabor_fits, layer_figures, spread
@@ -89,7 +90,7 @@ def gather_evidence(
     effort: Effort,
     seed: int,
     stages: Stages,
-    progress: Callable[[str, int, int], None],
+    progress: Tell,
 ) -> GatheredEvidence:
     """Measure what the layers of a network have learned, beside untrained copies of it.
 
@@ -101,7 +102,7 @@ def gather_evidence(
         effort: how much.
         seed: of what is drawn: pictures, untrained weights, stimuli.
         stages: where finished stages are kept, and where the files of the atlas go.
-        progress: told (what, done, total).
+        progress: told (part, done, total) of the parts that are not kept.
     """
     model, layers = program.model, program.layers
     budget = budget_for(effort, program, spec)
@@ -111,8 +112,7 @@ def gather_evidence(
     stages = stages.of(fingerprint(program, spec, imageset, rows, effort, seed=seed))
     device = device_of(model)
     some = spec.normalise(imageset.take(rows[:CALIBRATION_PICTURES])).to(device)
-    total = 1 + effort.untrained
-    progress("measuring units", 0, total)
+    progress(UNITS, 0, 1)
     found = observe(program, measured, imageset, rows, spec, seed=seed)
     skipped = [
         f"layer {name!r} has no evidence: it is not run for all pictures and stimuli"
@@ -123,16 +123,14 @@ def gather_evidence(
     own = layer_figures(program, found, labels, imageset.n_classes, some)
 
     def control(i: int, _: Path) -> CopyFigures:
+        progress(copy_part(i, effort.untrained), 0, 1)
         return measure_copy(program, spec, found, imageset, rows, some, seed=seed, copy=i)
 
-    controls = []
-    for i in range(effort.untrained):
-        progress("measuring untrained copies", 1 + i, total)
-        # A copy is asked the network's own layers, and which those are depends on `measured`.
-        controls.append(
-            stages.run(f"untrained {i}", partial(control, i), CopyFigures, needs=list(found))
-        )
-    progress("measuring untrained copies", total, total)
+    # A copy is asked the network's own layers, and which those are depends on `measured`.
+    controls = [
+        stages.run(f"untrained {i}", partial(control, i), CopyFigures, needs=list(found))
+        for i in range(effort.untrained)
+    ]
     # A copy may decide otherwise than the network; then a layer has no control.
     measured = [name for name in found if all(name in record.units for record in controls)]
     for name in list(found):
@@ -156,13 +154,12 @@ def gather_evidence(
     closely = looked_at_closely(measured, layers, effort.closely)
     if effort.ablation_pictures and can_ablate(spec, imageset):
         # The last layer's units are the logits themselves.
-        ablated = [name for name in closely if name != layers[-1].name]
-        for i, name in enumerate(ablated):
+        for name in (name for name in closely if name != layers[-1].name):
 
-            def ablate_layer(_: Path, i: int = i, name: str = name) -> list[Ablation | None]:
+            def ablate_layer(_: Path, name: str = name) -> list[Ablation | None]:
                 return ablation_evidence(
                     program, spec, name, imageset, rows, budget, seed=seed,
-                    progress=over_layers(progress, f"ablating {name}", i, len(ablated)),
+                    progress=partial(progress, Part("ablation", name)),
                 )  # fmt: skip
 
             try:
@@ -212,7 +209,7 @@ def add_feature_visualisations(
     *,
     seed: int,
     stages: Stages,
-    progress: Callable[[str, int, int], None],
+    progress: Tell,
     skipped: list[str],
 ) -> dict[str, Sprite]:
     """Add an optimised image for each unit to its record; returns the sprites by layer.
@@ -220,14 +217,12 @@ def add_feature_visualisations(
     A layer that it cannot be done for is named in `skipped`.
     """
     sprites = {}
-    for i, (name, seen) in enumerate(found.items()):
+    for name, seen in found.items():
 
-        def make(
-            folder: Path, i: int = i, name: str = name, seen: Observed = seen
-        ) -> LayerFeatureVis:
+        def make(folder: Path, name: str = name, seen: Observed = seen) -> LayerFeatureVis:
             return featurevis_evidence(
                 program, spec, name, imageset, rows, seen, folder, budget, seed=seed,
-                progress=over_layers(progress, f"optimising images for {name}", i, len(found)),
+                progress=partial(progress, Part("images", name)),
             )  # fmt: skip
 
         try:
@@ -249,13 +244,6 @@ def looked_at_closely(measured: Sequence[str], layers: Sequence[Layer], n: int) 
         return list(measured)
     maps = {layer.name for layer in layers if len(layer.shape) == 3}
     return ([name for name in measured if name in maps] or list(measured))[-n:]
-
-
-def over_layers(
-    progress: Callable[[str, int, int], None], what: str, i: int, n: int
-) -> Callable[[int, int], None]:
-    """Progress within layer i of n, told as progress over all of them."""
-    return lambda done, total: progress(what, i * total + done, n * total)
 
 
 def kinds_of(names: Mapping[str, Naming]) -> tuple[str, ...]:
