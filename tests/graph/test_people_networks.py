@@ -22,7 +22,6 @@ SAID = {
     "divided_by_its_norm",
     "through_numpy",
     "branches_on_values",
-    "scripted_part",
     "quantised",
 }
 pytestmark = [

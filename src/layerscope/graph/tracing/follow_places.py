@@ -16,6 +16,7 @@ from layerscope.graph.tracing.reach import (
     PLACES,
     Reach,
     Seen,
+    enlarged,
     mixed,
     rebased,
     slid,
@@ -133,7 +134,8 @@ def follow(
     if word in SLIDING or isinstance(module, SLIDING_MODULES):
         if spills(module):
             first = Seen(first.labels, None if first.reach is None else WHOLE)
-        return [slide(first, out, options) for out in made]
+        enlarging = interpolation_of(word, module, kwargs)
+        return [slide(first, out, options, enlarging) for out in made]
     if word in REDUCING:
         return [reduced(first, args, kwargs, out) for out in made]
     if all(out.shape == value.shape for out in made) and len(given) == 1:
@@ -182,8 +184,6 @@ def moved(
                 columns = {found and axes_of(found.labels, "column") for found in counted}
                 if len(rows) > 1 or len(columns) > 1:
                     reach = None
-            else:
-                reach = None
     follows = {id(t) for t, _ in given}
 
     def labels_for(part: Any) -> Any:
@@ -295,7 +295,7 @@ def product(args: tuple[Any, ...], known: Known, out: torch.Tensor) -> Seen:
     if not parts:
         return Seen(guessed_shape(out), None)
     if len(parts) == 2:  # of two that see the picture each place of one meets all of the other
-        return Seen(merged(parts, out), WHOLE if None not in reaches else None)
+        return Seen(merged(parts, out), WHOLE)
     return Seen(merged(parts, out), reaches[0])
 
 
@@ -325,17 +325,33 @@ def einsum(args: tuple[Any, ...], known: Known, out: torch.Tensor) -> Seen | Non
         reaches.append(reach)
     if not parts:
         return None
-    reach = reaches[0] if len(parts) == 1 else (None if None in reaches else WHOLE)
+    reach = reaches[0] if len(parts) == 1 else WHOLE
     return Seen(merged(parts, out), reach)
 
 
-def slide(seen: Seen, out: torch.Tensor, options: dict[str, Any]) -> Seen:
-    """A convolution or pooling: units on axis 1, places behind it."""
+def slide(
+    seen: Seen, out: torch.Tensor, options: dict[str, Any], enlarging: str | None = None
+) -> Seen:
+    """A convolution or pooling: units on axis 1, places behind it.
+
+    Args:
+        seen: what is known of its input.
+        out: what it gave.
+        options: of its window; {} where it slides by no fixed rule.
+        enlarging: the mode of an interpolation; None for all others.
+    """
     reach: Reach = WHOLE if seen.reach == WHOLE else None
     row, column = (None, None) if out.ndim != 4 else (2, 3)
     if out.ndim == 4 and seen.labels.ndim == 4:
+        sides = [
+            (int(a), int(b)) for a, b in zip(seen.labels.shape[2:], out.shape[2:], strict=True)
+        ]
+        if enlarging is not None:
+            options = {}
         reach, (row, column) = slid(seen, options)
-        if reach is None and out.shape[2:].numel() == 1 and not options:
+        if enlarging is not None:
+            reach = enlarged(seen, sides, enlarging) if (row, column) == (2, 3) else None
+        elif reach is None and out.shape[2:].numel() == 1 and not options:
             reach = WHOLE
     if out.ndim == 3:
         column = 2
@@ -421,10 +437,8 @@ def combined(given: list[Seen], out: torch.Tensor) -> Seen:
         for name in PLACES:
             if set(axes_of(labels, name)) - set(axes_of(part, name)):
                 return Seen(labels, WHOLE)
-    if all(reach == reaches[0] for reach in reaches) and all(
-        same_places(part, parts[0]) for part in parts[1:]
-    ):
-        return Seen(labels, reaches[0])
+    if all(same_places(part, parts[0]) for part in parts[1:]):
+        return Seen(labels, together(reaches))
     counted = [rebased(Seen(part, reach)) for part, reach in zip(parts, reaches, strict=True)]
     found = [seen for seen in counted if seen is not None]
     if len(found) < len(counted):
@@ -505,3 +519,10 @@ def spills(module: nn.Module | None) -> bool:
         d * (k - 1) < 2 * p
         for k, p, d in zip(module.kernel_size, module.padding, module.dilation, strict=True)
     )
+
+
+def interpolation_of(word: str, module: nn.Module | None, kwargs: dict[str, Any]) -> str | None:
+    """The mode of an operation that changes the size of maps; None for all others."""
+    if isinstance(module, nn.Upsample):
+        return module.mode
+    return kwargs.get("mode", "nearest") if word in ("interpolate", "upsample") else None

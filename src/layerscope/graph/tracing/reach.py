@@ -105,8 +105,6 @@ def together(reaches: Sequence[Reach]) -> Reach:
 
 def mixed(labels: torch.Tensor, axis: int, reach: Reach) -> Reach:
     """What is seen once all values along an axis are mixed."""
-    if reach is None:
-        return None
     there = [name for name in PLACES if axis % labels.ndim in axes_of(labels, name)]
     return WHOLE if there else reach
 
@@ -132,6 +130,34 @@ def slid(seen: Seen, options: dict[str, Any]) -> tuple[Reach, tuple[int, int]]:
             for name, value in options.items()
         }
     return widened(found.reach, turned), order
+
+
+def enlarged(seen: Seen, sides: Sequence[tuple[int, int]], mode: str) -> Reach:
+    """What a place of a map sees that was made larger by a whole number.
+
+    Args:
+        seen: of the smaller map, rows on axis 2 and columns on axis 3.
+        sides: its height, then its width, each with the larger map's.
+        mode: of the interpolation. Beside its own place it reads those up to 1 away, or 2 where it
+            is bicubic.
+    """
+    found = rebased(seen)
+    if found is None or not isinstance(found.reach, ReceptiveField):
+        return None if found is None else found.reach
+    around = {"nearest": 0, "nearest-exact": 0, "bilinear": 1, "bicubic": 2}.get(mode)
+    times = {after // before for before, after in sides}
+    if around is None or len(times) > 1 or any(after % before for before, after in sides):
+        return None
+    n = times.pop()
+    steps = found.reach.stride_px
+    if any(step % n for step in steps):
+        return None
+    # The step from one place to the next no longer is that of what they see: all of it is covered.
+    margin = [around * step + step - step // n for step in steps]
+    size = [found.reach.size_px[i] + margin[i] + around * steps[i] for i in range(2)]
+    start = [found.reach.start_px[i] - margin[i] for i in range(2)]
+    stride = [step // n for step in steps]
+    return ReceptiveField((size[0], size[1]), (stride[0], stride[1]), (start[0], start[1]))
 
 
 def spreads(
