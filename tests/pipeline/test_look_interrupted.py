@@ -17,9 +17,9 @@ import pytest
 import torch
 from atlases import check_same_atlas, contents
 from planted_networks import small_network, spec_of
+from schemas import plain_atlas
 from torch import nn
 
-from layerscope.atlas.atlas_folder import load_atlas
 from layerscope.data.imageset import ImageSet
 from layerscope.errors import AtlasError
 from layerscope.pipeline.effort import Effort
@@ -234,7 +234,7 @@ def test_nothing_of_the_atlas_before_is_left(tmp_path: Path) -> None:
     assert f"sprites/{left.name}" not in embedded_files(tmp_path / "atlas", record)
     atlas = asked(only=["3"], effort=None).look(tmp_path / "atlas")
     there = {name for name in contents(atlas) if name != "atlas.json"}
-    assert there == named_files(load_atlas(atlas).record)
+    assert there == named_files(plain_atlas(atlas))
 
 
 def test_two_looks_at_once_do_not_spoil_each_other(tmp_path: Path) -> None:

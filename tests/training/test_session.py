@@ -244,7 +244,7 @@ def test_a_resumed_training_ends_with_the_same_weights_bit_for_bit(
             listener=Listener(on_epoch=interrupt), **settings,
         )  # fmt: skip
     resumed = resume(next((tmp_path / "broken").iterdir()), striped)
-    assert resumed.record["finished"] is True
+    assert resumed.record.finished is True
     theirs = resumed.model.state_dict()
     for name, value in whole.model.state_dict().items():
         assert torch.equal(value, theirs[name]), name
