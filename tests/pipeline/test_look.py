@@ -16,7 +16,7 @@ from schemas import check_atlas, plain_atlas
 
 from layerscope.atlas.atlas_folder import Atlas, load_atlas
 from layerscope.data.imageset import Splits
-from layerscope.errors import AtlasError, LayerNotFoundError
+from layerscope.errors import AtlasError, DataError, LayerNotFoundError
 from layerscope.formats.file_references import ArrayRef
 from layerscope.models import build, make_spec, model_names
 from layerscope.pipeline import look as looking
@@ -291,3 +291,31 @@ def test_what_cannot_be_looked_at_is_refused(run: Run, striped: Splits, tmp_path
     (tmp_path / "atlas.json").write_text("[")
     with pytest.raises(AtlasError, match=r"cannot be read \(it is no JSON"):
         load_atlas(tmp_path)
+
+
+def test_own_pictures_are_walked_through_as_the_network_receives_them(
+    run: Run, tmp_path: Path
+) -> None:
+    picture = np.zeros((12, 12), np.uint8)
+    picture[:, ::4] = 200
+    Image.fromarray(picture).save(tmp_path / "mine.png")
+    (tmp_path / "folder").mkdir()
+    Image.fromarray(picture.T.copy()).save(tmp_path / "folder" / "other.png")
+    own = look(
+        run, effort=None, out=tmp_path / "atlas",
+        pictures=[tmp_path / "mine.png", tmp_path / "folder", picture],
+    )  # fmt: skip
+    check_atlas(own)
+    mine, other, again, *rest = own.record.samples
+    assert mine.id == str(tmp_path / "mine.png") and other.id.endswith("other.png")
+    assert {mine.label, mine.row, other.label, again.label} == {None}
+    assert len(rest) >= 4 and all(sample.label is not None for sample in rest)
+    assert np.array_equal(array(own, mine.pixels), picture[None])
+    assert np.array_equal(array(own, again.pixels), picture[None])
+    images = run.spec.normalise(torch.from_numpy(picture)[None, None])
+    with torch.inference_mode():
+        assert mine.logits == pytest.approx(run.model(images)[0].tolist(), abs=1e-4)
+    first = own.record.layers[0].name
+    assert array(own, mine.activations[first]).shape == own.record.layers[0].shape
+    with pytest.raises(DataError, match="there is no"):
+        look(run, effort=None, out=tmp_path / "atlas", pictures=[tmp_path / "nothing.png"])

@@ -28,6 +28,13 @@ def look(
             "else those that the run was tested on."
         ),
     ] = None,
+    picture: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A picture of your own, or a folder of some, to walk through every layer in the "
+            "report; may be given again."
+        ),
+    ] = None,
     layer: Annotated[
         list[str] | None,
         typer.Option(help="Print this layer's units instead of writing; may be given again."),
@@ -83,4 +90,4 @@ def look(
     if layer:
         show_look.units(subject, layer)
     else:
-        show_look.look(subject, effort=effort, only=only, seed=seed)
+        show_look.look(subject, effort=effort, only=only, pictures=picture or (), seed=seed)

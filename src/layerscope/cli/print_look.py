@@ -16,6 +16,7 @@ from layerscope.cli.process.progress_line import ProgressLine
 if TYPE_CHECKING:
     from layerscope.atlas.atlas_folder import Atlas
     from layerscope.formats.unit_record import ControlRange
+    from layerscope.models.own_pictures import OwnPictures
     from layerscope.pipeline.effort import Effort
     from layerscope.pipeline.subject import Subject
 
@@ -25,6 +26,7 @@ def look(
     *,
     effort: Effort | None,
     only: Sequence[str] | None = None,
+    pictures: Sequence[Path] = (),
     seed: int,
     line: ProgressLine | None = None,
     again: str = "the same command",
@@ -33,12 +35,14 @@ def look(
 
     Args:
         subject, effort, only, seed: as for `pipeline.look.look`.
+        pictures: files and folders of one's own, walked through every layer.
         line: the command's progress line, which has a part "looking"; None makes one.
         again: what goes on with a look that was interrupted.
     """
     from layerscope.pipeline.look import look as look_through
     from layerscope.view.report import write_report
 
+    own = own_pictures(subject, pictures) if pictures else ()
     try:
         with contextlib.ExitStack() as stack:
             line = line or stack.enter_context(ProgressLine(console, {"looking": 1}))
@@ -50,6 +54,7 @@ def look(
                 out=subject.home / "atlas",
                 effort=effort,
                 only=only,
+                pictures=own,
                 seed=seed,
                 progress=lambda now: part.tell("looking", now.done_frac, str(now.part)),
             )
@@ -62,6 +67,17 @@ def look(
     console.print(f"[bold]report[/bold] {report.resolve()} ({size:.1f} MB)")
     say(f"see it with: layerscope open {subject.home}")
     return report
+
+
+def own_pictures(subject: Subject, pictures: Sequence[Path]) -> OwnPictures:
+    """Read somebody's own pictures as the network takes them."""
+    from layerscope.data.folders.ink import Ink
+    from layerscope.formats.run_files import read_run_record
+    from layerscope.models.own_pictures import read_own
+
+    layout = read_run_record(subject.run).data.ink if subject.run else None
+    ink = Ink(layout.fit_frac, layout.by_mass) if layout else None
+    return read_own([*pictures], subject.spec, ink=ink)
 
 
 def ladder(atlas: Atlas) -> None:

@@ -237,9 +237,9 @@ class SampleRecord(Struct, frozen=True, kw_only=True):
     """A picture walked through the whole network.
 
     Args:
-        row: of the picture in its split.
+        row: of the picture in its split; null for a picture that somebody brought.
         id: of the picture.
-        label: its class, as a row of `data.class_names`.
+        label: its class, as a row of `data.class_names`; null for a picture that somebody brought.
         predicted: the class that the network names.
         logits: K, or 1 for sigmoid.
         probs: K.
@@ -248,9 +248,9 @@ class SampleRecord(Struct, frozen=True, kw_only=True):
             large layers are left out.
     """
 
-    row: Count
+    row: Count | None
     id: str
-    label: Count
+    label: Count | None
     predicted: Count
     logits: Annotated[tuple[float, ...], Meta(min_length=1)]
     probs: tuple[Frac, ...]

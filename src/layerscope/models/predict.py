@@ -22,7 +22,7 @@ from layerscope.models.spec import ModelSpec
 # What a notebook shows.
 SHOWN_CLASSES, SHOWN_PX = 5, 96
 # So much beside the thing, or so small a probability, and the label is a guess.
-CLUTTERED, UNSURE = 0.5, 0.6
+CLUTTERED, UNSURE = 0.8, 0.6
 
 
 class Trained(Protocol):

@@ -17,6 +17,7 @@ from torch import nn
 
 from layerscope.analysis.activations.scan import scan
 from layerscope.atlas.atlas_folder import Atlas, load_atlas, write_atlas
+from layerscope.data.folders.ink import Ink
 from layerscope.data.imageset import ImageSet, Splits
 from layerscope.device import device_of
 from layerscope.errors import AtlasError, LayerNotFoundError, nearest
@@ -30,6 +31,7 @@ from layerscope.formats.atlas_record import (
 from layerscope.graph.layer import Layer
 from layerscope.graph.read import read_program
 from layerscope.graph.replay_check import check_replay
+from layerscope.models.own_pictures import OwnPictures, read_own
 from layerscope.models.spec import ModelSpec
 from layerscope.pipeline.budget import budget_for
 from layerscope.pipeline.effort import FULL, QUICK, Effort
@@ -61,6 +63,7 @@ def look(
     out: str | Path | None = None,
     effort: Effort | None = FULL,
     only: Sequence[str] | None = None,
+    pictures: Sequence[Any] | OwnPictures = (),
     seed: int = 0,
     progress: Callable[[LookProgress], None] = lambda now: None,
 ) -> Atlas:
@@ -78,6 +81,8 @@ def look(
         effort: how much is measured beside statistics and patches: `effort.FULL`, `QUICK`, or
             None for nothing.
         only: names of layers; the others are listed without their units.
+        pictures: of your own, to walk through every layer: files, folders, arrays or Pillow
+            pictures (`models.own_pictures.read_own`).
         seed: of what is drawn: which pictures are walked through, which are measured.
         progress: told what is done, how far all of the look is, and when it will be done.
 
@@ -97,11 +102,17 @@ def look(
     started = time.perf_counter()
     timer = LookTimer(progress)
     model, spec, imageset, folder = settle(run, data, spec, out)
+    own: OwnPictures | None = None
+    if isinstance(pictures, OwnPictures):
+        own = pictures
+    elif pictures:
+        own = read_own(pictures, spec, ink=ink_of(run))
     with unfinished_look(folder) as work:
         stages = Stages(work.kept, work.fresh)
         record = measure(
-            model, spec, imageset, stages, effort=effort, only=only, seed=seed, timer=timer
-        )
+            model, spec, imageset, stages, effort=effort, only=only, own=own, seed=seed,
+            timer=timer,
+        )  # fmt: skip
         created = structs.replace(record.created, duration_s=time.perf_counter() - started)
         write_atlas(work.fresh, structs.replace(record, created=created))
         atlas = load_atlas(work.fresh)
@@ -118,6 +129,7 @@ def measure(
     *,
     effort: Effort | None,
     only: Sequence[str] | None,
+    own: OwnPictures | None = None,
     seed: int,
     timer: LookTimer,
 ) -> AtlasRecord:
@@ -127,6 +139,7 @@ def measure(
         model, spec, imageset: the network, what it takes, and the pictures.
         stages: where finished stages are kept, and where the files of the atlas go.
         effort, only, seed: those of `look`.
+        own: pictures that somebody brought.
         timer: told which part is done how far.
     """
     device = device_of(model)
@@ -166,7 +179,7 @@ def measure(
             progress=timer.at,
         )
     timer.at(WRITING, 0, 1)
-    samples = write_samples(stages.atlas, program, spec, imageset, seed=seed)
+    samples = write_samples(stages.atlas, program, spec, imageset, seed=seed, own=own)
     return AtlasRecord(
         schema=ATLAS_SCHEMA,
         created=created_now(seed, device, duration_s=0.0),
@@ -233,6 +246,12 @@ def settle(
     if not len(imageset):
         raise AtlasError(f"the {imageset.split} split of {imageset.name} is empty; give pictures")
     return model, spec, imageset, Path(out)
+
+
+def ink_of(run: Any) -> Ink | None:
+    """How the pictures are laid out that a run learned from; None for a bare network."""
+    record = None if isinstance(run, nn.Module) else run.record.data.ink
+    return Ink(fit_frac=record.fit_frac, by_mass=record.by_mass) if record else None
 
 
 def measured_rows(imageset: ImageSet, seed: int) -> torch.Tensor:

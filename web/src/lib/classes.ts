@@ -7,8 +7,9 @@ export function labelNames(atlas: Atlas): string[] {
   return atlas.data.class_names ?? atlas.model.class_names;
 }
 
-/** The class of a picture, by its label. */
-export function labelName(atlas: Atlas, label: number): string {
+/** The class of a picture, by its label; a picture that somebody brought has none. */
+export function labelName(atlas: Atlas, label: number | null): string {
+  if (label === null) return "your picture";
   return labelNames(atlas)[label] ?? `class ${label}`;
 }
 
@@ -25,5 +26,5 @@ export function sameClasses(atlas: Atlas): boolean {
 
 /** Whether what the network says of a picture is its label; null where that cannot be said. */
 export function isRight(atlas: Atlas, sample: Sample): boolean | null {
-  return sameClasses(atlas) ? sample.predicted === sample.label : null;
+  return sameClasses(atlas) && sample.label !== null ? sample.predicted === sample.label : null;
 }

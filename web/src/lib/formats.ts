@@ -204,12 +204,12 @@ export interface Evidence {
 
 /** A picture walked through the whole network. */
 export interface Sample {
-  /** of the picture in its split. */
-  row: number;
+  /** of the picture in its split; null for a picture that somebody brought. */
+  row: number | null;
   /** of the picture. */
   id: string;
-  /** its class, as a row of `data.class_names`. */
-  label: number;
+  /** its class, as a row of `data.class_names`; null for a picture that somebody brought. */
+  label: number | null;
   /** the class that the network names. */
   predicted: number;
   /** K, or 1 for sigmoid. */

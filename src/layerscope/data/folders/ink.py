@@ -191,13 +191,16 @@ def above_ground(image: Image.Image) -> tuple[np.ndarray, float]:
     rows = np.flatnonzero(band)[:: max(1, int(band.sum()) // 4000)]
     at_rows = np.stack([t.ravel()[rows] for t in terms], 1)
     level, spread = values.ravel()[rows], np.inf
-    keep = np.full(len(rows), True)
+    trust = np.ones(len(rows))
     weights = np.zeros(len(terms))
-    for _ in range(4):
-        weights = np.linalg.lstsq(at_rows[keep], level[keep], rcond=None)[0]
+    # First by least absolute differences, which the edge of a table in the picture hardly moves;
+    # then by least squares over what is left as ground.
+    for turn in range(10):
+        root = np.sqrt(trust)[:, None]
+        weights = np.linalg.lstsq(at_rows * root, level * root[:, 0], rcond=None)[0]
         off = np.abs(level - at_rows @ weights)
         spread = 1.4826 * float(np.median(off))
-        keep = off <= max(3 * spread, 2)
+        trust = 1 / np.maximum(off, 1) if turn < 6 else (off <= max(3 * spread, 2)).astype(float)
     ground = sum(weight * term for weight, term in zip(weights, terms, strict=True))
     return (values - ground).astype(np.float32), spread
 

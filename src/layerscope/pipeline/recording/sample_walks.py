@@ -13,6 +13,7 @@ from layerscope.formats.atlas_record import SampleRecord
 from layerscope.graph.layer import Layer
 from layerscope.graph.program import Program
 from layerscope.graph.tracing.recorded_program import RecordedProgram
+from layerscope.models.own_pictures import OwnPictures
 from layerscope.models.probabilities import predicted, to_probs
 from layerscope.models.spec import ModelSpec
 from layerscope.pipeline.recording.array_files import write_arrays
@@ -79,14 +80,20 @@ def outputs_of(
 
 
 def write_samples(
-    folder: Path, program: Program, spec: ModelSpec, imageset: ImageSet, *, seed: int
+    folder: Path,
+    program: Program,
+    spec: ModelSpec,
+    imageset: ImageSet,
+    *,
+    seed: int,
+    own: OwnPictures | None = None,
 ) -> tuple[SampleRecord, ...]:
     """Walk some pictures through the network and write what every layer put out.
 
     As many pictures as the budget holds, 4 to 10. Where even 4 are too much, activations are kept
     as float16; a layer of one picture that alone would take a quarter of the budget is left out of
     `activations`. Of a network too large for that still, batch norms and sums are left out, then
-    the largest layers.
+    the largest layers. Pictures that somebody brings come first, and all of them.
 
     Returns:
         The atlas's `samples`.
@@ -98,33 +105,40 @@ def write_samples(
     dtype = torch.float16 if half else torch.float32
     each = each // 2 if half else each
     n = min(MOST_SAMPLES, max(LEAST_SAMPLES, BUDGET_BYTES // max(1, each)))
-    rows = choose_rows(imageset, n, seed=seed)
+    n_own = len(own) if own else 0
+    rows = choose_rows(imageset, max(LEAST_SAMPLES, n - n_own), seed=seed)
     pixels = imageset.take(torch.tensor(rows))
+    if own:
+        pixels = torch.cat([own.pixels, pixels])
     images = spec.normalise(pixels)
     # Where a network decides by values, each picture goes its own way.
     alone = isinstance(program, RecordedProgram)
-    walks = [outputs_of(program, part) for part in images.split(1 if alone else len(rows))]
+    walks = [outputs_of(program, part) for part in images.split(1 if alone else len(images))]
     logits = torch.cat([found for found, _ in walks])
     probs = to_probs(logits.float())
     said = predicted(logits)
     outputs = [{n: v[i] for n, v in o.items()} for found, o in walks for i in range(len(found))]
     tensors: dict[str, torch.Tensor] = {}
-    for i in range(len(rows)):
+    for i in range(len(images)):
         tensors[f"{i}/pixels"] = pixels[i].clone()
         for name in shown:
             if name in outputs[i]:
                 tensors[f"{i}/{name}"] = outputs[i][name].to(dtype).clone()
     homes = write_arrays(folder / "arrays" / "samples.safetensors", tensors)
+    known: list[tuple[int | None, str, int | None]] = [
+        *((None, id_, None) for id_ in (own.ids if own else ())),
+        *((row, imageset.picture_id(row), int(imageset.labels[row])) for row in rows),
+    ]
     return tuple(
         SampleRecord(
             row=row,
-            id=imageset.picture_id(row),
-            label=int(imageset.labels[row]),
+            id=id_,
+            label=label,
             predicted=int(said[i]),
             logits=tuple(logits[i].tolist()),
             probs=tuple(probs[i].tolist()),
             pixels=homes[f"{i}/pixels"],
             activations={name: homes[f"{i}/{name}"] for name in shown if name in outputs[i]},
         )
-        for i, row in enumerate(rows)
+        for i, (row, id_, label) in enumerate(known)
     )
