@@ -319,3 +319,14 @@ def test_own_pictures_are_walked_through_as_the_network_receives_them(
     assert array(own, mine.activations[first]).shape == own.record.layers[0].shape
     with pytest.raises(DataError, match="there is no"):
         look(run, effort=None, out=tmp_path / "atlas", pictures=[tmp_path / "nothing.png"])
+
+
+def test_a_class_with_a_single_picture_leaves_an_atlas(run: Run, tmp_path: Path) -> None:
+    assert run.data is not None
+    test = run.data.test
+    for rows in ([0, 1], [0, 1, 2, 3, 4, 6]):  # one of each class; one of one class
+        few = test.subset(torch.tensor([row for row in rows if row < 2 or row % 2 == 0]))
+        atlas = look(run, few, out=tmp_path / f"{len(rows)}", effort=LEAST)
+        check_atlas(atlas)
+        assert len(atlas.record.samples) == len(few)
+        assert bool(atlas.record.evidence) is (len(few) >= 4)

@@ -51,6 +51,8 @@ MEASURED_KINDS = (
     "conv", "conv1d", "conv3d", "conv_transpose", "dense", "activation", "recurrent", "attention",
 )  # fmt: skip
 MOST_PICTURES = 10_000
+# Layers are compared on at least so many pictures (`analysis.structure.cka`).
+LEAST_EVIDENCE = 4
 # What the network is compared with its own layers on: each layer costs about one forward pass.
 REPLAYED_PICTURES, REPLAYED_LAYERS = 4, 16
 
@@ -167,7 +169,10 @@ def measure(
         progress=partial(timer.at, PICTURES),
     )
     evidence = GatheredEvidence()
-    if effort is not None:
+    if effort is not None and len(imageset) < LEAST_EVIDENCE:
+        why = f"{len(imageset)} pictures are too few to compare layers on; give {LEAST_EVIDENCE}"
+        evidence = GatheredEvidence(skipped=[why])
+    elif effort is not None:
         evidence = gather_evidence(
             program,
             spec,

@@ -86,7 +86,8 @@ def layer_figures(
     for name, seen in found.items():
         pooled, at_places = seen.features.pooled, seen.features.at_places.flatten(0, 1)
         result = None
-        if len(labels[learned].unique()) > 1:
+        # Of a class with a single picture the other half has none.
+        if len(labels[learned].unique()) > 1 and len(scored):
             result = probe(
                 pooled[learned], labels[learned], pooled[scored], labels[scored],
                 n_classes=n_classes,
