@@ -5,13 +5,15 @@
 Older schemas are converted first. Fields are compared exactly, numbers among them; where they
 differ the largest difference is printed. Arrays and weights are compared value by value, sprites
 byte by byte, a sprite under another name too. Dates, durations, versions and hardware are left out:
-they say when and where, not what. Of a training the checkpoint is left out, which holds nothing
+they say when and where, not what. Sentences for people are compared, and told where they are worded
+otherwise, but they are no difference. Of a training the checkpoint is left out, which holds nothing
 that the weights, the history and the recording do not. Exit status 1 where anything differs.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -30,6 +32,11 @@ from layerscope.formats.run_files import read_evaluation, read_history, read_run
 ATLAS_ASIDE = {"created.date", "created.duration_s", "created.layerscope", "created.torch"}
 RUN_ASIDE = {"name", "created", "versions", "hardware", "results.train_s"}
 HISTORY_ASIDE = {"images_per_s", "elapsed_s"}
+# Sentences for people: reworded they say the same.
+WORDING = re.compile(
+    r"evidence\.kind_descriptions\.\w+|model\.not_captured\[\d+\]|steps\[\d+\]\.absent"
+    r"|run\.findings\[\d+\]\.sentence"
+)
 MOST_TOLD = 8
 
 
@@ -42,6 +49,7 @@ class Tally:
     values: int = 0
     sprites: int = 0
     differences: list[str] = field(default_factory=list)
+    reworded: list[str] = field(default_factory=list)
     largest: float = 0.0
 
     def differ(self, what: str, gap: float | None = None) -> None:
@@ -87,6 +95,8 @@ def summary(tally: Tally) -> str:
         f"{tally.fields:,} fields, {tally.arrays} arrays of {tally.values:,} values, "
         f"{tally.sprites} sprites"
     )
+    if tally.reworded:
+        compared += f"; {len(tally.reworded)} sentences reworded"
     if not tally.differences:
         return f"same ({compared})"
     largest = f", the largest by {tally.largest:.3g}" if tally.largest else ""
@@ -189,7 +199,10 @@ def fields_differ(ours: Any, theirs: Any, place: str, aside: set[str], tally: Ta
         tally.fields += 1
         # 0 and 0.0 are one number; True is none.
         same = ours == theirs and isinstance(ours, bool) == isinstance(theirs, bool)
-        if not same:
+        texts = isinstance(ours, str) and isinstance(theirs, str)
+        if not same and texts and WORDING.fullmatch(place.rstrip(".")):
+            tally.reworded.append(place.rstrip("."))
+        elif not same:
             gap = None
             if is_number(ours) and is_number(theirs):
                 gap = abs(ours - theirs)

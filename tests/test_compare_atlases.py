@@ -97,9 +97,11 @@ def test_the_smallest_difference_of_a_number_is_told(
     def nudge(record: dict[str, Any]) -> None:
         record["layers"][1]["units"][0]["mean"] += 1e-9
         record["model"]["options"]["single_logit"] = 1  # which was true
+        record["evidence"]["kind_descriptions"]["edge"] = "the same in other words"
 
     change(after, nudge)
     tally = script.compare(before, after)
+    assert tally.reworded == ["evidence.kind_descriptions.edge"]
     assert [line.partition(":")[0] for line in tally.differences] == [
         "model.options.single_logit",
         "layers[1].units[0].mean",

@@ -41,7 +41,7 @@ def test_a_transformer_is_looked_through(tmp_path: Path) -> None:
     assert all(unit.featurevis is None for unit in layer.units)
     assert all(unit.featurevis for unit in atlas["head"].units)
     told = [line for line in atlas.record.model.not_captured if "blocks.1.mlp.act" in line]
-    assert told and "images are made for maps (C, H, W) and units (U,)" in told[0]
+    assert told and "images are optimised for maps (C, H, W) and units (U,)" in told[0]
     assert atlas.record.model.replay.layer_difference < 1e-4
     for sample in atlas.record.samples:
         assert "blocks.1.mlp.act" in sample.activations

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from browsing import Page, needs_page
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 from layerscope.data.imageset import ImageSet, Splits
 from layerscope.errors import AtlasError
@@ -304,9 +304,18 @@ def test_an_atlas_of_another_schema_is_refused_in_words(browser: Any, tmp_path: 
 @needs_page
 def test_an_atlas_of_schema_2_is_shown(browser: Any, tmp_path: Path) -> None:
     old = Path(__file__).parents[1] / "formats" / "atlas_of_schema_2.json"
-    (tmp_path / "atlas.json").write_bytes(old.read_bytes())
-    opened = Page(browser).open(write_report(tmp_path / "report.html", atlas_dir=tmp_path))
     record = json.loads(old.read_text("utf-8"))
+    for layer in record["layers"]:  # its sheets and arrays are not kept beside it
+        layer |= dict.fromkeys(("weight", "bias", "filters", "spectra"))
+        layer |= dict.fromkeys(("patch_sprite", "made_sprite"))
+    (sample,) = record["samples"]
+    sample["maps"] = {}
+    (tmp_path / "atlas.json").write_text(json.dumps(record))
+    size = [record["input"][name] for name in ("channels", "height", "width")]
+    (tmp_path / "arrays").mkdir()
+    pixels = {sample["pixels"]["name"]: np.zeros(size, np.uint8)}
+    save_file(pixels, tmp_path / sample["pixels"]["file"])
+    opened = Page(browser).open(write_report(tmp_path / "report.html", atlas_dir=tmp_path))
     unit = next(u for layer in record["layers"] for u in layer["units"] if u["ablation"])
     layer = next(layer for layer in record["layers"] if unit in layer["units"])
     opened.page.evaluate(
@@ -314,7 +323,7 @@ def test_an_atlas_of_schema_2_is_shown(browser: Any, tmp_path: Path) -> None:
     )
     panel = opened.page.locator("[data-testid=unit-panel]").inner_text()
     assert f"{unit['tuning']['orientation']:.2f} of 1" in panel
-    assert f"held at its mean on {unit['ablation']['n']} pictures" in panel
+    assert f"held at its mean (mean ablation) on {unit['ablation']['n']} pictures" in panel
     assert not opened.complaints
     opened.page.close()
 
