@@ -17,7 +17,9 @@ from layerscope.cli.main import app
 from layerscope.cli.reference.fields_help import RECORDS, fields_of
 from layerscope.errors import RunError, nearest
 from layerscope.models.spec import NetShape
+from layerscope.training.input.prepare import model_called
 from layerscope.training.recipe import Recipe
+from layerscope.training.runs.run_folder import find_run
 
 
 def said(*arguments: object) -> str:
@@ -77,6 +79,20 @@ def test_models_are_listed() -> None:
     assert "digit-mlp" in text and "109,386" in text and "compact" in text
     assert "torchvision:resnet18" in said("models", "torchvision").splitlines()
     assert said("models", "torchvision", "--containing", "resnet18") == "torchvision:resnet18\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("Digit-CNN", "digit-cnn"),
+        ("TorchVision:ResNet18", "torchvision:resnet18"),
+        ("mine:Net", "mine:Net"),  # somebody's own code keeps its capitals
+    ],
+)
+def test_networks_are_found_however_they_are_capitalised(typed: str, meant: str) -> None:
+    assert model_called(typed) == meant
+    if meant == "digit-cnn":
+        assert find_run(Path(typed)).name == meant
 
 
 def test_cache_says_where_how_large_and_makes_room(

@@ -17,6 +17,7 @@ from layerscope.training.diagnostics.detectors import (
     Evidence,
     Finding,
     dead_units,
+    find_faults,
     largest_spike,
     under_fitting,
     vanishing_gradients,
@@ -229,6 +230,17 @@ def test_a_network_is_not_told_to_change_what_it_does_not_have() -> None:
         assert finding is not None
         assert not {*unused, "widths"} & set(finding.fields)
         assert not any(name in finding.sentence for name in (*unused, "widths"))
+
+
+def test_a_step_of_infinite_size_is_a_finding_that_json_can_hold() -> None:
+    row = EpochFigures(
+        epoch=1, train_loss=9.0, train_accuracy=0.5, validation_loss=9.0, validation_accuracy=0.5,
+        learning_rate=0.1, images_per_s=1.0, elapsed_s=1.0,
+    )  # fmt: skip
+    vast = [Vitals(0, 1, 9.0, 0.5, {"a": 1.0}, {"a": float("inf")})]
+    (finding,) = find_faults(Evidence(Recipe(epochs=1), 2, vast, [row]))
+    assert finding.kind == "rate-too-high"
+    json.dumps(finding.value, allow_nan=False)
 
 
 def test_largest_spike_is_measured_against_the_median_before_it() -> None:

@@ -8,9 +8,12 @@ to have the fault, and all against healthy ones.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
+
+from msgspec import structs
 
 from layerscope.formats.run_figures import EpochFigures
 from layerscope.formats.run_record import Finding
@@ -62,8 +65,11 @@ def find_faults(evidence: Evidence) -> tuple[Finding, ...]:
     )
     found = [finding for detector in detectors if (finding := detector(evidence))]
     # What the others explain is not said twice.
-    last = under_fitting(evidence) if not found else None
-    return (*found, last) if last else tuple(found)
+    if not found and (last := under_fitting(evidence)):
+        found = [last]
+    # JSON has no infinity, and a step may well be infinitely many times as large as the weights.
+    largest = sys.float_info.max
+    return tuple(structs.replace(finding, value=min(finding.value, largest)) for finding in found)
 
 
 def not_finite(evidence: Evidence) -> Finding | None:

@@ -11,9 +11,10 @@ from layerscope.data.imageset import ImageSet, Splits
 from layerscope.data.split import stratified_rows
 from layerscope.errors import RecipeError
 from layerscope.models import ModelSpec, build, make_spec
+from layerscope.models.build import model_names
 from layerscope.models.pretrained.backbone import native_size
 from layerscope.models.pretrained.starting_weights import NONE, choose_weights, load_weights
-from layerscope.models.spec import Weights
+from layerscope.models.spec import Weights, is_backbone
 from layerscope.seed import make_generator
 from layerscope.training.input.batches import channel_statistics
 from layerscope.training.optim.freezing import check_freeze
@@ -63,12 +64,24 @@ def gather(
     Raises:
         DataError, ModelError: what was asked for cannot be had.
     """
+    model = model_called(model)
     with fabric.rank_zero_first():
         found = choose_weights(model, weights)  # before pictures are decoded for nothing
         size = size or native_size(model)
         splits = data if isinstance(data, Splits) else load(data, size=size, data_dir=data_dir)
     source = None if isinstance(data, Splits) else str(data)
     return Gathered(model, splits, source, size, found)
+
+
+def model_called(name: str) -> str:
+    """The network that is meant, however its name is capitalised; any other name as it is.
+
+    Example:
+        >>> model_called("Fashion-CNN")
+        'fashion-cnn'
+    """
+    plain = name.lower()
+    return plain if plain in model_names() or is_backbone(plain) else name
 
 
 def prepare(

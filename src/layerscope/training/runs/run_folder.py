@@ -159,8 +159,8 @@ def find_run(path: Path) -> Path:
     if (path / "run.json").is_file():
         return path
     if not path.exists():
-        if str(path) in packaged_names():
-            return PACKAGED / path
+        if (name := str(path).lower()) in packaged_names():
+            return PACKAGED / name
         raise RunError(
             f"there is no {path}; name a run folder, or a network that comes trained "
             f"({', '.join(packaged_names())}), or train one first"
