@@ -74,6 +74,23 @@ def test_words_of_the_same_meaning_are_suggested(word: str, choices: list[str], 
     assert nearest(word, choices) == f"; did you mean {meant!r}?"
 
 
+def test_lists_fit_eighty_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from rich.console import Console
+
+    from layerscope.cli import print_training
+
+    monkeypatch.setenv("LAYERSCOPE_CACHE", str(tmp_path))
+    monkeypatch.delenv("LAYERSCOPE_DATA", raising=False)
+    for words, names in ((("models",), 6), (("data", "list"), 6)):
+        console = Console(width=80, highlight=False, soft_wrap=True, record=True)
+        monkeypatch.setattr(print_training, "console", console)
+        said(*words)
+        rows = console.export_text().splitlines()
+        assert max(map(len, rows)) <= 88  # a sentence may run on; a table may not wrap
+        table = rows[1 : 1 + names]
+        assert all(row and not row.startswith(" ") for row in table), table
+
+
 def test_models_are_listed() -> None:
     text = said("models")
     assert "digit-mlp" in text and "109,386" in text and "compact" in text

@@ -276,24 +276,29 @@ def health(checks: list[Check]) -> None:
 def models(rows: list[tuple[str, str, str, bool]]) -> None:
     """Print the networks: name, what it is, parameters at home, whether it comes trained."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("network", "what", "parameters", "comes trained"):
+    for name in ("network", "what", "parameters", "trained"):
         table.add_column(name, justify="right" if name == "parameters" else "left")
     for name, about, parameters, trained in rows:
         table.add_row(name, about, parameters, "yes" if trained else "")
     console.print(table)
-    say("torchvision:NAME and timm:NAME name a library's; 'layerscope models torchvision' lists it")
+    say("trained: comes with weights, for look and predict")
+    say("A library's: torchvision:NAME, timm:NAME ('layerscope models torchvision' lists them).")
 
 
 def sets(rows: list[tuple[NamedSet, str]]) -> None:
-    """Print the named sets."""
+    """Print the named sets, and where each would come from: paths are too long for a column."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("set", "classes", "pixels", "what", "where"):
+    for name in ("set", "classes", "pixels", "what"):
         table.add_column(name, justify="right" if name in ("classes", "pixels") else "left")
-    for known, place in rows:
+    for known, _ in rows:
         side = f"{known.side_px} x {known.side_px} x {known.channels}"
-        table.add_row(known.name, str(len(known.class_names)), side, known.about, place)
+        table.add_row(known.name, str(len(known.class_names)), side, known.about)
     console.print(table)
-    say("Any folder or zip with a folder of pictures per class is a set, too.")
+    say("")
+    say("from:")
+    for known, place in rows:
+        say(f"  {known.name:<14} {place}")
+    say("Any folder, zip or tar with a folder of pictures per class is a set, too.")
 
 
 def findings(splits: Splits, found: list[Finding]) -> None:

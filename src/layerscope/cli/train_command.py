@@ -51,7 +51,7 @@ def demo(out: Out = Path("runs"), seed: Seed = 0) -> None:
         from layerscope.training.session import train as train_run
 
         run = train_run(
-            "creatures", model="catdog-cnn", preset="quick", out=out, seed=seed,
+            "creatures", model="catdog-cnn", epochs=2, out=out, seed=seed,
             listener=with_threads(show.training(line)),
         )  # fmt: skip
         show.evaluation(run)

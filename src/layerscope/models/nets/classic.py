@@ -58,14 +58,14 @@ CLASSICS = (
         NetShape(widths=(32, 64, 64), hidden=(64,), pool_last=False, single_logit=True),
         (3, 32, 32, 2),
         121_985,
-        "three convolutions, dense 64, one logit for two classes",
+        "three convolutions, dense 64, one logit",
     ),
     Classic(
         "dog-classifier",
         NetShape(widths=(8, 16), hidden=(), padding=1),
         (3, 224, 224, 3),
         151_923,
-        "two thin padded convolutions, straight to the classes",
+        "two thin convolutions, straight to classes",
     ),
 )
 
