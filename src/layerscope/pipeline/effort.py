@@ -50,4 +50,4 @@ class Effort:
 FULL = Effort()
 QUICK = Effort(pictures=400, untrained=3, ablation_pictures=0, featurevis_steps=0)
 # A page with everything on it within a minute, all that takes long in one layer.
-DEMO = Effort(pictures=300, untrained=2, ablation_pictures=100, featurevis_steps=48, closely=1)
+DEMO = Effort(pictures=400, untrained=3, ablation_pictures=100, featurevis_steps=48, closely=1)
