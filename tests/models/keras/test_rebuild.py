@@ -215,7 +215,11 @@ def test_an_open_size_is_the_pictures(keras: Any, trained: Any, said: Said) -> N
         net = from_keras(model, size=size)
         images = torch.rand(2, 3, *size)
         assert torch.allclose(net(images), said(model, images), atol=1e-5)
-        assert net.takes is not None and net.takes.open_size and net.takes.facts.framing is None
+        assert net.takes is not None and net.takes.open_size
+        framing = net.takes.facts.framing
+        assert framing is not None and (framing.height, framing.width) == size
+        with pytest.raises(ModelError, match="8 x 8 px were given"):
+            net(torch.rand(2, 3, 8, 8))
 
 
 def test_a_file_is_read(keras: Any, said: Said, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from layerscope.errors import ModelError
 from layerscope.models.keras.agreement import agree
-from layerscope.models.keras.flow import Flow, NotRebuilt, Workshop, as_itself, flows_in
+from layerscope.models.keras.flow import Flow, NotRebuilt, Workshop, as_itself, flows_in, mapped
 from layerscope.models.keras.keras_graph import as_graph, symbolic
 from layerscope.models.keras.keras_library import first_reason, keras
 from layerscope.models.keras.layers import (
@@ -176,8 +176,8 @@ def by_itself(
 ) -> list[Flow]:
     """An author's layer as what its `call` is made of; all else, and what fails, run by Keras."""
     own = isinstance(op, keras().layers.Layer) and ".layers." not in type(op).__module__
-    if own and all(isinstance(value, Flow) for value in args) and not flows_in((), kwargs):
-        graph = symbolic(op, [(None, *flow.as_keras().shape[1:]) for flow in flows])
+    if own and flows_in(args, {}) == flows:
+        graph = symbolic(op, mapped(without_values, args))
         steps = list(shop.steps)
         if graph is not None:
             try:
@@ -191,3 +191,8 @@ def by_itself(
             f"the Keras layer {op.name!r} ({type(op).__name__}) cannot be built again in torch, "
             f"and Keras does not run it alone ({first_reason(error)})"
         ) from error
+
+
+def without_values(flow: Flow) -> Any:
+    """A symbolic tensor of a value's shape, for any number of pictures."""
+    return keras().KerasTensor((None, *flow.as_keras().shape[1:]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import Any
 
 from layerscope.errors import ModelError
@@ -77,7 +78,7 @@ def as_graph(model: Any, shape: tuple[int, ...]) -> Any:
         model = getattr(model, "_functional", None) or model
     if isinstance(model, library.Function):
         return model
-    graph = symbolic(model, [(None, *shape)])
+    graph = symbolic(model, (library.KerasTensor((None, *shape)),))
     if graph is None:
         raise ModelError(
             f"the Keras network {type(model).__name__} decides in its call() by more than Keras's "
@@ -86,19 +87,21 @@ def as_graph(model: Any, shape: tuple[int, ...]) -> Any:
     return graph
 
 
-def symbolic(layer: Any, shapes: list[tuple[Any, ...]]) -> Any:
-    """What a layer's own `call` is made of, as a graph; None where Keras cannot say."""
+def symbolic(layer: Any, given: tuple[Any, ...]) -> Any:
+    """What a layer's own `call` is made of, as a graph; None where Keras cannot say.
+
+    Args:
+        layer: Keras's or its author's.
+        given: what it is called with: symbolic tensors, or lists of such.
+    """
     library = keras()
-    given = [library.KerasTensor(shape, dtype="float32") for shape in shapes]
-    try:
-        if not layer.built:
-            layer.build(shapes[0])
-    except Exception:  # many authors build in their call
-        pass
+    tensors = library.tree.flatten(given)
+    if not layer.built and len(tensors) == 1:
+        with suppress(Exception):  # many authors build in their call
+            layer.build(tensors[0].shape)
     for options in ({"training": False}, {}):
         try:
-            outputs = layer.call(*given, **options)
-            return library.Function(given, outputs)
+            return library.Function(tensors, layer.call(*given, **options))
         except Exception:  # whatever a strange call meets without values
             continue
     return None

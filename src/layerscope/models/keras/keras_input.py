@@ -31,7 +31,8 @@ class KerasInput:
         height, width: of a picture, as the network has them, or as was asked for where it leaves
             them open.
         channels: of a picture.
-        open_size: whether it takes pictures of other sizes, too.
+        open_size: whether the original takes pictures of other sizes, too; the zeros of "same" are
+            put where this size has them.
         scale: the range of values, one of `preprocessing.SCALES`; None where nothing says it.
         said_by: who says so: one of its layers, or keras.applications.
     """
@@ -46,7 +47,8 @@ class KerasInput:
     @property
     def facts(self) -> InputFacts:
         """The same for whoever prepares the pictures."""
-        framing = None if self.open_size else Framing(self.height, self.width)
+        # Keras's own loaders resize both sides, whatever a picture's proportions.
+        framing = Framing(self.height, self.width, squash=True, interpolation="bilinear")
         if self.scale is None:
             return InputFacts(channels=self.channels, framing=framing)
         mean, std, bgr = scale_statistics(self.scale, self.channels)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
+from layerscope.errors import ModelError
 from layerscope.models.keras.keras_input import KerasInput
 
 IMAGES = "images"
@@ -58,7 +59,12 @@ class KerasNetwork(nn.Module):
         drop_unused(self, {step.module for step in kept})
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Logits (B, K) of images (B, C, H, W)."""
+        """Logits (B, K) of images (B, C, H, W).
+
+        Raises:
+            ModelError: they have another size than the network was built for.
+        """
+        self.check_size(images)
         values = {IMAGES: images}
         for step in self.steps:
             given = [values[name] for name in step.sources]
@@ -66,6 +72,20 @@ class KerasNetwork(nn.Module):
             for name in step.finished:
                 del values[name]
         return values[self.output]
+
+    def check_size(self, images: torch.Tensor) -> None:
+        """Refuse pictures of another size: "same" puts its zeros elsewhere for each.
+
+        Nothing is checked while the network is traced: there are no sizes then.
+        """
+        takes = self.takes
+        if takes is None or not isinstance(images.shape, torch.Size):
+            return
+        if tuple(images.shape[2:]) != (takes.height, takes.width):
+            raise ModelError(
+                f"pictures of {images.shape[2]} x {images.shape[3]} px were given; this Keras "
+                f"network takes {takes.height} x {takes.width}"
+            )
 
 
 def drop_unused(net: nn.Module, called: set[str], home: str = "") -> None:
