@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from layerscope.cli.train_command import StartWeights
+from layerscope.errors import ModelError
 
 
 def look(
@@ -17,8 +18,8 @@ def look(
         typer.Argument(
             metavar="RUN|NETWORK",
             help="A run folder, or a folder of runs: its latest. A network that comes trained, "
-            "such as fashion-cnn. Or one from elsewhere: torchvision:NAME, timm:NAME, "
-            "package.module:callable, a .keras file.",
+            "such as fashion-cnn. Or one from elsewhere: torchvision:NAME, timm:NAME, hf:NAME or "
+            "its folder, module:make, file.py:make, a .keras or .onnx file.",
         ),
     ],
     data: Annotated[
@@ -61,8 +62,33 @@ def look(
         ),
     ] = None,
     weights: StartWeights = None,
+    scale: Annotated[
+        str | None,
+        typer.Option(
+            help="Values that a network takes: 0..1, 0..255, -1..1, imagenet, caffe, or dataset "
+            "(the pictures' own mean and deviation); else what it says itself, or what fits best."
+        ),
+    ] = None,
+    mean: Annotated[
+        str | None,
+        typer.Option(help="The same as numbers, of pixels / 255: 0.5 or 0.485,0.456,0.406."),
+    ] = None,
+    std: Annotated[str | None, typer.Option(help="Deviations that belong to --mean.")] = None,
     size: Annotated[
         int | None, typer.Option(help="Side of the pictures in pixels, for a network.")
+    ] = None,
+    crop: Annotated[
+        int | None,
+        typer.Option(
+            help="Resize the shorter side to this, then crop the centre of --size; 0 takes the "
+            "largest centre whole."
+        ),
+    ] = None,
+    classes: Annotated[
+        Path | None,
+        typer.Option(
+            help="A network's class names in the order of its outputs: a name a line, or .json."
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Where a network's atlas and report go.")] = None,
     data_dir: Annotated[
@@ -73,6 +99,7 @@ def look(
     """Measure every layer of a trained network; write its atlas and report.html."""
     from layerscope.cli import print_look as show_look
     from layerscope.cli.process.own_process import fit_threads
+    from layerscope.models.preprocessing import InputOptions
     from layerscope.pipeline.effort import FULL, QUICK
     from layerscope.pipeline.subject import find_subject
 
@@ -80,7 +107,14 @@ def look(
         network,
         data=data,
         weights=weights,
-        size=size,
+        options=InputOptions(
+            scale=scale,
+            mean=numbers("--mean", mean),
+            std=numbers("--std", std),
+            size=size,
+            crop=crop,
+        ),
+        classes=classes,
         masks=masks,
         out=out,
         data_dir=data_dir,
@@ -91,3 +125,15 @@ def look(
         show_look.units(subject, layer)
     else:
         show_look.look(subject, effort=effort, only=only, pictures=picture or (), seed=seed)
+
+
+def numbers(option: str, text: str | None) -> tuple[float, ...] | None:
+    """The numbers of "0.485,0.456,0.406"."""
+    if text is None:
+        return None
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise ModelError(
+            f"{option} is {text!r}; give a number, or one a channel: 0.485,0.456,0.406"
+        ) from error

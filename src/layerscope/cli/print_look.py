@@ -43,6 +43,8 @@ def look(
     from layerscope.view.report import write_report
 
     own = own_pictures(subject, pictures) if pictures else ()
+    for sentence in subject.told:
+        say(sentence)
     try:
         with contextlib.ExitStack() as stack:
             line = line or stack.enter_context(ProgressLine(console, {"looking": 1}))
@@ -57,6 +59,7 @@ def look(
                 pictures=own,
                 seed=seed,
                 progress=lambda now: part.tell("looking", now.done_frac, str(now.part)),
+                tell=say,
             )
     except KeyboardInterrupt:
         say(f"what is measured is kept; {again} goes on where it stopped")

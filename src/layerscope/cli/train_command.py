@@ -32,8 +32,8 @@ StartWeights = Annotated[
     str | None,
     typer.Option(
         metavar="FILE",
-        help="What a published network begins with: a .safetensors or .pth file, or 'none'; "
-        "else its published weights.",
+        help="Weights of a network from elsewhere: a .safetensors or .pth file, or 'none'; "
+        "else its published ones.",
     ),
 ]
 

@@ -107,8 +107,9 @@ class LogitsOf(nn.Module):
         self.training = network.training
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        self._network.training = self.training
-        found = picked(self._network.forward(images), self._part)
+        inner: Any = vars(self)["_network"]
+        inner.training = self.training
+        found = picked(inner.forward(images), self._part)
         if found.ndim == 1:
             found = found.unsqueeze(1)
         elif found.ndim > 2:
@@ -132,6 +133,13 @@ def run(model: nn.Module, images: torch.Tensor, name: str) -> Any:
                 f"{name} does not run on pictures of {' x '.join(map(str, images.shape[1:]))} "
                 f"({first_line(error)})"
             ) from error
+
+
+def n_logits_of(model: nn.Module, images: torch.Tensor) -> int:
+    """How many logits a network gives a picture."""
+    parameter = next((p for p in model.parameters() if p.is_floating_point()), images)
+    some = images[:2].to(parameter.device, parameter.dtype)
+    return run(model, some, type(model).__name__).shape[1]
 
 
 def part_of(output: Any, name: str) -> tuple[tuple[str, Any], str]:

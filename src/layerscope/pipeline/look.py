@@ -20,7 +20,7 @@ from layerscope.atlas.atlas_folder import Atlas, load_atlas, write_atlas
 from layerscope.data.folders.ink import Ink
 from layerscope.data.imageset import ImageSet, Splits
 from layerscope.device import device_of
-from layerscope.errors import AtlasError, LayerNotFoundError, nearest
+from layerscope.errors import AtlasError, LayerNotFoundError, ModelError, nearest
 from layerscope.formats.atlas_record import (
     ATLAS_SCHEMA,
     AtlasRecord,
@@ -31,6 +31,8 @@ from layerscope.formats.atlas_record import (
 from layerscope.graph.layer import Layer
 from layerscope.graph.read import read_program
 from layerscope.graph.replay_check import check_replay
+from layerscope.models.class_names import in_network_order
+from layerscope.models.logits import n_logits_of, to_logits
 from layerscope.models.own_pictures import OwnPictures, read_own
 from layerscope.models.spec import ModelSpec
 from layerscope.pipeline.budget import budget_for
@@ -39,9 +41,14 @@ from layerscope.pipeline.look_plan import plan_of
 from layerscope.pipeline.look_progress import PICTURES, WRITING, LookProgress, LookTimer
 from layerscope.pipeline.measuring.ablation_evidence import can_ablate
 from layerscope.pipeline.measuring.evidence import GatheredEvidence, gather_evidence
+from layerscope.pipeline.measuring.network_accuracy import network_accuracy, pictures_to_name
 from layerscope.pipeline.recording.eight_steps import eight_steps
 from layerscope.pipeline.recording.layer_records import layer_records, units_elsewhere
-from layerscope.pipeline.recording.network_record import model_record, partly_reached, replay_record
+from layerscope.pipeline.recording.network_record import (
+    model_record,
+    partly_reached,
+    replay_record,
+)
 from layerscope.pipeline.recording.sample_walks import write_samples
 from layerscope.pipeline.stages import Stages
 from layerscope.pipeline.unfinished import unfinished_look
@@ -68,6 +75,7 @@ def look(
     pictures: Sequence[Any] | OwnPictures = (),
     seed: int = 0,
     progress: Callable[[LookProgress], None] = lambda now: None,
+    tell: Callable[[str], None] = lambda sentence: None,
 ) -> Atlas:
     """Measure every layer of a network and write its atlas.
 
@@ -87,6 +95,8 @@ def look(
             pictures (`models.own_pictures.read_own`).
         seed: of what is drawn: which pictures are walked through, which are measured.
         progress: told what is done, how far all of the look is, and when it will be done.
+        tell: told first of all, one sentence after another, how many of these pictures the network
+            names right, and what had to be done to get logits of it.
 
     Returns:
         The atlas, read back from its folder.
@@ -94,7 +104,8 @@ def look(
     Raises:
         AtlasError: data, spec or out are missing, or the folder holds more than an atlas.
         LayerNotFoundError: `only` names a layer that is not there, or that has no units.
-        ModelError: the network cannot be read or does not take the pictures.
+        ModelError: the network cannot be read, does not take the pictures, or gives another number
+            of logits than `spec` has classes for.
 
     Example:
         >>> atlas = look(run)                                       # doctest: +SKIP
@@ -112,9 +123,17 @@ def look(
     with unfinished_look(folder) as work:
         stages = Stages(work.kept, work.fresh)
         record = measure(
-            model, spec, imageset, stages, effort=effort, only=only, own=own, seed=seed,
+            model,
+            spec,
+            imageset,
+            stages,
+            effort=effort,
+            only=only,
+            own=own,
+            seed=seed,
             timer=timer,
-        )  # fmt: skip
+            tell=tell,
+        )
         created = structs.replace(record.created, duration_s=time.perf_counter() - started)
         write_atlas(work.fresh, structs.replace(record, created=created))
         atlas = load_atlas(work.fresh)
@@ -134,6 +153,7 @@ def measure(
     own: OwnPictures | None = None,
     seed: int,
     timer: LookTimer,
+    tell: Callable[[str], None],
 ) -> AtlasRecord:
     """Measure a network, and write all files of its atlas but the record, which is returned.
 
@@ -143,19 +163,26 @@ def measure(
         effort, only, seed: those of `look`.
         own: pictures that somebody brought.
         timer: told which part is done how far.
+        tell: that of `look`.
     """
     device = device_of(model)
     chosen = measured_rows(imageset, seed)
+    model, notes = with_logits(model, spec, imageset.take(chosen[:REPLAYED_PICTURES]))
     program = read_program(model, spec.normalise(imageset.take(chosen[:1])).to(device))
     layers = program.layers
     scanned = scanned_layers(layers, only)
     measured = [name for name in scanned if units_elsewhere(name, layers) is None]
+    budget = budget_for(effort or QUICK, program, spec)
     timer.plan(
         plan_of(
-            budget_for(effort or QUICK, program, spec), layers, measured, pictures=len(chosen),
+            budget, layers, measured, pictures=len(chosen),
             evidence=effort is not None, ablates=can_ablate(spec, imageset),
         )
     )  # fmt: skip
+    named = pictures_to_name(chosen, budget.total, seed)
+    _, sentences = network_accuracy(model, spec, imageset, named)
+    for sentence in (*notes, *sentences):
+        tell(sentence)
     some = chosen[:: max(1, len(chosen) // REPLAYED_PICTURES)][:REPLAYED_PICTURES]
     replay = check_replay(
         program, spec.normalise(imageset.take(some)).to(device), most_layers=REPLAYED_LAYERS
@@ -250,7 +277,26 @@ def settle(
     imageset = data.test if isinstance(data, Splits) else data
     if not len(imageset):
         raise AtlasError(f"the {imageset.split} split of {imageset.name} is empty; give pictures")
-    return model, spec, imageset, Path(out)
+    return model, spec, in_network_order(imageset, spec.class_names), Path(out)
+
+
+def with_logits(
+    model: nn.Module, spec: ModelSpec, pixels: torch.Tensor
+) -> tuple[nn.Module, tuple[str, ...]]:
+    """A network that gives the logits that its description speaks of, and what that took.
+
+    Raises:
+        ModelError: it gives another number of them.
+    """
+    images = spec.normalise(pixels)
+    reduced = to_logits(model, images)
+    n_logits = n_logits_of(reduced.model, images)
+    if n_logits != spec.n_logits:
+        raise ModelError(
+            f"{spec.name} gives {n_logits} logits a picture, and its description names "
+            f"{spec.n_classes} classes; name as many classes as it has outputs, in their order"
+        )
+    return reduced.model, reduced.notes
 
 
 def ink_of(run: Any) -> Ink | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from re import sub
 
+import torch
 from torch import nn
 
 from layerscope.data import load
@@ -13,10 +14,18 @@ from layerscope.data.folders.part_masks import with_masks
 from layerscope.data.imageset import ImageSet, in_channels
 from layerscope.errors import DataError, ModelError
 from layerscope.models import ModelSpec
-from layerscope.models.pretrained.backbone import native_size
-from layerscope.models.pretrained.foreign_network import given_network, is_given
-from layerscope.training.input.batches import channel_statistics
+from layerscope.models.class_names import columns_of, in_network_order, read_class_names
+from layerscope.models.logits import n_logits_of, to_logits
+from layerscope.models.preprocessing import InputOptions
+from layerscope.models.pretrained.foreign_network import (
+    describe,
+    is_given,
+    open_network,
+)
+from layerscope.pipeline.network_input import framed, pictures_for, values_taken
 from layerscope.training.runs.run_folder import PACKAGED, Run, open_run, with_data
+
+SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -29,6 +38,7 @@ class Subject:
         pictures: that it did not learn from, as far as is known.
         home: where the atlas goes (`home/atlas`) and the report (`home/report.html`).
         run: the run folder that it came from; None for a network trained elsewhere.
+        told: what was found out of it, one sentence each.
     """
 
     model: nn.Module = field(repr=False)
@@ -36,6 +46,7 @@ class Subject:
     pictures: ImageSet = field(repr=False)
     home: Path
     run: Path | None = None
+    told: tuple[str, ...] = ()
 
 
 def subject_of(run: Run) -> Subject:
@@ -54,7 +65,8 @@ def find_subject(
     *,
     data: str | None = None,
     weights: str | None = None,
-    size: int | None = None,
+    options: InputOptions | None = None,
+    classes: Path | None = None,
     masks: Path | None = None,
     out: Path | None = None,
     data_dir: Path | None = None,
@@ -62,11 +74,13 @@ def find_subject(
     """Find what a user wants to look at.
 
     Args:
-        name: a run folder, a folder of runs, or a network: "torchvision:NAME", "timm:NAME",
-            "package.module:callable".
+        name: a run folder, a folder of runs, or a network that was trained elsewhere (as
+            `models.pretrained.foreign_network.open_network` takes them).
         data: pictures; None takes those that a run was tested on.
-        weights: of a library's network: a file, "none", or None for the published ones.
-        size: side of the pictures in pixels, for a network; None is the one it was made for.
+        weights: of a library's or a callable's network: a file, "none", or None for those that it
+            comes with.
+        options: what the user says of the pictures that a network from elsewhere takes.
+        classes: a file with its class names, in the order of its outputs.
         masks: of the pictures' parts (`data.masks.with_masks`); None uses those that the set has.
         out: where the results go; None is the run folder, or "looks/NAME" for a network that was
             trained elsewhere or comes with the package.
@@ -75,16 +89,28 @@ def find_subject(
     Raises:
         RunError, ModelError, DataError: there is no such run, network or picture.
     """
+    options = options or InputOptions()
     if is_given(name):
-        subject = given_subject(name, data, weights=weights, size=size, out=out, data_dir=data_dir)
-    elif weights is not None or size is not None:
+        subject = given_subject(
+            name,
+            data,
+            weights=weights,
+            options=options,
+            classes=classes,
+            out=out,
+            data_dir=data_dir,
+        )
+    elif weights is not None or classes is not None or options.given:
         raise ModelError(
-            "a run has its own weights and size; --weights and --size are for networks named "
-            "torchvision:NAME, timm:NAME or package.module:callable"
+            "a run has its own weights, classes and preprocessing; --weights, --classes, --scale, "
+            "--mean, --std, --size and --crop are for networks that were trained elsewhere"
         )
     else:
         subject = run_subject(name, data, out=out, data_dir=data_dir)
-    return replace(subject, pictures=with_masks(subject.pictures, masks)) if masks else subject
+    if masks is None:
+        return subject
+    framing = subject.spec.preprocessing.framing
+    return replace(subject, pictures=with_masks(subject.pictures, masks, framing))
 
 
 def run_subject(name: str, data: str | None, *, out: Path | None, data_dir: Path | None) -> Subject:
@@ -94,8 +120,13 @@ def run_subject(name: str, data: str | None, *, out: Path | None, data_dir: Path
         out = Path("looks") / run.path.name  # nothing is written into the package
     if data is None:
         return replace(subject_of(with_data(run, data_dir=data_dir)), home=out or run.path)
-    splits = load(data, size=run.spec.height, data_dir=data_dir)
-    pictures = in_channels(splits, run.spec.channels).test
+    splits = load(
+        data,
+        framing=run.spec.preprocessing.framing,
+        channels=run.spec.channels,
+        data_dir=data_dir,
+    )
+    pictures = in_network_order(in_channels(splits, run.spec.channels).test, run.spec.class_names)
     # Beside what was measured on its own pictures, not over it.
     home = (out or run.path) / f"on-{plain(pictures.name)}"
     return Subject(run.model, run.spec, pictures, home, run.path)
@@ -106,7 +137,8 @@ def given_subject(
     data: str | None,
     *,
     weights: str | None,
-    size: int | None,
+    options: InputOptions,
+    classes: Path | None,
     out: Path | None,
     data_dir: Path | None,
 ) -> Subject:
@@ -115,22 +147,29 @@ def given_subject(
         raise DataError(
             f"{name} brings no pictures; name a set or a folder to measure on with --data"
         )
-    splits = load(data, size=size or native_size(name), data_dir=data_dir)
-    train = splits.train
-    mean, std = channel_statistics(train)
-    H, W = train.size
-    model, spec = given_network(
-        name,
-        channels=train.channels,
-        height=H,
-        width=W,
-        mean=mean,
-        std=std,
-        class_names=train.class_names,
-        weights=weights,
+    given = read_class_names(classes) if classes else None
+    opened = open_network(name, weights=weights, size=options.size)
+    splits, told = pictures_for(opened, data, options, data_dir)
+    frame = framed(opened, splits, options)
+    some = frame.normalise(splits.train.take(torch.arange(min(SHOWN, len(splits.train)))))
+    reduced = to_logits(opened.model, some, name=name)
+    n_logits = n_logits_of(reduced.model, some)
+    spec = describe(opened, frame, n_logits, splits.train.class_names, given)
+    columns = columns_of(spec.class_names, splits.train.class_names)
+    takes, how = values_taken(opened.facts, options, reduced.model, splits.train, frame, columns)
+    told += [*opened.notes, *reduced.notes, f"pictures: {takes.framing.text()}", how]
+    if given is None and opened.class_names is None and None not in columns:
+        told.append(
+            "its classes are taken to be in the order of the pictures' own "
+            f"({', '.join(spec.class_names[:3])}, …); --classes FILE names them otherwise"
+        )
+    return Subject(
+        reduced.model,
+        replace(spec, preprocessing=takes),
+        in_network_order(splits.test, spec.class_names),
+        out or Path("looks") / plain(name),
+        told=tuple(told),
     )
-    pictures = in_channels(splits, spec.channels).test
-    return Subject(model, spec, pictures, out or Path("looks") / plain(name))
 
 
 def plain(name: str) -> str:

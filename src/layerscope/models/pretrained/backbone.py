@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
+from layerscope.data.folders.framing import INTERPOLATIONS, Framing
 from layerscope.errors import ModelError, first_line, nearest
 from layerscope.models.spec import ModelSpec, is_backbone
 from layerscope.vision import timm, torchvision
@@ -23,26 +25,32 @@ class Backbone:
         library: "torchvision" or "timm".
         name: as the library spells it.
         weights: what the published weights are called, such as "ResNet18_Weights.IMAGENET1K_V1".
-        size_px: side of the pictures it was made for.
+        framing: size, crop and interpolation of the pictures it was published with.
         mean, std: per channel, of `pixels / 255`.
+        n_classes: that the published weights tell apart.
     """
 
     library: str
     name: str
     weights: str
-    size_px: int
+    framing: Framing
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    n_classes: int = 1000
+
+    @property
+    def size_px(self) -> int:
+        """Side of the pictures it was made for."""
+        return self.framing.height
 
 
 def find_backbone(name: str) -> Backbone:
     """Look a network up in its library; nothing is downloaded.
 
     The published preprocessing resizes the shorter side to a little more than `size_px` (256 for
-    224) and crops the middle. Here the middle square of the whole picture is resized to `size_px`
-    itself (Lanczos, antialiased): an eighth more of each side is seen, and nothing at the rim of a
-    photo is lost. A network that is fine-tuned gets used to it; size, mean and deviation are the
-    published ones.
+    224) and crops the centre. A look at a published network does the same (`framing`). A network
+    that is fine-tuned here gets the largest centre whole: an eighth more of each side is seen, and
+    nothing at the rim of a photo is lost; size, mean and deviation are the published ones.
 
     Args:
         name: "torchvision:resnet18", "timm:resnet18.a1_in1k", …
@@ -72,8 +80,21 @@ def find_torchvision(name: str) -> Backbone:
         raise ModelError(f"torchvision has no classifier {name!r}{nearest(name, known)}")
     weights = models.get_model_weights(name).DEFAULT
     form = weights.transforms()
+    side = form.crop_size[0]
+    framing = Framing(
+        side,
+        side,
+        resize_px=max(side, form.resize_size[0]),
+        interpolation=form.interpolation.value,
+    )
     return Backbone(
-        "torchvision", name, str(weights), form.crop_size[0], tuple(form.mean), tuple(form.std)
+        "torchvision",
+        name,
+        str(weights),
+        framing,
+        tuple(form.mean),
+        tuple(form.std),
+        len(weights.meta["categories"]),
     )
 
 
@@ -95,7 +116,17 @@ def find_timm(name: str) -> Backbone:
             f"timm:{name} takes {form.input_size[0]} channels; choose one that takes 3"
         )
     weights = f"{bare}.{form.tag}" if form.tag else bare
-    return Backbone("timm", name, weights, form.input_size[1], tuple(form.mean), tuple(form.std))
+    side = form.input_size[1]
+    framing = Framing(
+        side,
+        side,
+        resize_px=math.floor(side / form.crop_pct),
+        squash=form.crop_mode == "squash",
+        interpolation=form.interpolation if form.interpolation in INTERPOLATIONS else "bicubic",
+    )
+    return Backbone(
+        "timm", name, weights, framing, tuple(form.mean), tuple(form.std), form.num_classes
+    )
 
 
 def native_size(name: str) -> int | None:

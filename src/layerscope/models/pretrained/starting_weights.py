@@ -17,6 +17,9 @@ from layerscope.models.spec import ModelSpec, Weights, is_backbone
 from layerscope.vision import timm
 
 NONE = "none"
+# Where a checkpoint keeps the network's own state, beside its optimiser's and the epoch.
+INSIDE = ("state_dict", "model_state_dict", "model", "network", "net")
+MOST_PREFIXES = 3
 
 
 def choose_weights(name: str, given: Path | str | None) -> Weights | None:
@@ -84,10 +87,46 @@ def load_weights(model: nn.Module, spec: ModelSpec) -> None:
         advice = "give weights of this very network"
         if not others and (spec.height, spec.width) != (native, native):
             advice += f", or leave --size out: it was made for {native} px"
-        shown = "; ".join(wrong[:3]) + (f"; and {len(wrong) - 3} more" if len(wrong) > 3 else "")
-        raise ModelError(f"{file.name} does not fit {spec.name}: {shown}: {advice}")
+        raise ModelError(f"{file.name} does not fit {spec.name}: {first_three(wrong)}: {advice}")
     kept = {name: value for name, value in given.items() if not belongs_to(name, heads)}
     model.load_state_dict(kept, strict=False)
+
+
+def fitted_weights(
+    model: nn.Module, given: dict[str, torch.Tensor], *, file: str, network: str
+) -> dict[str, torch.Tensor]:
+    """Weights under the names of a network, all of which they must be.
+
+    What every name begins with ("module." of DataParallel, "model." of Lightning) is left out where
+    the network does not have it, and so are second heads that only a training has.
+
+    Args:
+        model: that they are for.
+        given: what `read_weights` gave.
+        file, network: what to call both in a message.
+
+    Raises:
+        ModelError: names or shapes do not fit.
+    """
+    own = model.state_dict()
+    for _ in range(MOST_PREFIXES):
+        tops = {name.partition(".")[0] for name in given}
+        if own.keys() & given.keys() or len(tops) != 1 or not all("." in name for name in given):
+            break
+        given = {name.partition(".")[2]: value for name, value in given.items()}
+    given = {name: v for name, v in given.items() if name in own or not is_second_head(name)}
+    others, shapes = misfits(own, given, ())
+    if wrong := others + shapes:
+        raise ModelError(
+            f"the weights of {file} do not fit {network}: {first_three(wrong)}: give those of this "
+            "very network; a run that was fine-tuned here is looked at by its folder"
+        )
+    return {**own, **given}
+
+
+def first_three(wrong: list[str]) -> str:
+    """The first three of many faults, and how many more there are."""
+    return "; ".join(wrong[:3]) + (f"; and {len(wrong) - 3} more" if len(wrong) > 3 else "")
 
 
 def misfits(
@@ -164,7 +203,7 @@ def read_weights(file: Path) -> dict[str, torch.Tensor]:
 
     Args:
         file: .safetensors, or a state dictionary saved by torch (.pth, .pt, .bin), also inside
-            another dictionary as its "state_dict" or "model".
+            another dictionary, as its "state_dict" or another of `INSIDE`.
 
     Raises:
         ModelError: it is no such file, or holds something other than tensors.
@@ -186,7 +225,7 @@ def read_weights(file: Path) -> dict[str, torch.Tensor]:
             f"{file} cannot be read as weights ({first_line(error)}); give a .safetensors, "
             ".pth or .pt file of a network's state_dict()"
         ) from error
-    for inside in ("state_dict", "model"):
+    for inside in INSIDE:
         if isinstance(value, dict) and isinstance(value.get(inside), dict):
             value = value[inside]
     tensors = isinstance(value, dict) and all(
