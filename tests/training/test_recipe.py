@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 import torch
@@ -98,3 +99,21 @@ def test_another_optimiser_brings_its_own_rate_unless_one_is_given() -> None:
     assert recipe.with_changes(optimiser="muon").learning_rate == recipe.learning_rate
     with pytest.raises(RecipeError, match="did you mean 'adamw'"):
         recipe.with_changes(optimiser="adamww")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"weight_decay": math.nan}, "weight_decay is nan; it must be a finite number"),
+        ({"learning_rate": math.inf}, "learning_rate is inf; it must be a finite number"),
+        ({"epochs": 2.5}, "epochs is 2.5; it must be a whole number"),
+        ({"epochs": "5"}, "epochs is '5'; it must be a whole number"),
+        ({"batch_size": True}, "batch_size is True; it must be a whole number"),
+        ({"validation_frac": "0.1"}, "validation_frac is '0.1'; it must be a finite number"),
+        ({"schedule": None}, "schedule is None; it must be a word"),
+    ],
+)
+def test_values_of_another_kind_are_refused(change: dict, said: str) -> None:
+    Recipe(weight_decay=0, epochs=2)
+    with pytest.raises(RecipeError, match=said):
+        Recipe(**change)

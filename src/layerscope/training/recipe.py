@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -70,6 +71,8 @@ class Recipe:
     backbone_rate_frac: float = 1.0
 
     def __post_init__(self) -> None:
+        for f in fields(self):
+            _of_kind(f.name, getattr(self, f.name), type(f.default))
         _at_least("epochs", self.epochs, 1)
         _at_least("batch_size", self.batch_size, 1)
         _at_least("plateau_epochs", self.plateau_epochs, 1)
@@ -122,6 +125,16 @@ class Recipe:
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON; `Recipe(**value)` gives the same recipe back."""
         return asdict(self)
+
+
+def _of_kind(name: str, value: Any, kind: type) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if kind is int and not (number and isinstance(value, int)):
+        raise RecipeError(f"{name} is {value!r}; it must be a whole number")
+    if kind is float and not (number and math.isfinite(value)):
+        raise RecipeError(f"{name} is {value!r}; it must be a finite number")
+    if kind is str and not isinstance(value, str):
+        raise RecipeError(f"{name} is {value!r}; it must be a word")
 
 
 def _at_least(name: str, value: float, lowest: float) -> None:
