@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import nn
@@ -104,15 +105,26 @@ def shown(
         rows: how many pictures it is of.
         visit: as in `Program.run`.
     """
-    if layout.is_own:
-        return visit(name, own)
-    read = layout.read(own, rows)
+    read = in_full(layout.read(own, rows))
     other = visit(name, read)
-    if other is None:
-        return None
-    found = layout.write(other, tuple(own.shape), rows)
+    if other is None or read is own:
+        return other
+    found = layout.write(other, tuple(own.shape), rows).to(own.dtype)
     # What was written into a copy is meant for the output itself, which others may hold.
     return own.copy_(found) if other is read else found
+
+
+def in_full(value: torch.Tensor) -> torch.Tensor:
+    """float32 of a network in half precision, in which sums over pictures would be lost."""
+    return value.float() if value.dtype in (torch.float16, torch.bfloat16) else value
+
+
+def as_logits(value: Any) -> Any:
+    """A network's output with a column for each logit: (B, 1) of one that gives (B,)."""
+    if not isinstance(value, torch.Tensor):
+        return value
+    value = in_full(value)
+    return value[:, None] if value.ndim == 1 else value
 
 
 def does_not_run(images: torch.Tensor, error: Exception) -> ModelError:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
+from layerscope.device import as_taken
 from layerscope.errors import ModelError
 from layerscope.graph.layer import Layer
 from layerscope.graph.program import ALIKE_FRAC, Program, Walk
@@ -65,6 +66,11 @@ def read_program(model: nn.Module, images: torch.Tensor) -> Program:
             images, or gives something other than one tensor.
     """
     model = opened(model)
+    if isinstance(model, torch.jit.ScriptModule):
+        raise ModelError(
+            "a compiled script module does not show its operations; give the network that it was "
+            "made from, with its weights"
+        )
     values: dict[fx.Node, Any] = {}
     pictures = two_of(images)
     read = None
@@ -72,7 +78,7 @@ def read_program(model: nn.Module, images: torch.Tensor) -> Program:
         # Traced in evaluation mode too: `F.dropout(x, training=self.training)` reads it then.
         with lent(model), same_numbers(images):
             traced = trace_symbolically(model)
-            logits = run_traced(traced, pictures, values.__setitem__)
+            logits = run_traced(traced, as_taken(model, pictures), values.__setitem__)
             read = TracedReader(model, traced, values, len(pictures))
         why = ""
         if isinstance(logits, torch.Tensor) and is_otherwise(model, pictures, logits):
@@ -176,7 +182,7 @@ def is_otherwise(model: nn.Module, images: torch.Tensor, logits: torch.Tensor) -
     """Whether a network itself does not give what its traced operations gave."""
     with lent(model), same_numbers(images), torch.no_grad():
         try:
-            own = model(images.clone())
+            own = model(as_taken(model, images))
         except Exception:  # whatever the network meets, it is no trace of it
             return True
     return not (isinstance(own, torch.Tensor) and is_alike(own, logits))

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import torch
 
+from layerscope.device import as_taken
 from layerscope.graph.activation_hooks import trace
 from layerscope.graph.layer import Layer
-from layerscope.graph.program import Program
+from layerscope.graph.program import Program, as_logits, in_full
 from layerscope.graph.resume import cut
 from layerscope.graph.state_guard import lent
 from layerscope.graph.tracing.recorded_program import RecordedProgram
@@ -117,8 +118,8 @@ def run_untraced(
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """The network's own logits in evaluation mode, and what its modules put out."""
     with lent(program.model), trace(program.model, copy=True) as seen, torch.no_grad():
-        logits = program.model(images.clone()).clone()
-    return logits, dict(seen)
+        logits = as_logits(program.model(as_taken(program.model, images)).clone())
+    return logits, {name: in_full(value) for name, value in seen.items()}
 
 
 def difference(one: torch.Tensor, other: torch.Tensor) -> float:

@@ -12,7 +12,7 @@ from torch.fx.node import map_aggregate
 
 from layerscope.errors import ModelError, UnreachedError, check_known
 from layerscope.graph.layout import Layout
-from layerscope.graph.program import Program, not_reached
+from layerscope.graph.program import Program, as_logits, in_full, not_reached
 from layerscope.graph.state_guard import lent
 from layerscope.graph.tracing.operations import call_of
 from layerscope.graph.tracing.recorded_program import RecordedProgram, cannot_replace
@@ -57,11 +57,13 @@ class Cached:
         frontier: what else the operations behind the cut read, by the operation that made it.
         own_shape: of the output as the network holds it, for one picture; () where the whole
             network runs.
+        own_type: in which the network holds it.
     """
 
     output: torch.Tensor
     frontier: dict[Any, Any] = field(repr=False)
     own_shape: tuple[int, ...] = ()
+    own_type: torch.dtype = torch.float32
 
     def repeated(self, times: int) -> Cached:
         """The same batch several times over, batch behind batch: (times * B, …)."""
@@ -124,14 +126,15 @@ class Cut:
 
         try:
             with lent(self.program.model):
-                run_traced(self.program.traced, images, keep)
+                run_traced(self.program.traced, self.program.taken(images), keep)
         except AllKeptError:
             pass
         own = kept[self.node]
         return Cached(
-            self.layout.read(own, len(images)),
+            in_full(self.layout.read(own, len(images))),
             {node: kept[node] for node in self.frontier},
             scaled(tuple(own.shape), self.layout.batch, 1 / len(images)),
+            own.dtype,
         )
 
     def resume(self, cached: Cached, output: torch.Tensor, *, grad: bool = False) -> torch.Tensor:
@@ -146,12 +149,14 @@ class Cut:
             float (B, K).
         """
         own_shape = scaled(cached.own_shape, self.layout.batch, len(output))
-        own = self.layout.write(output, own_shape, len(output))
+        own = self.layout.write(output, own_shape, len(output)).to(cached.own_type)
         given = {**cached.frontier, self.node: own}
         for node in self.spoiled:
             given[node] = copied(given[node])
         with lent(self.program.model), torch.set_grad_enabled(grad):
-            return run_nodes(self.program.traced, self.rest, lambda *_: None, given=given)
+            return as_logits(
+                run_nodes(self.program.traced, self.rest, lambda *_: None, given=given)
+            )
 
 
 @dataclass(frozen=True)

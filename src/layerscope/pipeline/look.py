@@ -31,6 +31,7 @@ from layerscope.formats.atlas_record import (
 from layerscope.graph.layer import Layer
 from layerscope.graph.read import read_program
 from layerscope.graph.replay_check import check_replay
+from layerscope.graph.state_guard import opened
 from layerscope.models.class_names import in_network_order
 from layerscope.models.logits import n_logits_of, to_logits
 from layerscope.models.own_pictures import OwnPictures, read_own
@@ -277,7 +278,7 @@ def settle(
     imageset = data.test if isinstance(data, Splits) else data
     if not len(imageset):
         raise AtlasError(f"the {imageset.split} split of {imageset.name} is empty; give pictures")
-    return model, spec, in_network_order(imageset, spec.class_names), Path(out)
+    return opened(model), spec, in_network_order(imageset, spec.class_names), Path(out)
 
 
 def with_logits(

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from layerscope.device import as_taken
 from layerscope.errors import ModelError
 from layerscope.graph.layer import Layer
 from layerscope.graph.layout import Layout
@@ -17,6 +18,7 @@ from layerscope.graph.program import (
     ALIKE_FRAC,
     FOREIGN_ERRORS,
     Program,
+    as_logits,
     does_not_run,
     shown,
 )
@@ -76,7 +78,9 @@ class RecordedProgram(Program):
                 raise ModelError(cannot_replace(done.name))
             return other
 
-        return watched(self.model, images, tell, grad=grad, layouts=layouts, hidden=self.hidden)[0]
+        return as_logits(
+            watched(self.model, images, tell, grad=grad, layouts=layouts, hidden=self.hidden)[0]
+        )
 
     def other_paths(self, images: torch.Tensor) -> tuple[str, ...]:
         """What is otherwise for these pictures than the layers say, one sentence each.
@@ -159,7 +163,7 @@ def watched(
 ) -> tuple[Any, ForwardRecorder]:
     """Run a network once in evaluation mode and be told of every operation."""
     with torch.inference_mode(False), torch.set_grad_enabled(grad):
-        start = images.clone()  # a network may begin with an operation in place
+        start = as_taken(model, images)  # copied, for it may begin with an operation in place
         with lent(model):
             watch = ForwardRecorder(model, start, tell, layouts=layouts, hidden=hidden)
             with watch.hooked(), watch:

@@ -37,6 +37,7 @@ def run_traced(
 ) -> Any:
     """Run a traced network, telling every node's value, which `show` may replace, at once.
 
+    A network may begin with an operation in place: the images may be overwritten.
     `until` is the node whose value is given back, with nothing run behind it; None runs it all.
     """
     nodes = list(traced.graph.nodes)
@@ -44,7 +45,6 @@ def run_traced(
         nodes = nodes[: nodes.index(until) + 1]
     try:
         with torch.set_grad_enabled(grad):
-            # Cloned, for a network may begin with an operation in place.
-            return run_nodes(traced, nodes, show, images=images.clone())
+            return run_nodes(traced, nodes, show, images=images)
     except FOREIGN_ERRORS as error:
         raise does_not_run(images, error) from error

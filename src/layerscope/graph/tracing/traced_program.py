@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import fx
 
+from layerscope.device import as_taken
 from layerscope.errors import check_known
-from layerscope.graph.program import Program, shown
+from layerscope.graph.program import Program, as_logits, in_full, shown
 from layerscope.graph.state_guard import lent
 from layerscope.graph.tracing.symbolic_trace import run_traced
 
@@ -45,12 +46,18 @@ class TracedProgram(Program):
             return shown(layouts[name], name, value, len(images), visit)
 
         with lent(self.model):
-            return run_traced(self.traced, images, show, grad=grad)
+            return as_logits(run_traced(self.traced, self.taken(images), show, grad=grad))
+
+    def taken(self, images: torch.Tensor) -> torch.Tensor:
+        """A copy of some images, which the network may overwrite, in the type of its weights."""
+        return as_taken(self.model, images)
 
     def output_of(self, name: str, images: torch.Tensor, *, grad: bool = False) -> torch.Tensor:
         """What one layer puts out; nothing behind it is run. See `Program.output_of`."""
         nodes = {found: node for node, found in self.names.items()}
         check_known(name, nodes)
         with lent(self.model):
-            value = run_traced(self.traced, images, lambda *_: None, grad=grad, until=nodes[name])
-        return self.layouts[name].read(value, len(images))
+            value = run_traced(
+                self.traced, self.taken(images), lambda *_: None, grad=grad, until=nodes[name]
+            )
+        return in_full(self.layouts[name].read(value, len(images)))
