@@ -94,7 +94,7 @@ def test_units_are_those_of_plain_hooks(name: str) -> None:
     def note(path: str) -> Callable[..., None]:
         def hook(module: nn.Module, inputs: object, output: object) -> None:
             if isinstance(output, torch.Tensor) and path not in own:
-                own[path] = output.detach().clone()
+                own[path] = output.detach().clone().float()
 
         return hook
 
