@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from layerscope.formats.unit_record import ControlRange
-from layerscope.pipeline.stages import RESULT, Stages
+from layerscope.pipeline.stages import RESULT, Stage, Stages
 
 
 def stages(folder: Path, fingerprint: str = "f", atlas: str = "atlas") -> Stages:
@@ -32,9 +32,9 @@ def test_a_finished_stage_is_not_made_again_and_its_files_reach_every_atlas(
 ) -> None:
     kept = ControlRange(mean=0.5, low=0, high=1)
     calls, make = counting(kept)
-    first = stages(tmp_path).run("a", make, ControlRange)
+    first = stages(tmp_path).run(Stage("a", make, ControlRange))
     assert first == kept
-    assert stages(tmp_path, atlas="second").run("a", make, ControlRange) == first
+    assert stages(tmp_path, atlas="second").run(Stage("a", make, ControlRange)) == first
     assert len(calls) == 1
     for atlas in ("atlas", "second"):
         file = tmp_path / atlas / "sprites" / "a.webp"
@@ -44,11 +44,11 @@ def test_a_finished_stage_is_not_made_again_and_its_files_reach_every_atlas(
 def test_another_fingerprint_name_layer_or_need_is_another_stage(tmp_path: Path) -> None:
     calls, make = counting(1)
     runs: list[Callable[[], Any]] = [
-        lambda: stages(tmp_path).run("a", make, int),
-        lambda: stages(tmp_path, "other").run("a", make, int),
-        lambda: stages(tmp_path).run("b", make, int),
-        lambda: stages(tmp_path).run("a", make, int, layer="1"),
-        lambda: stages(tmp_path).run("a", make, int, layer="1", needs=["x"]),
+        lambda: stages(tmp_path).run(Stage("a", make, int)),
+        lambda: stages(tmp_path, "other").run(Stage("a", make, int)),
+        lambda: stages(tmp_path).run(Stage("b", make, int)),
+        lambda: stages(tmp_path).run(Stage("a", make, int, layer="1")),
+        lambda: stages(tmp_path).run(Stage("a", make, int, layer="1", needs=["x"])),
     ]
     for n, run in enumerate(runs, start=1):
         run()
@@ -60,20 +60,20 @@ def test_another_fingerprint_name_layer_or_need_is_another_stage(tmp_path: Path)
 
 def test_a_damaged_stage_is_made_again(tmp_path: Path) -> None:
     calls, make = counting(1)
-    stages(tmp_path).run("a", make, int)
+    stages(tmp_path).run(Stage("a", make, int))
     (home,) = (tmp_path / "kept").iterdir()
     (home / RESULT).write_text('{"result": 1, "fi')
-    stages(tmp_path, atlas="second").run("a", make, int)
+    stages(tmp_path, atlas="second").run(Stage("a", make, int))
     assert len(calls) == 2
     (home / "files" / "sprites" / "a.webp").write_text("cut of")
-    stages(tmp_path, atlas="third").run("a", make, int)
+    stages(tmp_path, atlas="third").run(Stage("a", make, int))
     assert len(calls) == 3
     assert (tmp_path / "third" / "sprites" / "a.webp").read_text() == "1"
     (home / "files" / "sprites" / "a.webp").unlink()
-    stages(tmp_path, atlas="fourth").run("a", make, int)
+    stages(tmp_path, atlas="fourth").run(Stage("a", make, int))
     assert len(calls) == 4
     (home / RESULT).write_text((home / RESULT).read_text().replace("1", '"one"', 1))
-    assert stages(tmp_path, atlas="fifth").run("a", make, int) == 1
+    assert stages(tmp_path, atlas="fifth").run(Stage("a", make, int)) == 1
     assert len(calls) == 5
 
 
@@ -83,7 +83,7 @@ def test_a_stage_that_fails_leaves_nothing(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     try:
-        stages(tmp_path).run("a", fail, int)
+        stages(tmp_path).run(Stage("a", fail, int))
     except KeyboardInterrupt:
         pass
     else:

@@ -102,6 +102,7 @@ def look(
     from layerscope.models.preprocessing import InputOptions
     from layerscope.pipeline.effort import FULL, QUICK
     from layerscope.pipeline.subject import find_subject
+    from layerscope.training.machine import fabric_of_torchrun
 
     subject = find_subject(
         network,
@@ -124,7 +125,10 @@ def look(
     if layer:
         show_look.units(subject, layer)
     else:
-        show_look.look(subject, effort=effort, only=only, pictures=picture or (), seed=seed)
+        show_look.look(
+            subject, effort=effort, only=only, pictures=picture or (), seed=seed,
+            fabric=fabric_of_torchrun(),
+        )  # fmt: skip
 
 
 def numbers(option: str, text: str | None) -> tuple[float, ...] | None:

@@ -14,6 +14,8 @@ from layerscope.cli.print_training import console, counted, percent, say
 from layerscope.cli.process.progress_line import ProgressLine
 
 if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
     from layerscope.atlas.atlas_folder import Atlas
     from layerscope.formats.unit_record import ControlRange
     from layerscope.models.own_pictures import OwnPictures
@@ -30,6 +32,7 @@ def look(
     seed: int,
     line: ProgressLine | None = None,
     again: str = "the same command",
+    fabric: Fabric | None = None,
 ) -> Path:
     """Look through every layer, print the ladder, write the report, and say where.
 
@@ -38,16 +41,19 @@ def look(
         pictures: files and folders of one's own, walked through every layer.
         line: the command's progress line, which has a part "looking"; None makes one.
         again: what goes on with a look that was interrupted.
+        fabric: of several processes that look together: the first one speaks and writes.
     """
+    first = fabric is None or fabric.is_global_zero
     from layerscope.pipeline.look import look as look_through
     from layerscope.view.report import write_report
 
     own = own_pictures(subject, pictures) if pictures else ()
-    for sentence in subject.told:
+    for sentence in subject.told if first else ():
         say(sentence)
     try:
         with contextlib.ExitStack() as stack:
-            line = line or stack.enter_context(ProgressLine(console, {"looking": 1}))
+            if line is None and first:
+                line = stack.enter_context(ProgressLine(console, {"looking": 1}))
             part = line
             atlas = look_through(
                 subject.model,
@@ -58,14 +64,21 @@ def look(
                 only=only,
                 pictures=own,
                 seed=seed,
-                progress=lambda now: part.tell("looking", now.done_frac, str(now.part)),
-                tell=say,
+                progress=lambda now: (
+                    part.tell("looking", now.done_frac, str(now.part)) if part else None
+                ),
+                fabric=fabric,
+                tell=say if first else lambda sentence: None,
             )
     except KeyboardInterrupt:
-        say(f"what is measured is kept; {again} goes on where it stopped")
+        if first:
+            say(f"what is measured is kept; {again} goes on where it stopped")
         raise
+    report = subject.home / "report.html"
+    if not first:
+        return report
     ladder(atlas)
-    report = write_report(subject.home / "report.html", atlas_dir=atlas.path, run_dir=subject.run)
+    write_report(report, atlas_dir=atlas.path, run_dir=subject.run)
     size = report.stat().st_size / 1e6
     console.print(f"[bold]report[/bold] {report.resolve()} ({size:.1f} MB)")
     say(f"see it with: layerscope open {subject.home}")

@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from msgspec import structs
 from torch import nn
 
 from layerscope.analysis.activations.scan import scan
+from layerscope.analysis.activations.sharded_scan import scan_shards
 from layerscope.atlas.atlas_folder import Atlas, load_atlas, write_atlas
 from layerscope.data.folders.ink import Ink
 from layerscope.data.imageset import ImageSet, Splits
@@ -55,6 +56,9 @@ from layerscope.pipeline.stages import Stages
 from layerscope.pipeline.unfinished import unfinished_look
 from layerscope.seed import make_generator
 
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
 MEASURED_KINDS = (
     "conv", "conv1d", "conv3d", "conv_transpose", "dense", "activation", "recurrent", "attention",
 )  # fmt: skip
@@ -77,6 +81,7 @@ def look(
     seed: int = 0,
     progress: Callable[[LookProgress], None] = lambda now: None,
     tell: Callable[[str], None] = lambda sentence: None,
+    fabric: Fabric | None = None,
 ) -> Atlas:
     """Measure every layer of a network and write its atlas.
 
@@ -98,6 +103,10 @@ def look(
         progress: told what is done, how far all of the look is, and when it will be done.
         tell: told first of all, one sentence after another, how many of these pictures the network
             names right, and what had to be done to get logits of it.
+        fabric: launched, as `training.machine.make_fabric` makes it under torchrun, where several
+            processes make this same call: each takes a share of the pictures, copies and layers,
+            and the first writes. Means and spreads may differ from one process's in their last
+            digits, nothing else does as long as the processes compute alike.
 
     Returns:
         The atlas, read back from its folder.
@@ -121,8 +130,9 @@ def look(
         own = pictures
     elif pictures:
         own = read_own(pictures, spec, ink=ink_of(run))
+    together = fabric if fabric is not None and fabric.world_size > 1 else None
     with unfinished_look(folder) as work:
-        stages = Stages(work.kept, work.fresh)
+        stages = Stages(work.kept, work.fresh, fabric=together)
         record = measure(
             model,
             spec,
@@ -135,10 +145,15 @@ def look(
             timer=timer,
             tell=tell,
         )
-        created = structs.replace(record.created, duration_s=time.perf_counter() - started)
-        write_atlas(work.fresh, structs.replace(record, created=created))
-        atlas = load_atlas(work.fresh)
-        work.finish(stages.used)
+        atlas = None
+        if together is None or together.is_global_zero:
+            created = structs.replace(record.created, duration_s=time.perf_counter() - started)
+            write_atlas(work.fresh, structs.replace(record, created=created))
+            atlas = load_atlas(work.fresh)
+            work.finish(stages.used)
+        if together is not None:
+            atlas = together.broadcast(atlas)
+    assert atlas is not None, "the first process has one"
     timer.at(WRITING, 1, 1)
     return replace(atlas, path=folder)
 
@@ -188,7 +203,8 @@ def measure(
     replay = check_replay(
         program, spec.normalise(imageset.take(some)).to(device), most_layers=REPLAYED_LAYERS
     )
-    scans = scan(
+    scan_all = scan if stages.fabric is None else partial(scan_shards, fabric=stages.fabric)
+    scans = scan_all(
         model,
         imageset,
         normalise=spec.normalise,

@@ -8,16 +8,40 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from layerscope.files import sha256_of, write_json
+from layerscope.analysis.activations.sharded_scan import gathered
+from layerscope.errors import ModelError
+from layerscope.files import sha256_of, whole_file, write_json
 from layerscope.formats.documents import Document, from_plain, plain
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 R = TypeVar("R")
 RESULT = "stage.json"
+
+
+@dataclass(frozen=True)
+class Stage(Generic[R]):
+    """One stage: what is measured, and how.
+
+    Args:
+        name: what is measured.
+        make: measures it. Told an empty folder: what it writes there goes into the atlas.
+        kind: of its result: a record, or a container of such.
+        layer: whose units; "" for all of the network.
+        needs: plain values that this stage depends on beside the fingerprint.
+    """
+
+    name: str
+    make: Callable[[Path], R]
+    kind: type[R]
+    layer: str = ""
+    needs: Any = None
 
 
 @dataclass(frozen=True)
@@ -30,39 +54,77 @@ class Stages:
         atlas: the fresh atlas; files that belong to it are copied there.
         fingerprint: of everything that all stages depend on (`fingerprint.fingerprint`).
         used: the stages that this look made or took up.
+        fabric: launched, where several processes look together.
     """
 
     kept: Path
     atlas: Path
     fingerprint: str = ""
     used: set[Path] = field(default_factory=set)
+    fabric: Fabric | None = None
 
     def of(self, fingerprint: str) -> Stages:
         """The stages of the same look, as far as they depend on what has that fingerprint."""
         return replace(self, fingerprint=fingerprint)
 
-    def run(
-        self,
-        name: str,
-        make: Callable[[Path], R],
-        kind: type[R],
-        *,
-        layer: str = "",
-        needs: Any = None,
-    ) -> R:
-        """A stage's result: read where it is kept, else made and kept.
+    def run_all(self, stages: Sequence[Stage[R]]) -> list[R | ModelError]:
+        """The results of some stages that do not depend on each other, in their order.
+
+        Several processes take a share of them each, and end with all results and files.
 
         Args:
-            name: what is measured.
-            make: measures it. Told an empty folder: what it writes there goes into the atlas.
-            kind: of its result: a record, or a container of such.
-            layer: whose units; "" for all of the network.
-            needs: plain values that this stage depends on beside the fingerprint.
+            stages: all of one kind; the same in each process.
+
+        Returns:
+            Of each stage its result, or the error that says why there is none.
         """
-        parts = json.dumps([self.fingerprint, name, layer, needs], sort_keys=True)
-        home = self.kept / hashlib.sha256(parts.encode()).hexdigest()[:32]
+        if self.fabric is None:
+            return [self.attempt(stage) for stage in stages]
+        rank, n = self.fabric.global_rank, self.fabric.world_size
+        own = {}
+        for i in range(rank, len(stages), n):
+            result = self.attempt(stages[i])
+            failed = isinstance(result, ModelError)
+            # Plain values: a record that was kept is read back as this one is.
+            own[i] = str(result) if failed else self.packed(stages[i], result), failed
+        found: dict[int, tuple[Any, bool]] = {}
+        for part in gathered(own, self.fabric):
+            found |= part
+        return [
+            ModelError(found[i][0]) if found[i][1] else self.unpacked(stage, *found[i][0])
+            for i, stage in enumerate(stages)
+        ]
+
+    def attempt(self, stage: Stage[R]) -> R | ModelError:
+        """A stage's result, or why the network does not allow it."""
+        try:
+            return self.run(stage)
+        except ModelError as error:
+            return error
+
+    def packed(self, stage: Stage[R], result: R) -> tuple[Any, dict[str, bytes]]:
+        """A stage's result and files as plain values, for other processes."""
+        files = self.home(stage) / "files"
+        return plain(result), {name: (files / name).read_bytes() for name in checksums(files)}
+
+    def unpacked(self, stage: Stage[R], value: Any, files: dict[str, bytes]) -> R:
+        """A stage's result from another process, its files put into this one's atlas."""
+        self.used.add(self.home(stage))
+        for name, content in files.items():
+            with whole_file(self.atlas / name) as temporary:
+                temporary.write_bytes(content)
+        return from_plain(value, stage.kind).record
+
+    def home(self, stage: Stage[Any]) -> Path:
+        """The folder that a stage is kept in."""
+        parts = json.dumps([self.fingerprint, stage.name, stage.layer, stage.needs], sort_keys=True)
+        return self.kept / hashlib.sha256(parts.encode()).hexdigest()[:32]
+
+    def run(self, stage: Stage[R]) -> R:
+        """A stage's result: read where it is kept, else made and kept."""
+        home = self.home(stage)
         self.used.add(home)
-        kept = read_kept(home, kind)
+        kept = read_kept(home, stage.kind)
         if kept is not None:
             self.hand_over(home / "files")
             return kept.record
@@ -72,7 +134,7 @@ class Stages:
         with tempfile.TemporaryDirectory(dir=self.atlas, prefix=".stage-") as folder:
             files = Path(folder) / "files"
             files.mkdir()
-            result = make(files)
+            result = stage.make(files)
             self.hand_over(files)
             value = {"result": plain(result), "files": checksums(files)}
             write_json(Path(folder) / RESULT, value)

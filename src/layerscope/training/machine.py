@@ -68,6 +68,13 @@ def make_fabric(device: str = "auto", precision: str = "auto", *, freezes: bool 
     return fabric
 
 
+def fabric_of_torchrun() -> Fabric | None:
+    """What joins the processes that torchrun started, on the processor; None for a single one."""
+    if int(os.environ.get("WORLD_SIZE", "1")) < 2:
+        return None
+    return make_fabric("cpu", "float32")
+
+
 def versions() -> dict[str, str]:
     """The versions that a result depends on."""
     names = ("layerscope", "torch", "torchvision", "timm", "lightning-fabric", "numpy", "pillow")

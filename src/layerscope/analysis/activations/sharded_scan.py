@@ -63,20 +63,30 @@ def scan_shards(
         return scan(model, imageset, rows=rows, progress=progress, **settings)
     settings["counted"] = counted_places(len(rows))
     starts: dict[str, Start] = {}
-    if fabric.global_rank == 0:
+    is_first = fabric.global_rank == 0
+    if is_first:
         first = rows[: EDGE_PICTURES + batch_size]
         begun = accumulate(model, imageset, rows=first, starts={}, **settings)
-        starts = {name: found.units.start for name, found in begun.items()}
+        starts = {name: found.units.start for name, found in begun.items() if found.n}
     starts = fabric.broadcast(starts)
+    if set(starts) != set(layers):
+        # Where a network decides by values, later pictures may be the first to reach a layer: its
+        # sums have no common start, and one process takes them all.
+        alone = scan(model, imageset, rows=rows, progress=progress, **settings) if is_first else {}
+        return fabric.broadcast(alone)
     own = share_of(rows, batch_size, fabric.global_rank, fabric.world_size)
     found: dict[str, LayerScan] = {}
     if len(own):
         accumulators = accumulate(
             model, imageset, rows=own, starts=starts, progress=progress, **settings
         )
-        found = {name: layer.scan for name, layer in accumulators.items()}
-    parts = [part for part in gathered(found, fabric) if part]
-    return {name: reduce(LayerScan.merged, [part[name] for part in parts]) for name in parts[0]}
+        found = {name: layer.scan for name, layer in accumulators.items() if layer.n}
+    parts = gathered(found, fabric)
+    names = dict.fromkeys(name for part in parts for name in part)
+    return {
+        name: reduce(LayerScan.merged, [part[name] for part in parts if name in part])
+        for name in names
+    }
 
 
 def share_of(rows: torch.Tensor, batch_size: int, rank: int, world_size: int) -> torch.Tensor:

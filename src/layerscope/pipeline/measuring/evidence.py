@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from msgspec.structs import replace
@@ -44,9 +45,10 @@ from layerscope.pipeline.measuring.untrained_control import (
     likeness_of,
     measure_copy,
 )
-from layerscope.pipeline.stages import Stages
+from layerscope.pipeline.stages import Stage, Stages
 from layerscope.seed import make_generator
 
+R = TypeVar("R")
 FDR_FRAC = 0.05
 CALIBRATION_PICTURES = 256
 
@@ -126,10 +128,15 @@ def gather_evidence(
         progress(copy_part(i, effort.untrained), 0, 1)
         return measure_copy(program, spec, found, imageset, rows, some, seed=seed, copy=i)
 
-    # A copy is asked the network's own layers, and which those are depends on `measured`.
+    # A copy is measured in the network's own layers, and which those are depends on `measured`.
     controls = [
-        stages.run(f"untrained {i}", partial(control, i), CopyFigures, needs=list(found))
-        for i in range(effort.untrained)
+        raised(result)
+        for result in stages.run_all(
+            [
+                Stage(f"untrained {i}", partial(control, i), CopyFigures, needs=list(found))
+                for i in range(effort.untrained)
+            ]
+        )
     ]
     # A copy may decide otherwise than the network; then a layer has no control.
     measured = [name for name in found if all(name in record.units for record in controls)]
@@ -154,18 +161,23 @@ def gather_evidence(
     closely = looked_at_closely(measured, layers, effort.closely)
     if effort.ablation_pictures and can_ablate(spec, imageset):
         # The last layer's units are the logits themselves.
-        for name in (name for name in closely if name != layers[-1].name):
+        ablated = [name for name in closely if name != layers[-1].name]
 
-            def ablate_layer(_: Path, name: str = name) -> list[Ablation | None]:
-                return ablation_evidence(
-                    program, spec, name, imageset, rows, budget, seed=seed,
-                    progress=partial(progress, Part("ablation", name)),
-                )  # fmt: skip
+        def ablate_layer(name: str, _: Path) -> list[Ablation | None]:
+            return ablation_evidence(
+                program, spec, name, imageset, rows, budget, seed=seed,
+                progress=partial(progress, Part("ablation", name)),
+            )  # fmt: skip
 
-            try:
-                result = stages.run("ablation", ablate_layer, list[Ablation | None], layer=name)
-            except ModelError as error:
-                skipped.append(f"no unit of {name!r} was ablated: {error}")
+        results = stages.run_all(
+            [
+                Stage("ablation", partial(ablate_layer, name), list[Ablation | None], layer=name)
+                for name in ablated
+            ]
+        )
+        for name, result in zip(ablated, results, strict=True):
+            if isinstance(result, ModelError):
+                skipped.append(f"no unit of {name!r} was ablated: {result}")
                 continue
             units[name] = [
                 replace(unit, ablation=record)
@@ -217,18 +229,22 @@ def add_feature_visualisations(
     A layer that it cannot be done for is named in `skipped`.
     """
     sprites = {}
-    for name, seen in found.items():
 
-        def make(folder: Path, name: str = name, seen: Observed = seen) -> LayerFeatureVis:
-            return featurevis_evidence(
-                program, spec, name, imageset, rows, seen, folder, budget, seed=seed,
-                progress=partial(progress, Part("images", name)),
-            )  # fmt: skip
+    def make(name: str, folder: Path) -> LayerFeatureVis:
+        return featurevis_evidence(
+            program, spec, name, imageset, rows, found[name], folder, budget, seed=seed,
+            progress=partial(progress, Part("images", name)),
+        )  # fmt: skip
 
-        try:
-            result = stages.run("optimised images", make, LayerFeatureVis, layer=name)
-        except ModelError as error:
-            skipped.append(f"no images were optimised for {name!r}: {error}")
+    results = stages.run_all(
+        [
+            Stage("optimised images", partial(make, name), LayerFeatureVis, layer=name)
+            for name in found
+        ]
+    )
+    for name, result in zip(found, results, strict=True):
+        if isinstance(result, ModelError):
+            skipped.append(f"no images were optimised for {name!r}: {result}")
             continue
         sprites[name] = result.sprite
         units[name] = [
@@ -236,6 +252,13 @@ def add_feature_visualisations(
             for unit, record in zip(units[name], result.units, strict=True)
         ]
     return sprites
+
+
+def raised(result: R | ModelError) -> R:
+    """A stage's result; the error is raised where there is none."""
+    if isinstance(result, ModelError):
+        raise result
+    return result
 
 
 def looked_at_closely(measured: Sequence[str], layers: Sequence[Layer], n: int) -> list[str]:
