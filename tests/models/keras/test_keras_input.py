@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from layerscope.data.folders.framing import Framing
 from layerscope.models.keras.keras_input import application_scale
 from layerscope.models.keras.rebuild import from_keras
+from layerscope.models.pretrained.foreign_network import open_network
 
 
 def scale_of(keras: Any, *front: Any, shape: Any = (10, 10, 3)) -> tuple[str | None, str]:
@@ -50,3 +53,20 @@ def test_published_networks_are_known_by_their_names() -> None:
     assert application_scale("densenet121", 1000) == "imagenet"
     assert application_scale("resnet50", 10) is None
     assert application_scale("my_resnet", 1000) is None
+
+
+def test_an_opened_file_is_fed_what_its_layers_say(keras: Any, tmp_path: Path) -> None:
+    L = keras.layers
+    front = [keras.Input((20, 24, 3)), L.Rescaling(1 / 255, name="to_one")]
+    model = keras.Sequential([*front, L.Conv2D(4, 3), L.GlobalAveragePooling2D(), L.Dense(2)])
+    path = tmp_path / "net.keras"
+    model.save(path)
+    facts = open_network(str(path)).facts
+    assert facts.source == "its layer to_one" and facts.channels == 3
+    assert facts.framing is not None and (facts.framing.height, facts.framing.width) == (20, 24)
+    assert facts.std == pytest.approx((1 / 255,) * 3)
+    open_size = keras.Sequential([keras.Input((None, None, 3)), *model.layers])
+    open_size.save(path)
+    assert open_network(str(path), size=31).facts.framing == Framing(
+        31, 31, squash=True, interpolation="bilinear"
+    )

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from layerscope.data.folders.framing import Framing
 from layerscope.errors import ModelError, first_line
 from layerscope.models.build import build, make_spec
 from layerscope.models.class_names import columns_of
+from layerscope.models.keras.keras_network import KerasNetwork
 from layerscope.models.keras.rebuild import load_keras
 from layerscope.models.logits import n_logits_of, to_logits
 from layerscope.models.preprocessing import InputFacts, Preprocessing
@@ -79,35 +78,24 @@ def open_network(
     if name.startswith(PREFIX) or is_huggingface_folder(Path(name)):
         return open_huggingface(name)
     if suffix in KERAS_FILES:
-        return of_keras(name, load_keras(Path(name), size=(size, size) if size else None))
+        return of_callable(name, load_keras(Path(name), size=(size, size) if size else None))
     if suffix == ".onnx":
         return open_onnx(Path(name))
     if suffix in NO_NETWORKS:
         raise refuse_file(Path(name))
     if name.partition(":")[0] == "keras":
         raise ModelError(f"there is no library {name!r}; save the network and name its .keras file")
-    model = call(name)
+    model = call(name, size=size)
     if weights is not None:
         fit(model, Path(weights), name)
-    return of_keras(name, model)
+    return of_callable(name, model)
 
 
-def of_keras(name: str, model: nn.Module) -> OpenedNetwork:
+def of_callable(name: str, model: nn.Module) -> OpenedNetwork:
     """A network with what its own first layers say, if it was one of Keras's."""
-    takes = getattr(model, "takes", None)
-    if takes is None or not hasattr(takes, "values"):
-        return OpenedNetwork(name, model.eval(), InputFacts(channels=channels_of(model)))
-    facts = InputFacts(
-        source=f"its layer {takes.said_by!r}" if takes.values else "",
-        channels=takes.channels,
-        framing=Framing(takes.height, takes.width, squash=True, interpolation="bilinear"),
-    )
-    if takes.values is not None:
-        # What its layers make small numbers of: 0..255, or 0..1.
-        scale = 255 / float(takes.values[1])
-        channels = takes.channels
-        facts = replace(facts, mean=(0.0,) * channels, std=(scale / 255,) * channels)
-    return OpenedNetwork(name, model.eval(), facts)
+    if isinstance(model, KerasNetwork) and model.takes is not None:
+        return OpenedNetwork(name, model.eval(), model.takes.facts)
+    return OpenedNetwork(name, model.eval(), InputFacts(channels=channels_of(model)))
 
 
 def channels_of(model: nn.Module) -> int | None:

@@ -18,12 +18,13 @@ from layerscope.models.keras.keras_library import is_keras
 from layerscope.models.keras.rebuild import from_keras
 
 
-def call(name: str) -> nn.Module:
+def call(name: str, *, size: int | None = None) -> nn.Module:
     """Import what is named and call it without arguments; a network that lies there ready will do.
 
     Args:
         name: "package.module:callable", which is looked for in the folder at hand too, or
             "path/file.py:callable".
+        size: side of the pictures in pixels, for a Keras network that leaves it open.
 
     Returns:
         The network; a Keras one is built again in torch.
@@ -46,7 +47,7 @@ def call(name: str) -> nn.Module:
             "arguments and gives the network"
         ) from error
     if is_keras(model):
-        return from_keras(model)
+        return from_keras(model, size=(size, size) if size else None)
     return as_network(model, name)
 
 
