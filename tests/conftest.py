@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+from helpers.simulated_device import simulated_device
 from layerscope.data.imageset import ImageSet, Splits
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -40,6 +41,24 @@ def real_data() -> Path:
     if not named or not (Path(named) / "fashion-mnist").is_dir():
         pytest.skip("LAYERSCOPE_DATA names no folder with the real data sets")
     return Path(named)
+
+
+def gpus() -> list[str]:
+    """The GPUs that torch finds here, by the names that `--device` takes."""
+    if not torch.accelerator.is_available():
+        return []
+    found = torch.accelerator.current_accelerator()
+    return [found.type] if found else []
+
+
+@pytest.fixture(params=["simulated", *gpus()])
+def gpu(request: pytest.FixtureRequest) -> Iterator[torch.device]:
+    """Every GPU that is there, and one that is only simulated; the one that "auto" takes."""
+    if request.param == "simulated":
+        with simulated_device() as device:
+            yield device
+    else:
+        yield torch.device(request.param)
 
 
 def stripes(n: int, *, split: str, seed: int, size: int = 12) -> ImageSet:

@@ -1,9 +1,52 @@
-"""Where a network is."""
+"""The device that a network runs on: chosen, named, and what it can compute with."""
 
 from __future__ import annotations
 
 import torch
 from torch import nn
+
+from layerscope.errors import DeviceError
+
+# Apple's GPUs have no float64; sums that need it are kept on the processor.
+WITHOUT_FLOAT64 = frozenset({"mps"})
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """The device of a name.
+
+    Args:
+        name: "auto" (a GPU where there is one, else the processor), "cpu", or a GPU such as
+            "cuda", "cuda:1" or "mps".
+
+    Raises:
+        DeviceError: there is no such device here.
+
+    Example:
+        >>> choose_device("cpu")
+        device(type='cpu')
+    """
+    present = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    if name == "auto":
+        return present or torch.device("cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise DeviceError(f"there is no device {name!r}; choose {choices(present)}") from None
+    if device.type == "cpu":
+        return torch.device("cpu")
+    if present is None or device.type != present.type:
+        raise DeviceError(
+            f"the device is {name!r}, but torch finds none here; choose {choices(present)}"
+        )
+    count = torch.accelerator.device_count()
+    if device.index is not None and device.index >= count:
+        raise DeviceError(f"the device is {name!r}, but there are {count}, counted from 0")
+    return device
+
+
+def choices(present: torch.device | None) -> str:
+    """The names that can be given here."""
+    return f"auto, cpu or {present.type}" if present else "auto or cpu"
 
 
 def device_of(model: nn.Module) -> torch.device:
@@ -15,3 +58,23 @@ def as_taken(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
     """A copy of some images in the type of a network's weights: half, bfloat16 or double."""
     dtypes = (p.dtype for p in model.parameters() if p.is_floating_point())
     return images.to(next(dtypes, images.dtype), copy=True)
+
+
+def device_name(device: torch.device) -> str:
+    """What a record calls a device: a GPU's model where it is known, else its type."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def has_float64(device: torch.device) -> bool:
+    """Whether a device computes in float64."""
+    return device.type not in WITHOUT_FLOAT64
+
+
+def in_float64(values: torch.Tensor) -> torch.Tensor:
+    """The values as float64, on their device or, where it has none, on the processor."""
+    return values.double() if has_float64(values.device) else values.cpu().double()
+
+
+def float64_device(device: torch.device) -> torch.device:
+    """Where `in_float64` puts the values of a device."""
+    return device if has_float64(device) else torch.device("cpu")

@@ -5,6 +5,7 @@
     ├── ModelError           no such network, or it does not fit the data
     │   ├── LayerNotFoundError
     │   └── UnreachedError   the layer is there, but some pictures do not reach it
+    ├── DeviceError          no such processor or GPU here
     ├── RecipeError          a training setting is out of its range
     ├── RunError             a run folder is missing, broken or cannot be written
     └── AtlasError           an atlas is missing, broken or of another version
@@ -49,6 +50,10 @@ class LayerNotFoundError(ModelError):
 
 class UnreachedError(ModelError):
     """Some pictures take a way through the network on which the layer does not lie."""
+
+
+class DeviceError(LayerscopeError):
+    """There is no such processor or GPU here."""
 
 
 class RecipeError(LayerscopeError):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from layerscope.cli.train_command import BatchSize, Optimiser, Rate, Settings, StartWeights
+from layerscope.cli.train_command import BatchSize, Device, Optimiser, Rate, Settings, StartWeights
 
 
 def experiment(
@@ -37,7 +37,7 @@ def experiment(
     out: Annotated[
         Path, typer.Option(help="The experiment's folder; an interrupted one goes on.")
     ] = Path("experiment"),
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: Device = "auto",
 ) -> None:
     """Train with every value on several seeds, and say what it changes, with intervals."""
     from layerscope.cli import print_training as show

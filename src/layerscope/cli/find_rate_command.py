@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from layerscope.cli.train_command import BatchSize, Optimiser, Seed, Settings, StartWeights
+from layerscope.cli.train_command import BatchSize, Device, Optimiser, Seed, Settings, StartWeights
 
 
 def find_rate(
@@ -23,7 +23,7 @@ def find_rate(
         Path | None, typer.Option(help="Where the data sets lie; else LAYERSCOPE_DATA.")
     ] = None,
     plot: Annotated[Path, typer.Option(help="Where the plot goes.")] = Path("learning-rate.png"),
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: Device = "auto",
     seed: Seed = 0,
 ) -> None:
     """Look for a good learning rate: train briefly while it climbs, and plot the loss."""

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from layerscope.cli.train_command import StartWeights
+from layerscope.cli.train_command import Device, StartWeights
 from layerscope.errors import ModelError
 
 
@@ -94,6 +94,7 @@ def look(
     data_dir: Annotated[
         Path | None, typer.Option(help="Where the data sets lie; else LAYERSCOPE_DATA.")
     ] = None,
+    device: Device = "auto",
     seed: Annotated[int, typer.Option(help="Seed of what is drawn.")] = 0,
 ) -> None:
     """Measure every layer of a trained network; write its atlas and report.html."""
@@ -119,6 +120,7 @@ def look(
         masks=masks,
         out=out,
         data_dir=data_dir,
+        device=device,
     )
     fit_threads(subject.model, subject.spec)
     effort = QUICK if quick else replace(FULL, ablation_baseline=ablation)

@@ -47,7 +47,7 @@ def check_torch() -> list[Check]:
     from layerscope.training.machine import bfloat16_is_faster, hardware
 
     machine = hardware(torch.device("cpu"))
-    fast = bfloat16_is_faster()
+    fast = bfloat16_is_faster(torch.device("cpu"))
     checks = [
         Check("torch", "ok", str(torch.__version__)),
         Check(

@@ -9,6 +9,10 @@ from typing import Annotated
 import typer
 
 Out = Annotated[Path, typer.Option(help="The folder of runs.")]
+Device = Annotated[
+    str,
+    typer.Option(help="What computes: auto (a GPU where there is one), cpu, cuda, cuda:1, mps."),
+]
 Seed = Annotated[int, typer.Option(help="Seed of everything that is drawn.")]
 Optimiser = Annotated[
     str | None,
@@ -38,7 +42,7 @@ StartWeights = Annotated[
 ]
 
 
-def demo(out: Out = Path("runs"), seed: Seed = 0) -> None:
+def demo(out: Out = Path("runs"), device: Device = "auto", seed: Seed = 0) -> None:
     """Train on drawn cats and dogs, look through every layer, write the report. Offline."""
     started = time.perf_counter()
     from layerscope.cli import print_look as show_look
@@ -51,7 +55,7 @@ def demo(out: Out = Path("runs"), seed: Seed = 0) -> None:
         from layerscope.training.session import train as train_run
 
         run = train_run(
-            "creatures", model="catdog-cnn", epochs=2, out=out, seed=seed,
+            "creatures", model="catdog-cnn", epochs=2, out=out, device=device, seed=seed,
             listener=with_threads(show.training(line)),
         )  # fmt: skip
         show.evaluation(run)
@@ -93,7 +97,7 @@ def train(
         Path | None, typer.Option(help="Where the data sets lie; else LAYERSCOPE_DATA.")
     ] = None,
     out: Out = Path("runs"),
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: Device = "auto",
     seed: Seed = 0,
     resume: Annotated[
         Path | None,

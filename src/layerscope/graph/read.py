@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from layerscope.device import as_taken
+from layerscope.device import as_taken, in_float64
 from layerscope.errors import ModelError
 from layerscope.graph.layer import Layer
 from layerscope.graph.program import ALIKE_FRAC, Program, Walk
@@ -158,7 +158,7 @@ def is_alike(one: torch.Tensor, other: torch.Tensor) -> bool:
     """Whether two computations gave the same values, up to the order of their sums."""
     if one.shape != other.shape:
         return False
-    one, other = one.double().nan_to_num(), other.double().nan_to_num()
+    one, other = in_float64(one).nan_to_num(), in_float64(other).nan_to_num()
     largest = one.abs().max() if one.numel() else 0.0
     return not one.numel() or bool((one - other).abs().max() <= ALIKE_FRAC * largest)
 

@@ -12,6 +12,7 @@ from torch import nn
 from layerscope.data import load
 from layerscope.data.folders.part_masks import with_masks
 from layerscope.data.imageset import ImageSet, in_channels
+from layerscope.device import choose_device
 from layerscope.errors import DataError, ModelError
 from layerscope.models import ModelSpec
 from layerscope.models.class_names import columns_of, in_network_order, read_class_names
@@ -70,6 +71,7 @@ def find_subject(
     masks: Path | None = None,
     out: Path | None = None,
     data_dir: Path | None = None,
+    device: str = "auto",
 ) -> Subject:
     """Find what a user wants to look at.
 
@@ -85,10 +87,13 @@ def find_subject(
         out: where the results go; None is the run folder, or "looks/NAME" for a network that was
             trained elsewhere or comes with the package.
         data_dir: a folder that is looked at first for named sets.
+        device: where the network is put, as `layerscope.device.choose_device` names it.
 
     Raises:
+        DeviceError: there is no such device here.
         RunError, ModelError, DataError: there is no such run, network or picture.
     """
+    place = choose_device(device)  # refused before anything is loaded
     options = options or InputOptions()
     if is_given(name):
         subject = given_subject(
@@ -107,6 +112,7 @@ def find_subject(
         )
     else:
         subject = run_subject(name, data, out=out, data_dir=data_dir)
+    subject = replace(subject, model=subject.model.to(place))
     if masks is None:
         return subject
     framing = subject.spec.preprocessing.framing

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from layerscope.device import has_float64
 from layerscope.graph.activation_hooks import trace
 from layerscope.models import ModelSpec, loss_of, predicted
 from layerscope.training.input.batches import Feed, in_order, read_batches
@@ -77,7 +78,8 @@ class EpochSums:
 
     def __init__(self, device: torch.device) -> None:
         # loss, hits, pictures
-        self.sums: torch.Tensor = torch.zeros(3, dtype=torch.float64, device=device)
+        dtype = torch.float64 if has_float64(device) else torch.float32
+        self.sums: torch.Tensor = torch.zeros(3, dtype=dtype, device=device)
 
     def add(self, loss: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor) -> None:
         """Count one batch in; `loss` is its mean."""

@@ -7,23 +7,27 @@ import os
 import platform
 import warnings
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from layerscope.errors import RecipeError
+from layerscope.device import choose_device, device_name
 from layerscope.formats.run_record import Hardware
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+    from lightning_fabric.accelerators.accelerator import Accelerator
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
+# Other devices are described to Fabric as torch describes them.
+FABRICS_OWN = ("cpu", "cuda", "mps")
 
 
-def bfloat16_is_faster() -> bool:
-    """Whether this machine multiplies bfloat16 numbers faster than float32 ones."""
-    if torch.cuda.is_available():
+def bfloat16_is_faster(device: torch.device) -> bool:
+    """Whether a device multiplies bfloat16 numbers faster than float32 ones, as far as known."""
+    if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type != "cpu":
+        return False
     supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     return bool(supported and supported())
 
@@ -32,38 +36,40 @@ def make_fabric(device: str = "auto", precision: str = "auto", *, freezes: bool 
     """Choose device and precision.
 
     Args:
-        device: "auto" (a GPU where there is one), "cpu", "cuda" or "mps".
+        device: as `layerscope.device.choose_device`.
         precision: as `Recipe.precision`.
         freezes: whether some parameters get no gradient for a while.
 
     Raises:
-        RecipeError: there is no such device here.
+        DeviceError: there is no such device here.
     """
     from lightning_fabric import Fabric
+    from lightning_fabric.strategies.single_device import SingleDeviceStrategy
 
-    if device not in DEVICES:
-        raise RecipeError(f"device is {device!r}; choose {', '.join(DEVICES)}")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise RecipeError("device is 'cuda', but torch finds no GPU here; use --device cpu")
-    if device == "mps" and not torch.backends.mps.is_available():
-        raise RecipeError("device is 'mps', but torch finds none here; use --device cpu")
-    low = precision == "bfloat16" or (precision == "auto" and bfloat16_is_faster())
-    if device == "mps" or (device == "auto" and torch.backends.mps.is_available()):
-        low = precision == "bfloat16"
+    chosen = choose_device(device)
+    low = precision == "bfloat16" or (precision == "auto" and bfloat16_is_faster(chosen))
     # Under torchrun each process is launched already: Fabric reads the count from the environment.
-    devices = int(os.environ.get("WORLD_SIZE", "1"))
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
     # Fabric remarks on the precision and on GPUs that are not used; both are the user's choice.
     logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
     logging.getLogger("lightning.fabric").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning_fabric")
-        fabric = Fabric(
-            accelerator=device,
-            devices=devices,
-            # Else several processes wait for gradients that never come.
-            strategy="ddp_find_unused_parameters_true" if freezes and devices > 1 else "auto",
-            precision="bf16-mixed" if low else "32-true",
-        )
+        if chosen.type not in FABRICS_OWN:
+            fabric = Fabric(
+                accelerator=accelerator_of(chosen),
+                strategy=SingleDeviceStrategy(chosen),
+                precision="bf16-mixed" if low else "32-true",
+            )
+        else:
+            one_of_several = processes == 1 and chosen.index is not None
+            fabric = Fabric(
+                accelerator=chosen.type,
+                devices=[chosen.index] if one_of_several else processes,
+                # Else several processes wait for gradients that never come.
+                strategy="ddp_find_unused_parameters_true" if freezes and processes > 1 else "auto",
+                precision="bf16-mixed" if low else "32-true",
+            )
     fabric.launch()
     return fabric
 
@@ -73,6 +79,40 @@ def fabric_of_torchrun() -> Fabric | None:
     if int(os.environ.get("WORLD_SIZE", "1")) < 2:
         return None
     return make_fabric("cpu", "float32")
+
+
+def accelerator_of(device: torch.device) -> Accelerator:
+    """A device that Fabric does not know by name, such as Intel's "xpu", as torch describes it."""
+    from lightning_fabric.accelerators.accelerator import Accelerator
+
+    class TorchAccelerator(Accelerator):
+        def setup_device(self, device: torch.device) -> None:
+            torch.accelerator.set_device_index(device.index or 0)
+
+        def teardown(self) -> None:
+            pass
+
+        @staticmethod
+        def parse_devices(devices: Any) -> Any:
+            return devices
+
+        @staticmethod
+        def get_parallel_devices(devices: Any) -> list[torch.device]:
+            return [device]
+
+        @staticmethod
+        def auto_device_count() -> int:
+            return 1
+
+        @staticmethod
+        def is_available() -> bool:
+            return torch.accelerator.is_available()
+
+        @staticmethod
+        def name() -> str:
+            return device.type
+
+    return TorchAccelerator()
 
 
 def versions() -> dict[str, str]:
@@ -90,7 +130,7 @@ def versions() -> dict[str, str]:
 def hardware(device: torch.device) -> Hardware:
     """The machine, in the words of a benchmark's header."""
     return Hardware(
-        device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        device=device_name(device),
         processor=_processor_name(),
         cores=os.cpu_count(),
         threads=torch.get_num_threads(),

@@ -117,7 +117,7 @@ def train(
             None for its published weights.
         data_dir: a folder that is looked at first for named sets.
         out: the folder of runs.
-        device: "auto", "cpu", "cuda" or "mps".
+        device: as `layerscope.device.choose_device` names it.
         seed: of everything that is drawn: the validation split, weights, order, augmentation.
         listener: told how it goes.
         **changes: recipe fields, such as `epochs=3`.
@@ -207,7 +207,7 @@ def resume(
         data: the pictures, where they were handed over in Python; None loads them again.
         epochs: how many there shall be in all; None leaves it.
         data_dir: a folder that is looked at first for named sets.
-        device: "auto", "cpu", "cuda" or "mps".
+        device: as `layerscope.device.choose_device` names it.
         listener: told how it goes.
 
     Raises:
@@ -273,7 +273,7 @@ def carry_out(plan: Plan, splits: Splits, folder: Path, fabric: Fabric, listener
     if fabric.is_global_zero:
         run = write_run(plan, found, folder, fabric, fitted, held_out, listener)
     fabric.barrier()  # the others wait for the files
-    return run or open_run(folder)
+    return run or open_run(folder, device=str(fabric.device))
 
 
 def write_run(
@@ -295,7 +295,7 @@ def write_run(
     # A fresh network with the chosen weights: the very one that an opened run will have.
     network = build(spec, make_generator(plan.seed, "weights"))
     network.load_state_dict(fitted.best_weights)
-    network.eval()
+    network.eval().to(fabric.device)
     test_logits = predict_logits(network, spec, splits.test)
     evaluation = evaluate(test_logits, splits.test)
     findings = list(fitted.findings)

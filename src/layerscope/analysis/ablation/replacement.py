@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import torch
 
+from layerscope.device import device_of, in_float64
 from layerscope.errors import ModelError
 from layerscope.graph.program import Program
 from layerscope.graph.resume import Cached, Cut, WholeCut, cut
@@ -91,8 +92,7 @@ def replace_layer(
         generator: decides which other picture each is given by "resample".
     """
     behind = cut(program, layer)
-    parameter = next(program.model.parameters(), None)
-    device = parameter.device if parameter is not None else torch.device("cpu")
+    device = device_of(program.model)
     partner = partners(len(rows), generator) if way == "resample" else None
     memory_format = fastest_memory_format(behind, images_of(rows[:1]).to(device))
     kept: dict[int, tuple[Cached, torch.Tensor | None]] = {}
@@ -124,7 +124,7 @@ def replace_layer(
     mean: torch.Tensor | None = None
     if way == "mean":
         for _, cached, _ in outputs():
-            part = cached.output.double().sum(0)
+            part = in_float64(cached.output).sum(0)
             mean = part if mean is None else mean + part
         assert mean is not None
         mean = mean / len(rows)
@@ -133,7 +133,7 @@ def replace_layer(
         for at, cached, other in outputs():
             output = cached.output
             if mean is not None:
-                stand_in = mean.to(output.dtype).expand_as(output)
+                stand_in = mean.to(output).expand_as(output)
             else:
                 stand_in = torch.zeros_like(output) if other is None else other
             yield Batch(at, cached, stand_in)
@@ -172,7 +172,8 @@ def with_energies(
         output = batch.cached.output
         axis = 1 if output.ndim == 4 else output.ndim - 1
         n_units = output.shape[axis]
-        apart = (batch.stand_in - output).movedim(axis, -1).reshape(-1, n_units).double()
+        apart = (batch.stand_in - output).movedim(axis, -1).reshape(-1, n_units)
+        apart = in_float64(apart)
         if n * len(apart) // len(output) < n_units:
             parts.append(apart)
         else:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from layerscope.analysis.activations.sampled_places import Batch
+from layerscope.device import float64_device, in_float64
 
 BINS = 24
 # Places of each map that the histogram counts; with a few thousand pictures a unit has plenty.
@@ -165,7 +166,7 @@ class UnitAccumulator:
             low = sampled.amin((0, 1))
             self.origin = low if self.origin is None else self.origin.to(values.device)
             self.low, self.high = low, peaks[0].clone()
-            self.sums = torch.zeros(3, U, dtype=torch.float64, device=values.device)
+            self.sums = torch.zeros(3, U, dtype=torch.float64, device=float64_device(values.device))
             if self.edges is not None:
                 self.counts = torch.zeros(U, BINS, dtype=torch.int64, device=values.device)
         self.n += B
@@ -192,7 +193,7 @@ class UnitAccumulator:
             # Written over `apart`: sums of floats are many times faster than of truth values.
             n_zero = torch.eq(part, 0, out=apart).sum(1)
             # The sums over one map are short; only their total needs the precision.
-            self.sums += torch.stack([total, squares, n_zero]).sum(1, dtype=torch.float64)
+            self.sums += in_float64(torch.stack([total, squares, n_zero])).sum(1)
         self.high = torch.maximum(self.high, peaks.amax(0))
         if self.edges is not None:
             self.counts += counts_of(chosen, self.edges.to(chosen.device))
@@ -229,7 +230,7 @@ class UnitAccumulator:
         return UnitStatistics(
             n=self.n,
             n_values=self.n_values,
-            mean=self.origin.double().cpu() + total / self.n_values,
+            mean=self.origin.cpu().double() + total / self.n_values,
             deviation=(squares - total.square() / self.n_values).clamp(min=0),
             low=self.low.cpu(),
             high=self.high.cpu(),

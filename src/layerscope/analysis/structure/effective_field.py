@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from layerscope.device import in_float64
 from layerscope.graph.program import Program
 
 UNITS = 8  # of a layer, where none are named
@@ -63,14 +64,14 @@ def effective_field(
     chosen = list(units) if units is not None else spread_units(U, UNITS)
     # Pictures do not touch each other in evaluation mode: their sum has each one's gradient.
     middle = output[:, :, H // 2, W // 2].sum(0)
-    weight = torch.zeros(images.shape[2:], dtype=torch.float64, device=images.device)
+    weight = torch.zeros(images.shape[2:], dtype=torch.float64)
     for unit in chosen:
         (gradient,) = torch.autograd.grad(middle[unit], pixels, retain_graph=True)
-        weight += gradient.double().abs().sum((0, 1))
+        weight += in_float64(gradient).abs().sum((0, 1)).cpu()
     total = weight.sum()
     if not total > 0:
         return None
-    weight = (weight / total).cpu()
+    weight = weight / total
     return EffectiveField((extent(weight.sum(1)), extent(weight.sum(0))), weight.float())
 
 

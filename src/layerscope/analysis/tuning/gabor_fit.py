@@ -70,7 +70,7 @@ def fit_gabors(weight: torch.Tensor) -> GaborFits:
         return GaborFits(
             nan, nan, nan, nan, nan[:, None].expand(-1, 2), torch.full((units, h, w), math.nan)
         )
-    flat = weight.detach().double().cpu().reshape(units, channels, h * w)
+    flat = weight.detach().cpu().double().reshape(units, channels, h * w)
     left, strength, right = torch.linalg.svd(flat, full_matrices=False)
     pattern = right[:, 0] * strength[:, :1]  # (U, h * w)
     # a decomposition leaves the sign open: that of the stronger channels is meant

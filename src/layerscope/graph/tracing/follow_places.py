@@ -191,7 +191,11 @@ def moved(
             return part
         if id(part) in follows:
             return bases[id(part)].double()
-        return torch.zeros(part.shape, dtype=torch.float64) if part.is_floating_point() else part
+        return (
+            torch.zeros(part.shape, dtype=torch.float64)
+            if part.is_floating_point()
+            else part.cpu()  # labels are on the processor, whatever the network's device
+        )
 
     if word == "pad":  # any value stands for "not known"
         args, kwargs = args[:3], {k: v for k, v in kwargs.items() if k != "value"}
@@ -221,7 +225,9 @@ def moves_only(
 
     def on(other: torch.Tensor) -> torch.Tensor:
         def put(part: Any) -> Any:
-            return other if part is value else part
+            if part is value:
+                return other
+            return part.cpu() if isinstance(part, torch.Tensor) else part
 
         return tensors_in(run(*tree_map(put, args), **tree_map(put, kwargs)))[0]
 
@@ -402,7 +408,9 @@ def tried(
 
     def again(other: torch.Tensor) -> Any:
         def put(part: Any) -> Any:
-            return other if part is value else part
+            if part is value:
+                return other
+            return part.cpu() if isinstance(part, torch.Tensor) else part
 
         found = run(*tree_map(put, args), **tree_map(put, kwargs))
         return tensors_in(found)[0]

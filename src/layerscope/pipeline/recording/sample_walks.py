@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from layerscope.data.imageset import ImageSet
+from layerscope.device import device_of
 from layerscope.formats.atlas_record import SampleRecord
 from layerscope.graph.layer import Layer
 from layerscope.graph.program import Program
@@ -67,16 +68,16 @@ def shown_layers(layers: Sequence[Layer], sizes: dict[str, int]) -> list[str]:
 def outputs_of(
     program: Program, images: torch.Tensor
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-    """The logits, and what every layer that was reached put out, a row for each picture."""
+    """The logits, and what every layer that was reached put out, by picture; on the CPU."""
     outputs: dict[str, torch.Tensor] = {}
     shapes = {layer.name: layer.shape for layer in program.layers}
 
     def keep(name: str, value: torch.Tensor) -> None:
         # Attention turns its queries, keys and values so that these come before the pictures.
         if value.shape == (len(images), *shapes[name]):
-            outputs[name] = value.clone()
+            outputs[name] = value.cpu().clone()
 
-    return program.run(images, keep), outputs
+    return program.run(images, keep).cpu(), outputs
 
 
 def write_samples(
@@ -110,7 +111,7 @@ def write_samples(
     pixels = imageset.take(torch.tensor(rows))
     if own:
         pixels = torch.cat([own.pixels, pixels])
-    images = spec.normalise(pixels)
+    images = spec.normalise(pixels.to(device_of(program.model)))
     # Where a network decides by values, each picture goes its own way.
     alone = isinstance(program, RecordedProgram)
     walks = [outputs_of(program, part) for part in images.split(1 if alone else len(images))]

@@ -23,6 +23,7 @@ from torch import nn
 
 from layerscope.data import load
 from layerscope.data.imageset import ImageSet, Splits, in_channels
+from layerscope.device import choose_device
 from layerscope.errors import DataError, RunError, first_line
 from layerscope.files import whole_file, write_json, write_tensors
 from layerscope.formats.documents import plain
@@ -48,7 +49,8 @@ class Run:
     Args:
         path: its folder.
         spec: the network's description.
-        model: the network with its chosen weights, in evaluation mode.
+        model: the network with its chosen weights, in evaluation mode; on the device that it was
+            trained on or opened for.
         record: `run.json`.
         data: the pictures it learned from, where they are at hand.
         evaluation: the test split's figures, where this process scored it.
@@ -117,14 +119,16 @@ def write_evaluation(folder: Path, evaluation: Evaluation, test: ImageSet) -> No
     write_json(folder / EVALUATION, plain(structs.replace(evaluation, mistakes_sprite=sprite)))
 
 
-def open_run(path: str | Path) -> Run:
+def open_run(path: str | Path, *, device: str = "cpu") -> Run:
     """Open a run folder: its record, and its network with the trained weights.
 
     Args:
         path: the folder, one that holds runs (the newest is opened), or the name of a network that
             comes trained with the package.
+        device: where its network is put, as `layerscope.device.choose_device` names it.
 
     Raises:
+        DeviceError: there is no such device here.
         RunError: there is no run, or a file of it is missing, broken or of another version.
 
     Example:
@@ -146,7 +150,7 @@ def open_run(path: str | Path) -> Run:
             f"{weights_path} cannot be read ({first_line(error)}); it is missing, cut off or of "
             "another network: train again"
         ) from error
-    return Run(path=path, spec=spec, model=model.eval(), record=record)
+    return Run(path=path, spec=spec, model=model.eval().to(choose_device(device)), record=record)
 
 
 def find_run(path: Path) -> Path:
