@@ -108,7 +108,13 @@ def same_window(
 
 
 def natural_maximum(peaks: torch.Tensor) -> torch.Tensor:
-    """How strongly pictures drive each unit: float (N, U) -> (U,), the nine strongest's mean."""
+    """The natural maximum: each unit's mean over the nine pictures that drive it most, (U,).
+
+    A single largest response grows with the number of pictures and may be an outlier.
+
+    Args:
+        peaks: float (N, U), each unit's largest response to each picture.
+    """
     return peaks.topk(min(9, len(peaks)), dim=0).values.mean(0)
 
 

@@ -157,7 +157,7 @@ class FeatureVis(Struct, frozen=True, kw_only=True):
 
     Args:
         value: the activation that the image reaches.
-        natural_max: the largest that natural pictures reach.
+        natural_max: the mean of its responses to the nine pictures that drive it most.
         ratio: the first over the second; null where no picture activates the unit.
         path_similarity: how alike the layers before respond to the image and to the unit's
             strongest natural pictures.

@@ -197,6 +197,18 @@ def test_runs_that_differ_in_their_seed_alone_are_told_apart_by_it(done: Experim
     assert found.on_test[0] is not None
 
 
+def test_runs_that_began_with_other_weights_are_told_apart_by_them(
+    done: Experiment, tmp_path: Path
+) -> None:
+    first, copy = Path(done.arms[0].runs[0]), tmp_path / "copy"
+    shutil.copytree(first, copy)
+    record = json.loads((copy / "run.json").read_text())
+    record["model"]["weights"] = {"source": "file", "file": "a.pth", "sha256": 32 * "ab"}
+    (copy / "run.json").write_text(json.dumps(record))
+    labels = [group.label for group in compare([first, copy]).groups]
+    assert labels == ["weights=none", "weights=abababababab"]
+
+
 def test_what_cannot_be_compared_is_refused(
     done: Experiment, striped: Splits, tmp_path: Path
 ) -> None:

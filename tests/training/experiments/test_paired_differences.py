@@ -80,6 +80,16 @@ def test_pictures_by_hand_and_mcnemars_p() -> None:
     assert over_pictures(arm, arm).p == 1.0
 
 
+def test_several_comparisons_over_pictures_hold_together() -> None:
+    arm, base = [True] * 60 + [False] * 40, [True] * 45 + [False] * 55
+    one, four = over_pictures(arm, base), over_pictures(arm, base, comparisons=4)
+    assert one.interval and four.interval and one.p is not None
+    assert four.p == pytest.approx(min(1.0, 4 * one.p))
+    half = [(found.interval[1] - found.interval[0]) / 2 for found in (one, four) if found.interval]
+    assert half[1] / half[0] == pytest.approx(scipy.stats.norm.ppf(1 - 0.025 / 4) / 1.959964)
+    assert over_pictures(arm, arm, comparisons=4).p == 1.0
+
+
 def test_the_interval_over_pictures_covers_what_it_should() -> None:
     generator = np.random.default_rng(1)
     covered = 0

@@ -758,7 +758,7 @@ export interface Ablation {
 export interface FeatureVis {
   /** the activation that the image reaches. */
   value: number;
-  /** the largest that natural pictures reach. */
+  /** the mean of its responses to the nine pictures that drive it most. */
   natural_max: number;
   /** the first over the second; null where no picture activates the unit. */
   ratio: number | null;

@@ -45,7 +45,7 @@ const EVIDENCE = {
   "effective receptive field": "The part of a unit's receptive field that in fact moves it; usually much smaller.",
   "sparsity": "How few of a layer's units respond at a place of an image: 0 where all respond alike, 1 where a single one does.",
   "synthetic stimuli": "Drawn images with one thing in them, such as a grating, an edge or a corner, to which a unit's response is measured.",
-  "natural maximum": "The strongest response of a unit to any real image of the data.",
+  "natural maximum": "The mean response of a unit to the nine images of the data that drive it most.",
   "tuning curve": "The response of a unit to gratings and edges of each angle, as a share of its natural maximum.",
   "orientation selectivity": "How much the response depends on the angle of a grating: 0 not at all, 1 only one angle drives the unit.",
   "phase selectivity": "How much the response depends on where the stripes of a grating lie: 0 not at all, as in a complex cell, 1 only one position drives the unit, as in a simple cell.",

@@ -112,7 +112,7 @@ def compare(runs: Sequence[str | Path]) -> Comparison:
     return Comparison(
         groups=groups,
         on_validation=tuple(by_seed(group, base, len(groups) - 1) for group in groups[1:]),
-        on_test=tuple(by_picture(group, base) for group in groups[1:]),
+        on_test=tuple(by_picture(group, base, len(groups) - 1) for group in groups[1:]),
     )
 
 
@@ -129,7 +129,15 @@ def read_record(folder: Path) -> RunRecord:
 def settings_of(record: RunRecord) -> dict[str, Any]:
     """Every choice of a run in one flat record."""
     shape, recipe = structs.asdict(record.model.shape), structs.asdict(record.recipe)
-    return {"model": record.model.name, **shape, **recipe}
+    return {"model": record.model.name, "weights": start_of(record), **shape, **recipe}
+
+
+def start_of(record: RunRecord) -> str:
+    """What a training began with: "none" where the weights were drawn, else which ones."""
+    weights = record.model.weights
+    if weights is None or weights.source == "none":
+        return "none"
+    return weights.sha256[:12] or weights.name or weights.file or weights.source
 
 
 def differing_settings(settings: Sequence[dict[str, Any]]) -> list[str]:
@@ -193,14 +201,14 @@ def by_seed(group: Group, base: Group, comparisons: int) -> Difference | None:
     return over_seeds(mine, theirs, comparisons=comparisons)
 
 
-def by_picture(group: Group, base: Group) -> Difference | None:
+def by_picture(group: Group, base: Group, comparisons: int) -> Difference | None:
     """The difference on the test pictures, where each group is a single run."""
     if len(group.runs) != 1 or len(base.runs) != 1:
         return None
     mine, theirs = read_hits(group.runs[0]), read_hits(base.runs[0])
     if mine is None or theirs is None:
         return None
-    return over_pictures(mine.tolist(), theirs.tolist())
+    return over_pictures(mine.tolist(), theirs.tolist(), comparisons=comparisons)
 
 
 def read_hits(run: Path) -> torch.Tensor | None:

@@ -77,23 +77,28 @@ def over_seeds(
     return Difference(mean, (mean - reach, mean + reach), n, "seeds")
 
 
-def over_pictures(arm: Sequence[bool], baseline: Sequence[bool]) -> Difference:
+def over_pictures(
+    arm: Sequence[bool], baseline: Sequence[bool], *, comparisons: int = 1
+) -> Difference:
     """The difference of two networks on the same pictures.
 
     Args:
         arm, baseline: whether each picture was named right, the same picture at the same place.
+        comparisons: as for `over_seeds`; p is multiplied by it.
 
     Source: Bonett and Price, "Adjusted Wald confidence interval for a difference of binomial
     proportions based on paired data", 2012, equation 6; McNemar, 1947, in its exact form.
     """
-    from scipy.stats import binomtest
+    from scipy.stats import binomtest, norm
 
     n = len(arm)
     gained = sum(a and not b for a, b in zip(arm, baseline, strict=True))
     lost = sum(b and not a for a, b in zip(arm, baseline, strict=True))
     up, down = (gained + 1) / (n + 2), (lost + 1) / (n + 2)
-    reach = 1.959964 * math.sqrt((up + down - (up - down) ** 2) / (n + 2))
+    z = float(norm.ppf(1 - 0.025 / comparisons))
+    reach = z * math.sqrt((up + down - (up - down) ** 2) / (n + 2))
     p = float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
+    p = min(1.0, comparisons * p)
     middle = up - down
     return Difference((gained - lost) / n, (middle - reach, middle + reach), n, "test pictures", p)
 
