@@ -201,7 +201,7 @@ def ending_of(model: nn.Module, images: torch.Tensor, name: str) -> str:
         first = run(model, images, name)
     parts = [first, *(run(model, strength * images, name) for strength in STRENGTHS[1:])]
     tolerance = 1e-4 if first.dtype in (torch.float32, torch.float64) else 5e-3  # half precision
-    values = torch.cat(parts).double().cpu()
+    values = torch.cat(parts).cpu().double()
     values = values[values.isfinite().all(1)]
     if not len(values):
         return "logits"
