@@ -83,34 +83,31 @@ def tables(figures: dict[str, Any]) -> Iterator[str]:
     """The ladders and the probes as Markdown: means over seeds, with their range."""
     for task, rows in figures.items():
         runs = list(rows.values())
-        kinds = [k for k in runs[0]["ladder"][0]["named"] if k != "unnamed"]
+        kinds = [k for k in runs[0]["ladder"][0]["responds"] if k != "undescribed"]
         yield f"### {task}\n"
         accuracy = spread([100 * run["accuracy"] for run in runs])
         yield f"Test accuracy {accuracy} %, n = {len(runs)} seeds.\n"
-        yield "Units named (in brackets: untrained), in per cent:\n"
-        yield "| layer | units | " + " | ".join(kinds) + " | no simple name |"
-        yield "|---|---|" + "---|" * (len(kinds) + 1)
-        for i, rung in enumerate(runs[0]["ladder"]):
-            shares = [r["ladder"][i]["named"] for r in runs]
-            cells = [
-                f"{spread([100 * s[kind]['frac'] for s in shares])} "
-                f"({100 * fmean(s[kind]['untrained_frac'] for s in shares):.0f})"
-                for kind in (*kinds, "unnamed")
-            ]
-            yield f"| {rung['title']} | {rung['n_units']} | " + " | ".join(cells) + " |"
-        yield "\nUnits above the kind's floor, whether or not training made them so (untrained):\n"
-        yield "| layer | " + " | ".join(kinds) + " |"
-        yield "|---|" + "---|" * len(kinds)
-        for i, rung in enumerate(runs[0]["ladder"]):
-            found = [r["ladder"][i]["selective"] for r in runs]
-            cells = [
-                f"{spread([100 * f[k]['frac'] for f in found])} "
-                f"({100 * fmean(f[k]['untrained']['mean'] for f in found):.0f})"
-                if k in found[0]
-                else "–"
-                for k in kinds
-            ]
-            yield f"| {rung['title']} | " + " | ".join(cells) + " |"
+        for counting, title in (
+            (
+                "responds",
+                "Units that respond, seen in pictures too (in brackets: untrained copies)",
+            ),
+            ("synthetic", "The same by the measure alone"),
+        ):
+            yield f"{title}, in per cent:\n"
+            yield "| layer | units | " + " | ".join(kinds) + " |"
+            yield "|---|---|" + "---|" * len(kinds)
+            for i, rung in enumerate(runs[0]["ladder"]):
+                found = [run["ladder"][i][counting] for run in runs]
+                cells = [
+                    f"{spread([100 * f[k]['frac'] for f in found])} "
+                    f"({100 * fmean(f[k]['untrained_mean'] for f in found):.0f})"
+                    if k in found[0]
+                    else "–"
+                    for k in kinds
+                ]
+                yield f"| {rung['title']} | {rung['n_units']} | " + " | ".join(cells) + " |"
+            yield ""
         yield "\nThe layer as a whole (untrained):\n"
         yield "| layer | probe, % | between classes, % of variance | dimension |"
         yield "|---|---|---|---|"

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from layerscope.data.imageset import ImageSet, Splits
+from layerscope.formats.unit_record import UnitEvidence
 from layerscope.graph.read import read_program
 from layerscope.intervals import wilson_interval
 from layerscope.models.probabilities import predicted
@@ -27,7 +28,7 @@ from layerscope.training.runs.evaluation import predict_logits
 from layerscope.training.runs.run_folder import Run
 from layerscope.training.session import train
 
-CONCEPTS = ("part", "object")
+CONCEPTS = ("part", "class")
 
 
 @dataclass(frozen=True)
@@ -90,9 +91,10 @@ def concepts(
     assert record.network
     counts, controls = {}, 0.0
     for rung in record.network.ladder:
-        shares = [rung.named[kind] for kind in CONCEPTS if kind in rung.named]
-        counts[rung.layer] = (sum(share.count for share in shares), rung.n_units)
-        controls += sum(share.untrained_frac for share in shares) * rung.n_units * untrained
+        trained = [unit for unit in record.units[rung.layer] if by_training(unit)]
+        counts[rung.layer] = (len(trained), rung.n_units)
+        shares = [rung.responds[kind] for kind in CONCEPTS if kind in rung.responds]
+        controls += max(share.untrained_mean or 0 for share in shares) * rung.n_units * untrained
     units = sum(n for _, n in counts.values())
     return Concepts(
         sum(named for named, _ in counts.values()),
@@ -101,6 +103,11 @@ def concepts(
         untrained * units,
         counts,
     )
+
+
+def by_training(unit: UnitEvidence) -> bool:
+    """Whether a unit responds to a part or class, and training explains it."""
+    return any(one.kind in CONCEPTS and one.training == "training" for one in unit.descriptions)
 
 
 def shuffled(splits: Splits, seed: int) -> Splits:

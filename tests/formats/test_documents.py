@@ -32,12 +32,12 @@ UNIT: dict[str, Any] = {
     ],
     "name": None,
     "kind": None,
-    "score": None,
-    "measures": {
-        "edge": {"value": 0.5, "untrained_p95": 0.4, "p": 0.5, "passes": False, "name": "edge"}
-    },
+    "role": None,
+    "descriptions": [],
     "tuning": None,
-    "concepts": [],
+    "concepts": [
+        {"kind": "class", "name": "cat", "value": 0.5, "measure": "auroc", "untrained_p95": 0.4}
+    ],
     "ablation": None,
     "featurevis": None,
     "strongest_inputs": [[2, 0.5]],
@@ -73,7 +73,7 @@ def test_what_a_newer_version_wrote_is_kept_in_its_place(tmp_path: Path) -> None
     newer = changed("colour", to={"deep": [1]})
     newer["histogram"]["bins"] = "equal"
     newer["patches"][0]["mask"] = None
-    newer["measures"]["edge"]["q"] = 0.25
+    newer["concepts"][0]["q"] = 0.25
     found = read(tmp_path / "unit.json", newer)
     assert found.record == read(tmp_path / "old.json", UNIT).record
     write_document(tmp_path / "again.json", found)
@@ -88,7 +88,7 @@ def test_what_a_newer_version_wrote_is_kept_in_its_place(tmp_path: Path) -> None
             changed("patches", 0, "label", to=0.5),
             "patches[0].label is a number, must be a whole number; look again",
         ),
-        (changed("measures", "edge", "p", to=None), "p is null, must be a number; look again"),
+        (changed("concepts", 0, "value", to=None), "value is null, must be a number; look again"),
         (changed("dead", to=1), "dead is a whole number, must be true or false; look again"),
         (changed("zero_frac", to=1.5), "zero_frac: expected `float` <= 1.0; look again"),
         (changed("patches", 0, to=[]), "patches[0] is a list, must be an object; look again"),

@@ -35,14 +35,17 @@ def test_an_atlas_of_schema_2_opens_with_its_numbers(old: Path) -> None:
     assert record.evidence and record.evidence.cka
     assert record.evidence.untrained_copies == before["evidence"]["untrained_seeds"]
     assert record.evidence.fdr_level == before["evidence"]["fdr_frac"]
-    assert record.evidence.kind_descriptions == before["evidence"]["measures"]
+    assert list(record.evidence.kind_descriptions.values()) == list(
+        before["evidence"]["measures"].values()
+    )
     for rung, was in zip(record.evidence.ladder, before["evidence"]["ladder"], strict=True):
-        assert {k: s.frac for k, s in rung.named.items()} == {
-            k: s["share"] for k, s in was["shares"].items()
-        }
-        assert {k: s.untrained_frac for k, s in rung.named.items()} == {
-            k: s["untrained"] for k, s in was["shares"].items()
-        }
+        assert [s.frac for s in rung.responds.values()] == [
+            s["share"] for s in was["shares"].values()
+        ]
+        assert [s.untrained_mean for s in rung.responds.values()] == [
+            s["untrained"] for s in was["shares"].values()
+        ]
+        assert list(rung.responds)[-2:] == ["class", "undescribed"]
     for layer, was in zip(record.layers, before["layers"], strict=True):
         same_layer(layer, was)
     sample, was = record.samples[0], before["samples"][0]
@@ -89,9 +92,12 @@ def same_layer(layer: Any, was: dict[str, Any]) -> None:
         if before["made"]:
             assert unit.featurevis.value == before["made"]["value"]
             assert unit.featurevis.natural_path_similarity == before["made"]["natural_path"]
-        for kind, measure in before["measures"].items():
-            assert unit.measures[kind].name == measure["what"]
-            assert unit.measures[kind].untrained_p95 == measure["untrained_95"]
+        assert unit.name == before["name"]
+        if before["name"]:
+            (found,) = unit.descriptions
+            assert (found.words, found.strength) == (before["name"], before["score"])
+            assert found.holds is None  # schema 2 did not look for it in pictures
+            assert found.q == before["measures"][before["kind"]]["p"]
 
 
 @pytest.mark.parametrize("schema", [1, 4, None, "3", True, 3.5])

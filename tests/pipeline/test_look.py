@@ -156,25 +156,38 @@ def test_the_same_seed_gives_the_same_atlas(run: Run, atlas: Atlas, tmp_path: Pa
 def test_every_number_of_the_evidence_stands_beside_its_control(atlas: Atlas) -> None:
     evidence = atlas.record.evidence
     assert (evidence.n, evidence.untrained_copies) == (48, 2)
-    assert evidence.kinds == ("edge", "corner", "texture", "object")  # grey, no masks
+    assert evidence.kinds == ("brightness", "edge", "spot", "corner", "texture", "class")
     measured = [layer for layer in atlas.record.layers if layer.evidence]
     assert [rung.layer for rung in evidence.ladder] == [layer.name for layer in measured]
     assert list(evidence.cka.layers) == [layer.name for layer in measured]
     for rung, layer in zip(evidence.ladder, measured, strict=True):
         units = atlas[rung.layer].units
-        for kind, share in rung.named.items():
-            named = [u for u in units if u.kind == (None if kind == "unnamed" else kind)]
-            assert share.count == len(named)
-            assert share.frac == pytest.approx(len(named) / rung.n_units)
+        for kind, share in rung.responds.items():
+            if kind == "undescribed":
+                found = [u for u in units if not any(d.holds for d in u.descriptions)]
+            else:
+                found = [
+                    u for u in units if any(d.kind == kind and d.holds for d in u.descriptions)
+                ]
+            assert share.count == len(found)
+            assert share.frac == pytest.approx(len(found) / rung.n_units)
+            assert share.untrained_mean is not None
+            assert share.excess == pytest.approx(share.frac - share.untrained_mean)
         assert layer.evidence.probe.untrained
         for figure in ("class_separation", "sparsity", "dead_frac", "duplicate_pairs"):
             assert getattr(layer.evidence, figure).untrained
         assert layer.evidence.duplicate_pairs.value >= len(layer.evidence.duplicates)
         for unit in units:
             assert (unit.name is None) == (unit.kind is None)
-            assert set(unit.measures) == set(evidence.kinds)
+            assert {d.kind for d in unit.descriptions} <= set(evidence.kinds)
             if unit.kind:
-                assert unit.measures[unit.kind].passes
+                assert unit.descriptions[0].holds
+                assert (unit.descriptions[0].kind, unit.descriptions[0].words) == (
+                    unit.kind,
+                    unit.name,
+                )
+            else:
+                assert not any(d.holds for d in unit.descriptions)
             assert unit.featurevis.natural_max <= unit.max + 1e-4  # a mean of the strongest
             assert (unit.ablation is None) == (layer.name == "classifier.3")
     cka = evidence.cka

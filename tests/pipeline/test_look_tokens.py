@@ -36,7 +36,7 @@ def test_a_transformer_is_looked_through(tmp_path: Path) -> None:
     layer = atlas["blocks.1.mlp.act"]
     assert layer.shape == (17, 48)  # 16 patches and the class token
     assert len(layer.units) == 48
-    assert all(unit.ablation and unit.measures for unit in layer.units)
+    assert all(unit.ablation and unit.tuning for unit in layer.units)
     # Images are optimised for patches' convolution and for the classes, not for tokens.
     assert all(unit.featurevis is None for unit in layer.units)
     assert all(unit.featurevis for unit in atlas["head"].units)

@@ -63,34 +63,49 @@ def test_the_ladder_and_its_table_say_what_the_atlas_holds(page: Page, record) -
     page.page.click("[data-testid=to-ladder]")
     shown = page.page.locator("[data-testid=ladder-table] tbody tr")
     page.page.click("text=As a table")
-    kinds = [*record["evidence"]["kinds"], "unnamed"]
-    assert kinds == ["colour", "edge", "corner", "texture", "part", "object", "unnamed"]
+    kinds = [*record["evidence"]["kinds"], "undescribed"]
+    assert kinds[:6] == ["brightness", "colour", "edge", "spot", "corner", "texture"]
+    assert kinds[6:] == ["part", "class", "undescribed"]
     rows = [
         (rung, kind)
         for rung in record["evidence"]["ladder"]
         for kind in kinds
-        if kind in rung["named"]
+        if kind in rung["responds"]
     ]
     assert shown.count() == len(rows)
     for i, (rung, kind) in enumerate(rows):
-        share, text = rung["named"][kind], shown.nth(i).inner_text()
+        share, text = rung["responds"][kind], shown.nth(i).inner_text()
         assert rung["title"] in text
         assert f"{share['count']} of {rung['n_units']}" in text
-        own, low, high, control = (float(value) for value in PERCENT.findall(text))
-        told = [share["frac"], *share["interval"], share["untrained_frac"]]
-        assert [own, low, high, control] == pytest.approx([100 * v for v in told], abs=0.051)
+        numbers = [float(value) for value in PERCENT.findall(text)]
+        told = [share["frac"], share["untrained_mean"], share["untrained_sd"]]
+        assert numbers[:3] == pytest.approx([100 * v for v in told], abs=0.051)
 
 
-def test_what_units_answer_to_stands_beside_untrained_copies(page: Page, record) -> None:
-    table = page.page.locator("[data-testid=selective] tbody tr")
+@pytest.mark.parametrize("counting", ["responds", "synthetic"])
+def test_what_units_respond_to_stands_beside_untrained_copies(
+    page: Page, record, counting: str
+) -> None:
+    page.page.click("[data-testid=to-ladder]")
+    page.page.click(f"[data-testid=counting-{counting}]")
+    table = page.page.locator("[data-testid=ladder-row]")
     for i, rung in enumerate(record["evidence"]["ladder"]):
-        for kind, found in rung["selective"].items():
-            cell = table.nth(i).locator(f"td:has([data-testid=selective-{kind}])")
-            for part, share in ((".own", found["frac"]), (".control", found["untrained"]["mean"])):
-                shown = int(cell.locator(part).inner_text().strip("(%)"))
-                assert abs(shown - 100 * share) < 0.51
-            title = cell.locator("[title]").get_attribute("title")
-            assert "untrained" in title and title.startswith(f"{rung['title']}, {kind}: ")
+        for kind in record["evidence"]["kinds"]:
+            if kind not in rung[counting]:
+                continue
+            found = rung[counting][kind]
+            cell = table.nth(i).locator(f"[data-testid='ladder-{rung['layer']}-{kind}']")
+            own = int(cell.locator(".own").inner_text().strip("%"))
+            assert abs(own - 100 * found["frac"]) < 0.51
+            control = PERCENT.findall(cell.locator(".control").inner_text())
+            assert abs(float(control[0]) - 100 * found["untrained_mean"]) < 0.51
+            title = cell.get_attribute("title")
+            assert "untrained" in title
+            assert title.startswith(f"{rung['title']}, ")
+
+
+def test_the_headline_is_the_atlas_s_own(page: Page, record) -> None:
+    assert record["evidence"]["headline"] in page.page.locator("header").inner_text()
 
 
 def test_curves_are_told_in_words(page: Page, record) -> None:
@@ -113,11 +128,13 @@ def test_a_unit_s_dossier_is_its_record(page: Page, record) -> None:
         page.page.evaluate("link => { location.hash = link }", link)
         panel = page.page.locator("[data-testid=unit-panel]")
         verdict = panel.locator("[data-testid=verdict]").inner_text()
-        assert (unit["name"] or "no simple name") in verdict, link
-        measures = panel.locator("[data-testid=measures]").inner_text()
-        for measure in unit["measures"].values():
-            assert f"{measure['value']:.2f}" in measures
-            assert f"{measure['untrained_p95']:.2f}" in measures
+        assert (unit["name"] or "") in verdict, link
+        if unit["descriptions"]:
+            table = panel.locator("[data-testid=descriptions]").inner_text()
+            assert f"{unit['descriptions'][0]['strength']:.2f}" in verdict
+            for one in unit["descriptions"]:
+                assert one["words"] in table
+                assert f"{one['strength']:.2f}" in table
         concepts = panel.locator("[data-testid=concepts]").inner_text()
         for concept in unit["concepts"]:
             assert concept["name"] in concepts
@@ -145,7 +162,11 @@ def test_units_stand_best_understood_first_or_last(page: Page, record) -> None:
 
     def rank(index: int) -> float:
         unit = layer["units"][index]
-        return (2 if unit["name"] else 0) + (unit["score"] or 0)
+        if not unit["descriptions"]:
+            return 0
+        first = unit["descriptions"][0]
+        training = {"training": 3, "probably": 2, "untrained alike": 1}.get(first["training"], 0)
+        return 2 * ((1 + training) if unit["name"] else 0) + first["strength"]
 
     for order, sign in (("best", -1), ("least", 1)):
         page.page.click(f"[data-testid=order-{order}]")

@@ -1,24 +1,54 @@
-"""Measure one network: every figure of its layers and units that needs a control."""
+"""One network observed: every measure of its layers and units that a control is needed for."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
-from layerscope.analysis.activations.pooled_features import Features, gather_features
-from layerscope.analysis.concepts.class_selectivity import class_auroc
+from layerscope.analysis.activations.pooled_features import Features, gather_features, place_draws
+from layerscope.analysis.concepts.descriptions import KindMeasures
 from layerscope.analysis.concepts.dissection import part_overlap
-from layerscope.analysis.concepts.unit_names import Measured
-from layerscope.analysis.tuning.battery import make_battery
-from layerscope.analysis.tuning.responses import Window, centre_responses, window_of
-from layerscope.analysis.tuning.selectivity_indices import Tunings, selectivities, tune
+from layerscope.analysis.pictures.class_check import (
+    ClassSelectivity,
+    class_selectivity,
+    picture_figures,
+)
+from layerscope.analysis.pictures.part_check import part_auroc, part_cover
+from layerscope.analysis.pictures.picture_check import PictureCheck, check_in_pictures
+from layerscope.analysis.pictures.place_patches import patches_at, place_boxes
+from layerscope.analysis.pictures.stimulus_ranks import (
+    StimulusRanks,
+    rank_patches,
+    strongest_places,
+)
+from layerscope.analysis.tuning.battery import Battery, ground_of, make_battery
+from layerscope.analysis.tuning.responses import centre_responses, window_of
+from layerscope.analysis.tuning.tunings import Tunings, tune
 from layerscope.data.imageset import ImageSet
+from layerscope.graph.layer import Layer
 from layerscope.graph.program import Program
 from layerscope.graph.receptive_field import ReceptiveField, receptive_fields
 from layerscope.models.spec import ModelSpec
 from layerscope.seed import make_generator
+
+GROUND_PICTURES = 300
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What units that look at the same places are shown and found in: it is no network's own.
+
+    Args:
+        battery: stimuli at the units' field.
+        ranked: what natural patches hold of them.
+        cover: float64 (n, parts), how much of each patch each part covers; None without masks.
+    """
+
+    battery: Battery
+    ranked: StimulusRanks
+    cover: torch.Tensor | None
 
 
 @dataclass(frozen=True)
@@ -27,29 +57,68 @@ class Observed:
 
     Args:
         features: of every picture.
-        units: every unit's selectivity, by kind.
+        units: every unit's measure, words and check in pictures, by kind.
         tunings: read from responses to synthetic stimuli.
-        auroc: float (U, K), how well each unit separates each class from the others.
+        classes: how well each unit separates each class from the others.
         iou: float (U, P) against each part; None without masks, or where units have no place.
+        places: bool (n, U), the places that drive each unit most; a unit that hardly ever fires
+            has none.
     """
 
     features: Features
-    units: Measured
+    units: KindMeasures
     tunings: Tunings
-    auroc: torch.Tensor
+    classes: ClassSelectivity
     iou: torch.Tensor | None
+    places: torch.Tensor = field(repr=False)
+
+
+class Scenes:
+    """The scenes of a network's layers, each made once for the network and all its copies.
+
+    Args:
+        imageset, rows: the pictures.
+        spec: what the network takes.
+        seed: of the stimuli and the places.
+    """
+
+    def __init__(
+        self, imageset: ImageSet, rows: torch.Tensor, spec: ModelSpec, *, seed: int
+    ) -> None:
+        self.imageset, self.rows, self.spec, self.seed = imageset, rows, spec, seed
+        self.ground = ground_of(imageset.take(rows[:GROUND_PICTURES]))
+        self.draws = place_draws(len(rows), seed)
+        self.figures = picture_figures(imageset, rows)
+        self.made: dict[tuple, Scene] = {}
+
+    def of(self, layer: Layer, field: ReceptiveField | None) -> Scene:
+        """The scene of a layer whose units have some receptive field."""
+        height, width = self.spec.height, self.spec.width
+        window = window_of(field, layer.shape, height=height, width=width)
+        places = layer.shape[1:] if len(layer.shape) == 3 else layer.shape[:-1]
+        key = window, field, places
+        if key not in self.made:
+            battery = make_battery(
+                height=height, width=width, channels=self.spec.channels, centre_px=window[:2],
+                window_px=window[2], ground=self.ground, seed=self.seed,
+            )  # fmt: skip
+            boxes = place_boxes(field, layer.shape, self.draws, height=height, width=width)
+            patches = patches_at(self.imageset, self.rows, boxes, self.ground)
+            cover = None
+            if self.imageset.part_names:
+                cover = part_cover(self.imageset, self.rows, boxes)
+            self.made[key] = Scene(battery, rank_patches(patches, battery, window[:2]), cover)
+        return self.made[key]
 
 
 def observe(
     program: Program,
     layers: Sequence[str],
-    imageset: ImageSet,
-    rows: torch.Tensor,
-    spec: ModelSpec,
+    scenes: Scenes,
     *,
-    seed: int,
+    intervals: bool = True,
 ) -> dict[str, Observed]:
-    """Measure every unit of some layers: tuning, classes, parts.
+    """Measure every unit of some layers: tuning, classes, parts, and whether pictures agree.
 
     The same pictures, stimuli and random choices serve for every network, so that a network and
     its untrained copies differ in their weights alone.
@@ -57,18 +126,17 @@ def observe(
     Args:
         program: the network.
         layers: names of layers with units.
-        imageset: pictures; with part masks, parts are measured too.
-        rows: int64 (N,), which pictures.
-        spec: what the network takes.
-        seed: of the stimuli and of what is drawn.
+        scenes: the pictures and stimuli.
+        intervals: whether strengths get one; untrained copies need none.
 
     Returns:
         layer -> what was measured. A layer is left out that is not run for all pictures and
         stimuli, where the forward pass branches on values.
     """
+    imageset, rows, spec, seed = scenes.imageset, scenes.rows, scenes.spec, scenes.seed
     labels = imageset.labels[rows]
     fields = receptive_fields(program.layers, height=spec.height, width=spec.width)
-    shapes = {layer.name: layer.shape for layer in program.layers}
+    known = {layer.name: layer for layer in program.layers}
     features = gather_features(program, layers, imageset, rows, spec.normalise, seed=seed)
     overlaps = {}
     if imageset.part_names:
@@ -77,34 +145,37 @@ def observe(
             generator=make_generator(seed, "places"),
         )  # fmt: skip
     found: dict[str, Observed] = {}
-    for window, names in same_window(list(features), fields, shapes, spec).items():
-        battery = make_battery(
-            height=spec.height, width=spec.width, channels=spec.channels,
-            centre_px=window[:2], window_px=window[2], seed=seed,
-        )  # fmt: skip
-        responses = centre_responses(program, names, battery.pixels, spec.normalise)
+    for scene, names in by_scene(list(features), known, fields, scenes):
+        responses = centre_responses(program, names, scene.battery.pixels, spec.normalise)
         for name in responses:
             peaks = features[name].peaks
-            tunings = tune(responses[name], battery, natural_max=natural_maximum(peaks))
-            auroc = class_auroc(peaks, labels, imageset.n_classes)
+            tunings = tune(
+                responses[name], scene.battery, natural_max=natural_maximum(peaks),
+                generator=make_generator(seed, f"bootstrap of {name}") if intervals else None,
+            )  # fmt: skip
+            classes = class_selectivity(
+                peaks, labels, imageset.n_classes, scenes.figures,
+                make_generator(seed, "permuted labels"),
+            )  # fmt: skip
             iou = overlaps[name].iou if name in overlaps else None
-            units = unit_measures(tunings, auroc, iou, imageset)
-            found[name] = Observed(features[name], units, tunings, auroc, iou)
+            places = strongest_places(features[name].at_places.flatten(0, 1))
+            units = kind_measures(tunings, classes, iou, places, scene, imageset)
+            found[name] = Observed(features[name], units, tunings, classes, iou, places)
     return {name: found[name] for name in layers if name in found}
 
 
-def same_window(
-    layers: Sequence[str],
+def by_scene(
+    names: Sequence[str],
+    known: Mapping[str, Layer],
     fields: Mapping[str, ReceptiveField | None],
-    shapes: Mapping[str, tuple[int, ...]],
-    spec: ModelSpec,
-) -> dict[Window, list[str]]:
-    """The layers whose units look at the same place: the same stimuli serve all of them."""
-    found: dict[Window, list[str]] = {}
-    for name in layers:
-        window = window_of(fields[name], shapes[name], height=spec.height, width=spec.width)
-        found.setdefault(window, []).append(name)
-    return found
+    scenes: Scenes,
+) -> list[tuple[Scene, list[str]]]:
+    """The layers whose units look at the same places: one pass over the stimuli serves them all."""
+    found: dict[int, tuple[Scene, list[str]]] = {}
+    for name in names:
+        scene = scenes.of(known[name], fields[name])
+        found.setdefault(id(scene), (scene, []))[1].append(name)
+    return list(found.values())
 
 
 def natural_maximum(peaks: torch.Tensor) -> torch.Tensor:
@@ -118,17 +189,55 @@ def natural_maximum(peaks: torch.Tensor) -> torch.Tensor:
     return peaks.topk(min(9, len(peaks)), dim=0).values.mean(0)
 
 
-def unit_measures(
-    tunings: Tunings, auroc: torch.Tensor, iou: torch.Tensor | None, imageset: ImageSet
-) -> Measured:
-    """Every kind's selectivity of a layer's units, and the name that each would give."""
-    values = dict(selectivities(tunings))
-    words = {kind: list(tunings.words[kind]) for kind in values}
-    best = auroc.max(1)
-    values["object"] = (2 * best.values - 1).float()
-    words["object"] = [imageset.class_names[k] for k in best.indices.tolist()]
-    if iou is not None:
-        most = iou.max(1)
-        values["part"] = most.values
-        words["part"] = [imageset.part_names[p] for p in most.indices.tolist()]
-    return Measured(values, words)
+def kind_measures(
+    tunings: Tunings,
+    classes: ClassSelectivity,
+    iou: torch.Tensor | None,
+    places: torch.Tensor,
+    scene: Scene,
+    imageset: ImageSet,
+) -> KindMeasures:
+    """Every kind's measure of a layer's units, what each is called by it, and its check."""
+    values = dict(tunings.indices.values)
+    words = {kind: list(tunings.indices.words[kind]) for kind in values}
+    checks = {
+        kind: check_in_pictures(places, scene.ranked, kind, tunings.indices.groups[kind])
+        for kind in values
+    }
+    class_names = [imageset.class_names[k] for k in classes.classes.tolist()]
+    values["class"] = (2 * classes.own_auroc - 1).float()
+    words["class"] = [
+        f"not {name}" if silent else name
+        for name, silent in zip(class_names, classes.silent.tolist(), strict=True)
+    ]
+    chance = torch.full_like(classes.own_auroc, classes.chance_auroc)
+    checks["class"] = PictureCheck(classes.own_auroc, {"permuted labels": chance})
+    if iou is not None and scene.cover is not None:
+        best = iou.max(1)
+        values["part"] = best.values
+        words["part"] = [imageset.part_names[p] for p in best.indices.tolist()]
+        checks["part"] = part_check(places, scene.cover, best.indices)
+    return KindMeasures(
+        values,
+        words,
+        {kind: check.holds for kind, check in checks.items()},
+        {kind: check.auroc for kind, check in checks.items()},
+        tunings.intervals,
+        checks,
+    )
+
+
+def part_check(places: torch.Tensor, cover: torch.Tensor, parts: torch.Tensor) -> PictureCheck:
+    """Whether each unit's part lies at its strongest places, more clearly than any other part.
+
+    Args:
+        places: bool (n, U).
+        cover: float64 (n, P).
+        parts: int64 (U,), the part of each unit.
+    """
+    auroc = part_auroc(places, cover)
+    own = auroc.gather(1, parts[:, None])[:, 0]
+    if auroc.shape[1] < 2:
+        return PictureCheck(own, {})
+    others = auroc.scatter(1, parts[:, None], -torch.inf).amax(1)
+    return PictureCheck(own, {"another part": torch.where(own.isnan(), own, others)})

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
     from layerscope.atlas.atlas_folder import Atlas
-    from layerscope.formats.unit_record import ControlRange
     from layerscope.models.own_pictures import OwnPictures
     from layerscope.pipeline.effort import Effort
     from layerscope.pipeline.subject import Subject
@@ -103,33 +102,31 @@ def ladder(atlas: Atlas) -> None:
         return
     kinds = evidence.kinds
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for i, name in enumerate(("layer", "units", *kinds, "named", "probe")):
+    for i, name in enumerate(("layer", "units", *kinds, "probe")):
         table.add_column(name, justify="left" if i == 0 else "right")
     for rung in evidence.ladder:
         layer = atlas[rung.layer].evidence
         probe = layer and layer.probe
-        selective = [rung.selective.get(kind) for kind in kinds]
+        responds = [rung.responds.get(kind) for kind in kinds]
         table.add_row(
             escape(rung.title),
             str(rung.n_units),
-            *(beside(one and one.frac, one and one.untrained) for one in selective),
-            whole_percent(1 - rung.named["unnamed"].frac),
-            beside(probe and probe.accuracy, probe and probe.untrained),
+            *(beside(one and one.frac, one and one.untrained_mean) for one in responds),
+            beside(probe and probe.accuracy, probe and probe.untrained and probe.untrained.mean),
         )
     say("")
-    say("% of units selective for each feature (randomly initialised network in brackets); named:")
-    say(
-        "units beyond those of untrained copies, each on its own; probe: accuracy of a linear probe"
-    )
+    say(evidence.headline)
+    say("")
+    say("% of units that respond to each kind, seen in pictures too (untrained copies in brackets)")
     console.print(table)
 
 
-def beside(share: float | None, control: ControlRange | None) -> str:
+def beside(share: float | None, control: float | None) -> str:
     """A share with its control's mean in brackets: "74 (26)"."""
     if share is None:
         return "-"
     own = whole_percent(share)
-    return f"{own} [dim]({whole_percent(control.mean)})[/dim]" if control else own
+    return f"{own} [dim]({whole_percent(control)})[/dim]" if control is not None else own
 
 
 def whole_percent(share: float) -> str:

@@ -8,8 +8,7 @@ from msgspec import Meta, Struct
 
 from layerscope.formats.file_references import ArrayRef
 from layerscope.formats.layer_record import LayerRecord
-from layerscope.formats.quantities import Count, Frac, Interval, NonNegative, Positive
-from layerscope.formats.unit_record import ControlRange
+from layerscope.formats.quantities import Count, Frac, NonNegative, Positive
 
 ATLAS_SCHEMA = 3
 
@@ -142,35 +141,28 @@ class StepRecord(Struct, frozen=True, kw_only=True):
     absent: str | None
 
 
-class NamedFrac(Struct, frozen=True, kw_only=True):
-    """The units of a layer that are named by one kind.
+class LadderFrac(Struct, frozen=True, kw_only=True):
+    """The units of a layer that respond to one kind, beside untrained copies.
 
     Args:
         count: how many.
         frac: of the layer's units.
-        interval: 95 %, Wilson.
-        untrained_frac: the same in an untrained network, named by the same rule against the other
-            copies: the mean.
+        untrained_mean: the same share, over the copies; null without them.
+        untrained_sd: its deviation over the copies; null with fewer than two.
+        excess: the share less the untrained mean.
+        excess_interval: 95 % prediction interval: where the excess would lie beside another copy.
+        q: of the test that the excess is above 0, over all layers and kinds.
+        significant: whether q is at most 0.05.
     """
 
     count: Count
     frac: Frac
-    interval: Interval
-    untrained_frac: Frac
-
-
-class SelectiveFrac(Struct, frozen=True, kw_only=True):
-    """The units of a layer above a kind's floor, whether or not training made them so.
-
-    Args:
-        frac: of the layer's units.
-        interval: 95 %, Wilson.
-        untrained: the same in untrained copies.
-    """
-
-    frac: Frac
-    interval: Interval
-    untrained: ControlRange | None
+    untrained_mean: Frac | None
+    untrained_sd: NonNegative | None
+    excess: float | None
+    excess_interval: tuple[float, float] | None
+    q: Frac | None
+    significant: bool
 
 
 class RungRecord(Struct, frozen=True, kw_only=True):
@@ -180,15 +172,17 @@ class RungRecord(Struct, frozen=True, kw_only=True):
         layer: its name.
         title: for a person.
         n_units: its units.
-        named: kind (and "unnamed") -> the units with such a name.
-        selective: kind -> the units above the kind's floor.
+        responds: kind (and "undescribed") -> the units that respond to it, where it holds in
+            pictures.
+        synthetic: kind -> the units that respond to it by the kind's own measure, whether or not it
+            holds in pictures.
     """
 
     layer: str
     title: str
     n_units: Count
-    named: dict[str, NamedFrac]
-    selective: dict[str, SelectiveFrac]
+    responds: dict[str, LadderFrac]
+    synthetic: dict[str, LadderFrac]
 
 
 class CkaRecord(Struct, frozen=True, kw_only=True):
@@ -216,8 +210,10 @@ class EvidenceRecord(Struct, frozen=True, kw_only=True):
         split: that they are of.
         untrained_copies: how many.
         fdr_level: the false-discovery rate allowed over all units and measures.
-        kinds: of the ladder, in its order: "colour", "edge", "corner", "texture", "part" (where the
-            pictures have part masks), "object".
+        headline: what the network learned, in one sentence with its numbers.
+        ground: brightness that stimuli were drawn on, 0 to 1: the set's own.
+        kinds: of the ladder, in its order: "brightness", "colour", "edge", "spot", "corner",
+            "texture", "part" (where the pictures have part masks), "class".
         kind_descriptions: kind -> one sentence: how it is measured.
         ladder: a rung for each measured layer.
         cka: null where nothing was measured.
@@ -227,6 +223,8 @@ class EvidenceRecord(Struct, frozen=True, kw_only=True):
     split: str
     untrained_copies: Count
     fdr_level: Frac
+    headline: str
+    ground: Frac
     kinds: tuple[str, ...]
     kind_descriptions: dict[str, str]
     ladder: tuple[RungRecord, ...]

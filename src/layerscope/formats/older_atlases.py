@@ -34,6 +34,7 @@ REPLAY_NAMES = {
     "difference": "layer_difference",
     "worst": "worst_layer",
 }
+KIND_NAMES = {"object": "class", "unnamed": "undescribed"}
 EVIDENCE_NAMES = {
     "untrained_seeds": "untrained_copies",
     "fdr_frac": "fdr_level",
@@ -95,14 +96,33 @@ def upgraded_layer(layer: dict[str, Any]) -> dict[str, Any]:
 
 
 def upgraded_unit(unit: dict[str, Any]) -> dict[str, Any]:
-    """One unit."""
+    """One unit. What schema 2 named was not checked in pictures."""
     unit = renamed(unit, {"made": "featurevis"})
-    measure, concept = {"untrained_95": "untrained_p95", "what": "name"}, "untrained_95"
+    measures, score, kind = unit.pop("measures"), unit.pop("score"), unit["kind"]
     ablation = {"way": "baseline", "per_class": "class_accuracy_change"}
+    descriptions = [
+        {
+            "kind": KIND_NAMES.get(kind, kind),
+            "words": unit["name"],
+            "strength": score,
+            "interval": None,
+            "holds": None,
+            "auroc": None,
+            "rival": None,
+            "rival_auroc": None,
+            "base_rate": None,
+            "q": measures[kind]["p"],
+            "training": "training",
+        }
+    ]
     return unit | {
-        "measures": {kind: renamed(found, measure) for kind, found in unit["measures"].items()},
+        "kind": KIND_NAMES.get(kind, kind),
+        "role": None,
+        "descriptions": descriptions if kind else [],
         "tuning": renamed(unit["tuning"], TUNING_NAMES),
-        "concepts": [renamed(found, {concept: "untrained_p95"}) for found in unit["concepts"]],
+        "concepts": [
+            renamed(found, {"untrained_95": "untrained_p95"}) for found in unit["concepts"]
+        ],
         "ablation": renamed(unit["ablation"], ablation),
         "featurevis": renamed(unit["featurevis"], {"natural_path": "natural_path_similarity"}),
     }
@@ -113,16 +133,45 @@ def upgraded_evidence(evidence: dict[str, Any] | None) -> dict[str, Any] | None:
     if evidence is None:
         return None
     found: dict[str, Any] = renamed(evidence, EVIDENCE_NAMES)
-    return found | {"ladder": [upgraded_rung(rung) for rung in found["ladder"]]}
+    return found | {
+        "headline": "This atlas is of an older version: look again for a summary.",
+        "ground": 0.5,
+        "kinds": [KIND_NAMES.get(kind, kind) for kind in found["kinds"]],
+        "kind_descriptions": {
+            KIND_NAMES.get(kind, kind): how for kind, how in found["kind_descriptions"].items()
+        },
+        "ladder": [upgraded_rung(rung) for rung in found["ladder"]],
+    }
 
 
 def upgraded_rung(rung: dict[str, Any]) -> dict[str, Any]:
-    """One layer of the ladder."""
-    named = {"share": "frac", "untrained": "untrained_frac"}
-    rung = renamed(rung, {"shares": "named"})
+    """One layer of the ladder: names become what responds, selective units what synthetic says."""
+    shares, selective = rung.pop("shares"), rung.pop("selective")
     return rung | {
-        "named": {kind: renamed(found, named) for kind, found in rung["named"].items()},
-        "selective": {
-            kind: renamed(found, {"share": "frac"}) for kind, found in rung["selective"].items()
+        "responds": {
+            KIND_NAMES.get(kind, kind): ladder_frac(one["count"], one["share"], one["untrained"])
+            for kind, one in shares.items()
         },
+        "synthetic": {
+            KIND_NAMES.get(kind, kind): ladder_frac(
+                round(one["share"] * rung["n_units"]),
+                one["share"],
+                one["untrained"] and one["untrained"]["mean"],
+            )
+            for kind, one in selective.items()
+        },
+    }
+
+
+def ladder_frac(count: int, frac: float, untrained: float | None) -> dict[str, Any]:
+    """A share of units with the one figure of its control that schema 2 has."""
+    return {
+        "count": count,
+        "frac": frac,
+        "untrained_mean": untrained,
+        "untrained_sd": None,
+        "excess": None if untrained is None else frac - untrained,
+        "excess_interval": None,
+        "q": None,
+        "significant": False,
     }

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from layerscope.errors import AtlasError
-from layerscope.formats.quantities import Count, Frac, NonNegative
+from layerscope.formats.quantities import Count, Frac, Interval, NonNegative
 
 
 class ControlRange(Struct, frozen=True, kw_only=True):
@@ -58,23 +58,40 @@ class Patch(Struct, frozen=True, kw_only=True):
     box_px: tuple[Count, Count, Count, Count]
 
 
-class Measure(Struct, frozen=True, kw_only=True):
-    """How selective a unit is for one kind of thing, beside its null distribution.
+class DescriptionRecord(Struct, frozen=True, kw_only=True):
+    """One kind of thing that a unit responds to, in three statements: how selectively, whether
+    training made it so, and (in `ablation`) whether it matters.
 
     Args:
-        value: of the measure.
-        untrained_p95: 95 % of the untrained units of the same layer stay below.
-        p: the p-value against untrained units of the same layer.
-        passes: whether it is significant (false-discovery rate controlled over all units and
-            kinds) and above the kind's floor.
-        name: that the unit would have, were it named by this kind.
+        kind: of the ladder, such as "edge".
+        words: such as "edge at 45°", "ear", "cat", "not cat" for a unit silent for cats.
+        strength: of the kind's measure, 0 to 1.
+        interval: 95 % of the strength over the phases, offsets and draws of the stimuli; null for
+            kinds without stimuli.
+        holds: whether the thing is there where pictures drive the unit most, more clearly than its
+            rivals; false: in synthetic stimuli only; null in atlases that did not check it.
+        auroc: how well it tells the unit's strongest 5 % of places from all others; null where the
+            unit hardly ever fires.
+        rival: what else could be there, and comes closest, such as "the same at right angles".
+        rival_auroc: its figure.
+        base_rate: share of untrained units of the layer that do as much; null without copies.
+        q: of the layer's units that do as much, the share that would be there untrained; null in
+            layers of under 20 units.
+        training: "training" (q at most 0.05), "probably" (at most 0.2) or "untrained alike"; null
+            where it does not hold in pictures or is not known.
     """
 
-    value: float
-    untrained_p95: float
-    p: Frac
-    passes: bool
-    name: str
+    kind: str
+    words: str
+    strength: float
+    interval: Interval | None
+    holds: bool | None
+    auroc: Frac | None
+    rival: str | None
+    rival_auroc: Frac | None
+    base_rate: Frac | None
+    q: Frac | None
+    training: str | None
 
 
 class Tuning(Struct, frozen=True, kw_only=True):
@@ -91,7 +108,7 @@ class Tuning(Struct, frozen=True, kw_only=True):
         phase_deg: preferred phase: 0 is a light line in the middle, 180 a dark one, 90 and 270 an
             edge.
         phase_selectivity: from 0 (all phases alike) to 1 (one alone).
-        size_px: of the best blob or line.
+        size_px: of the best spot or line.
         curvature: from 0 (a straight line does as well) to 1 (only a curved one does).
         corner_deg: opening of the best corner.
         gabor_r2: share of the variance of a first layer's weights that a Gabor function explains;
@@ -121,7 +138,8 @@ class Concept(Struct, frozen=True, kw_only=True):
         kind: "class" or "part".
         name: of the class or part.
         value: of the measure.
-        measure: "auroc" for a class, "iou" for a part.
+        measure: "auroc" for a class (with what brightness, contrast and edges explain taken away),
+            "iou" for a part.
         untrained_p95: 95 % of the untrained units of the same layer stay below.
     """
 
@@ -177,10 +195,10 @@ class UnitEvidence(Struct, frozen=True, kw_only=True):
     """What was measured of a unit beside its statistics.
 
     Args:
-        name: such as "edge at 45°"; null without a simple name.
-        kind: of the ladder, such as "edge"; null without a name.
-        score: the value of that kind's measure.
-        measures: kind -> how selective the unit is for it.
+        name: the words of the first description that holds in pictures; null where none does.
+        kind: of that description.
+        role: what the unit is beside all that: "output for cat", "rarely active"; null for others.
+        descriptions: every kind that it responds to; those that hold in pictures first.
         tuning: responses to synthetic stimuli; null where not measured.
         concepts: at most 3 classes and parts, those furthest beyond their control first.
         ablation: null where not measured.
@@ -190,8 +208,8 @@ class UnitEvidence(Struct, frozen=True, kw_only=True):
 
     name: str | None = None
     kind: str | None = None
-    score: float | None = None
-    measures: dict[str, Measure] = field(default_factory=dict)
+    role: str | None = None
+    descriptions: tuple[DescriptionRecord, ...] = ()
     tuning: Tuning | None = None
     concepts: tuple[Concept, ...] = ()
     ablation: Ablation | None = None

@@ -2,7 +2,7 @@
 
     from layerscope import measures
 
-    measures.tuning(model, "features.0", images).orientation      # (U,), 0 to 1
+    measures.tuning(model, "features.0", images).indices.values   # kind -> (U,), 0 to 1
     measures.ablation(model, "features.3", images, labels).change  # (U,), of the accuracy
 
 `model` is any `torch.nn.Module` that gives logits; it comes back as it was: mode, weights, buffers,
@@ -12,11 +12,11 @@ lists all names). Measures that draw pictures of their own (`tuning`, `feature_v
 know how pixels become images: `preprocessing` says so, and None stands for pixels / 255.
 
 A measure says little without its control: call it for `untrained_copy(model, images)` as well, and
-hold the two against each other with `p_values` (of many units, then,
-`scipy.stats.false_discovery_control`). `layerscope.look` does all of it for every layer.
+hold the two against each other with `training_share`: of units like this one, how many would be
+there untrained. `layerscope.look` does all of it for every layer.
 """
 
-from layerscope.analysis.controls.null_distribution import p_values
+from layerscope.analysis.controls.training_fdr import training_share
 from layerscope.analysis.structure.cka import linear_cka
 from layerscope.measures.layer_measures import (
     cka,
@@ -46,8 +46,8 @@ __all__ = [
     "features",
     "linear_cka",
     "linear_probe",
-    "p_values",
     "receptive_fields",
+    "training_share",
     "tuning",
     "untrained_copy",
 ]

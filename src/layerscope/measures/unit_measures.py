@@ -15,7 +15,7 @@ from layerscope.analysis.featurevis.optimise import OptimisedImages, optimise_im
 from layerscope.analysis.observe import natural_maximum
 from layerscope.analysis.tuning.battery import make_battery
 from layerscope.analysis.tuning.responses import centre_responses, window_of
-from layerscope.analysis.tuning.selectivity_indices import Tunings, tune
+from layerscope.analysis.tuning.tunings import Tunings, tune
 from layerscope.errors import DataError, ModelError, UnreachedError
 from layerscope.graph.read import read_program
 from layerscope.graph.receptive_field import receptive_fields
@@ -52,9 +52,10 @@ def tuning(
         seed: of the noise textures.
 
     Returns:
-        `orientation` (U,), orientation selectivity, 0 to 1; `angle_deg` (U,), 0 lies, 90 stands;
-        `curve` (U, 12), the tuning curve; `prefers`, phase, size and curvature; `values` and
-        `words`, the selectivity for edges, corners, textures and colours, and for which.
+        `indices.values` and `indices.words`, the selectivity for brightness, colours, edges,
+        spots, corners and textures, and for which; `indices.lines`, orientation selectivity (U,)
+        and angle (U,), 0 lies, 90 stands; `curve` (U, 12), the tuning curve; `prefers`, phase,
+        size and curvature; `reach_frac` (U,), how far the stimuli drive each unit.
 
     Raises:
         LayerNotFoundError, UnreachedError, ModelError: see `features`; or `preprocessing` is for
@@ -69,7 +70,8 @@ def tuning(
         >>> _ = net[0].weight.data.copy_(rows.view(2, 1, 1, 5).expand(2, 1, 5, 5))
         >>> images = torch.rand(20, 1, 16, 16, generator=torch.Generator().manual_seed(0))
         >>> found = tuning(net, "1", images)
-        >>> found.words["edge"][0], bool(found.orientation[0] > 0.3 > found.orientation[1])
+        >>> angle = found.indices.lines.orientation
+        >>> found.indices.words["edge"][0], bool(angle[0] > 0.3 > angle[1])
         ('edge at 90°', True)
     """
     program = read_program(model, images[:1])

@@ -27,7 +27,7 @@ class Effort:
     """
 
     pictures: int = 1000
-    untrained: int = 5
+    untrained: int = 20
     ablation_pictures: int = 500
     ablation_baseline: Literal["mean", "resample", "zero"] = "mean"
     featurevis_steps: int = 128
@@ -48,6 +48,6 @@ class Effort:
 
 
 FULL = Effort()
-QUICK = Effort(pictures=400, untrained=3, ablation_pictures=0, featurevis_steps=0)
+QUICK = Effort(pictures=400, untrained=5, ablation_pictures=0, featurevis_steps=0)
 # A page with everything on it within a minute, all that takes long in one layer.
 DEMO = Effort(pictures=400, untrained=3, ablation_pictures=100, featurevis_steps=48, closely=1)

@@ -1,31 +1,37 @@
 // What the evidence says in words, worked out from its numbers.
 
-import type { Atlas, Evidence, Layer, NamedFrac, Rung, Unit } from "./formats";
+import type { Atlas, Evidence, LadderFrac, Layer, Rung, Unit } from "./formats";
 import { layerNamed, unitsLayer } from "./atlas";
-import { percent } from "./format";
+import { percent, pText } from "./format";
 import { lookOf } from "./kinds";
 
-export const UNNAMED = "unnamed";
+export const UNDESCRIBED = "undescribed";
 
-/** How a kind's share stands against the untrained network's: by its 95 % interval. */
-export function against(share: NamedFrac): "more" | "no more" | "fewer" {
-  if (share.interval[0] > share.untrained_frac) return "more";
-  return share.interval[1] < share.untrained_frac ? "fewer" : "no more";
-}
-
-/** The kinds of the ladder in their order, the units without a name last. */
+/** The kinds of the ladder in their order, the units without a description last. */
 export function kindsShown(evidence: Evidence): string[] {
-  return [...evidence.kinds.filter((kind) => kind !== UNNAMED), UNNAMED];
+  return [...evidence.kinds.filter((kind) => kind !== UNDESCRIBED), UNDESCRIBED];
 }
 
-const COMPARED = { more: "more than", "no more": "no more than", fewer: "fewer than" };
+/** Where a share is counted: where it holds in pictures, or by the measure alone. */
+export type Counting = "responds" | "synthetic";
 
-/** One share of one layer in words, beside its interval and its control. */
-export function shareText(rung: Rung, kind: string): string {
-  const s = rung.named[kind];
-  const shown = kind === UNNAMED ? "no simple name" : lookOf(kind).one;
-  const untrained = `; ${COMPARED[against(s)]} the untrained network's ${percent(s.untrained_frac)}`;
-  return `${rung.title}, ${shown}: ${s.count} of ${rung.n_units} units, ${percent(s.frac)}, 95% interval ${percent(s.interval[0])} to ${percent(s.interval[1])}${untrained}`;
+/** One share of one layer in words, beside its control. */
+export function shareText(rung: Rung, kind: string, counting: Counting = "responds"): string {
+  const s = rung[counting][kind];
+  return `${rung.title}, ${lookOf(kind).one}: ${s.count} of ${rung.n_units} units, ${percent(s.frac)}${controlText(s)}`;
+}
+
+/** What stands beside a share: the untrained copies, and how far it exceeds them. */
+export function controlText(s: LadderFrac): string {
+  if (s.untrained_mean === null) return "; no untrained network to compare with";
+  const sd = s.untrained_sd === null ? "" : ` ± ${percent(s.untrained_sd)}`;
+  const interval = s.excess_interval ? `, excess ${signed(s.excess ?? 0)} (95% prediction interval ${signed(s.excess_interval[0])} to ${signed(s.excess_interval[1])})` : "";
+  const verdict = s.q === null ? "" : s.significant ? `, significant (q ${pText(s.q)})` : `, not significant (q ${pText(s.q)})`;
+  return `; untrained ${percent(s.untrained_mean)}${sd}${interval}${verdict}`;
+}
+
+function signed(value: number): string {
+  return `${value < 0 ? "−" : "+"}${percent(Math.abs(value))}`;
 }
 
 /** How a layer compares with the others and with itself untrained, by CKA; null where it is not in it. */
@@ -44,92 +50,41 @@ export function alike(atlas: Atlas, layer: string): { untrained: number | null; 
   };
 }
 
-export interface Finding {
-  rung: Rung;
-  kind: string;
-  share: NamedFrac;
-  /** Whether more than half of the named units are of this kind. */
-  most: boolean;
-}
-
-/** The commonest named kind of a layer, or null where no unit has a name. */
-export function commonest(rung: Rung, kinds: string[]): Finding | null {
-  const named = kinds.filter((kind) => kind !== UNNAMED && rung.named[kind]?.count > 0);
-  if (!named.length) return null;
-  const kind = named.reduce((best, k) => (rung.named[k].count > rung.named[best].count ? k : best));
-  const total = named.reduce((sum, k) => sum + rung.named[k].count, 0);
-  return { rung, kind, share: rung.named[kind], most: 2 * rung.named[kind].count > total };
-}
-
-const CONTROL = {
-  more: "",
-  "no more": ", no more than in an untrained network",
-  fewer: ", fewer than in an untrained network",
-};
-
-interface Run {
-  from: Rung;
-  to: Rung;
-  finding: Finding | null;
-  /** The smallest and largest share of that kind among these layers. */
-  low: number;
-  high: number;
-  key: string;
-}
-
-/** How much of a layer that is: "14%", or over several layers "14% to 100%". */
-function sharesText(run: Run): string {
-  const [low, high] = [percent(run.low, 0), percent(run.high, 0)];
-  return low === high ? low : `${low} to ${high}`;
-}
-
-function clause(run: Run, i: number, all: Run[]): string {
-  const where = run.from === run.to ? `in ${run.from.title}` : `from ${run.from.title} to ${run.to.title}`;
-  if (!run.finding) return `${where} no unit has a simple name`;
-  const { kind, share, most } = run.finding;
-  const again = all.slice(0, i).some((earlier) => earlier.finding);
-  const many = `(${sharesText(run)}${again ? "" : " of all"})`;
-  const who = again ? `${most ? "most" : "the commonest"} ${many} to` : `${most ? "most" : "the commonest"} named units ${many} respond to`;
-  return `${where} ${who} ${lookOf(kind).many}${CONTROL[against(share)]}`;
-}
-
-const MOST_CLAUSES = 6;
-
-/** One sentence on which kinds are found where; neighbours that say the same are one clause. */
-export function ladderSentence(evidence: Evidence): string {
-  const runs: Run[] = [];
-  for (const rung of evidence.ladder) {
-    const finding = commonest(rung, evidence.kinds);
-    const key = finding ? `${finding.kind} ${finding.most} ${against(finding.share)}` : "";
-    const last = runs.at(-1);
-    const share = finding?.share.frac ?? 0;
-    if (last?.key === key) Object.assign(last, { to: rung, low: Math.min(last.low, share), high: Math.max(last.high, share) });
-    else runs.push({ from: rung, to: rung, finding, low: share, high: share, key });
-  }
-  if (!runs.length) return "No layer was measured.";
-  const told = runs.length > MOST_CLAUSES ? [runs[0], runs.at(-1)!] : runs;
-  const text = told.map(clause).join("; ");
-  const between = runs.length > MOST_CLAUSES ? "; in between the commonest kind changes from layer to layer" : "";
-  return `${text[0].toUpperCase()}${text.slice(1)}${between}.`;
-}
-
 export type Order = "best" | "least" | "index";
 
-/** Units in an order; named ones first by falling score, or the other way round. */
+/** Units in an order; those whose first description holds in pictures first, by falling strength. */
 export function ordered(units: Unit[], order: Order): Unit[] {
   if (order === "index") return units;
-  const rank = (u: Unit): number => (u.name ? 2 + (u.score ?? 0) : (u.score ?? 0));
   const sign = order === "best" ? -1 : 1;
   return [...units].sort((a, b) => sign * (rank(a) - rank(b)) || a.index - b.index);
 }
 
-/** Whether anything was measured that could have given the unit a name. */
-export function isKnown(unit: Unit): boolean {
-  return !!unit.name || Object.keys(unit.measures).length > 0;
+const TRAINING: Record<string, number> = { training: 3, probably: 2, "untrained alike": 1 };
+
+/** How much is known of a unit: what training explains and pictures show counts most. */
+export function rank(unit: Unit): number {
+  const first = unit.descriptions[0];
+  if (!first) return 0;
+  const shown = unit.name ? 1 + (TRAINING[first.training ?? ""] ?? 0) : 0;
+  return 2 * shown + first.strength;
 }
 
-/** Whether any unit of a layer was given the chance of a name. */
-export function isNamed(layer: Layer): boolean {
+/** Whether anything was measured that could have described the unit. */
+export function isKnown(unit: Unit): boolean {
+  return unit.descriptions.length > 0 || unit.tuning !== null || unit.role !== null;
+}
+
+/** What a unit is called in a list. */
+export function nameOf(unit: Unit): string {
+  if (unit.role && !unit.role.startsWith("rarely")) return unit.role;
+  if (unit.name) return unit.name;
+  if (unit.role) return unit.role;
+  if (unit.descriptions.length) return `${unit.descriptions[0].words}, not seen in pictures`;
+  return isKnown(unit) ? "not described" : "not measured";
+}
+
+/** Whether any unit of a layer could have been described. */
+export function isDescribed(layer: Layer): boolean {
   return layer.units.some(isKnown);
 }
 

@@ -192,7 +192,11 @@ export interface Evidence {
   untrained_copies: number;
   /** the false-discovery rate allowed over all units and measures. */
   fdr_level: number;
-  /** of the ladder, in its order: "colour", "edge", "corner", "texture", "part" (where the pictures have part masks), "object". */
+  /** what the network learned, in one sentence with its numbers. */
+  headline: string;
+  /** brightness that stimuli were drawn on, 0 to 1: the set's own. */
+  ground: number;
+  /** of the ladder, in its order: "brightness", "colour", "edge", "spot", "corner", "texture", "part" (where the pictures have part masks), "class". */
   kinds: string[];
   /** kind -> one sentence: how it is measured. */
   kind_descriptions: Record<string, string>;
@@ -444,14 +448,14 @@ export interface LayerStatistics {
 
 /** A unit: one channel of a convolution, one output of a dense layer. */
 export interface Unit {
-  /** such as "edge at 45°"; null without a simple name. */
+  /** the words of the first description that holds in pictures; null where none does. */
   name: string | null;
-  /** of the ladder, such as "edge"; null without a name. */
+  /** of that description. */
   kind: string | null;
-  /** the value of that kind's measure. */
-  score: number | null;
-  /** kind -> how selective the unit is for it. */
-  measures: Record<string, Measure>;
+  /** what the unit is beside all that: "output for cat", "rarely active"; null for others. */
+  role: string | null;
+  /** every kind that it responds to; those that hold in pictures first. */
+  descriptions: Description[];
   /** responses to synthetic stimuli; null where not measured. */
   tuning: Tuning | null;
   /** at most 3 classes and parts, those furthest beyond their control first. */
@@ -512,10 +516,10 @@ export interface Rung {
   title: string;
   /** its units. */
   n_units: number;
-  /** kind (and "unnamed") -> the units with such a name. */
-  named: Record<string, NamedFrac>;
-  /** kind -> the units above the kind's floor. */
-  selective: Record<string, SelectiveFrac>;
+  /** kind (and "undescribed") -> the units that respond to it, where it holds in pictures. */
+  responds: Record<string, LadderFrac>;
+  /** kind -> the units that respond to it by the kind's own measure, whether or not it holds in pictures. */
+  synthetic: Record<string, LadderFrac>;
 }
 
 /** How alike the representations of layers are: linear CKA. */
@@ -682,18 +686,30 @@ export interface Weights {
   name: string;
 }
 
-/** How selective a unit is for one kind of thing, beside its null distribution. */
-export interface Measure {
-  /** of the measure. */
-  value: number;
-  /** 95 % of the untrained units of the same layer stay below. */
-  untrained_p95: number;
-  /** the p-value against untrained units of the same layer. */
-  p: number;
-  /** whether it is significant (false-discovery rate controlled over all units and kinds) and above the kind's floor. */
-  passes: boolean;
-  /** that the unit would have, were it named by this kind. */
-  name: string;
+/** One kind of thing that a unit responds to, in three statements: how selectively, whether training made it so, and (in `ablation`) whether it matters. */
+export interface Description {
+  /** of the ladder, such as "edge". */
+  kind: string;
+  /** such as "edge at 45°", "ear", "cat", "not cat" for a unit silent for cats. */
+  words: string;
+  /** of the kind's measure, 0 to 1. */
+  strength: number;
+  /** 95 % of the strength over the phases, offsets and draws of the stimuli; null for kinds without stimuli. */
+  interval: [number, number] | null;
+  /** whether the thing is there where pictures drive the unit most, more clearly than its rivals; false: in synthetic stimuli only; null in atlases that did not check it. */
+  holds: boolean | null;
+  /** how well it tells the unit's strongest 5 % of places from all others; null where the unit hardly ever fires. */
+  auroc: number | null;
+  /** what else could be there, and comes closest, such as "the same at right angles". */
+  rival: string | null;
+  /** its figure. */
+  rival_auroc: number | null;
+  /** share of untrained units of the layer that do as much; null without copies. */
+  base_rate: number | null;
+  /** of the layer's units that do as much, the share that would be there untrained; null in layers of under 20 units. */
+  q: number | null;
+  /** "training" (q at most 0.05), "probably" (at most 0.2) or "untrained alike"; null where it does not hold in pictures or is not known. */
+  training: string | null;
 }
 
 /** A unit's responses to synthetic stimuli, shown at its receptive field. */
@@ -714,7 +730,7 @@ export interface Tuning {
   phase_deg: number | null;
   /** from 0 (all phases alike) to 1 (one alone). */
   phase_selectivity: number | null;
-  /** of the best blob or line. */
+  /** of the best spot or line. */
   size_px: number | null;
   /** from 0 (a straight line does as well) to 1 (only a curved one does). */
   curvature: number | null;
@@ -734,7 +750,7 @@ export interface Concept {
   name: string;
   /** of the measure. */
   value: number;
-  /** "auroc" for a class, "iou" for a part. */
+  /** "auroc" for a class (with what brightness, contrast and edges explain taken away), "iou" for a part. */
   measure: "auroc" | "iou";
   /** 95 % of the untrained units of the same layer stay below. */
   untrained_p95: number;
@@ -828,26 +844,24 @@ export interface EffectiveDimension {
   untrained: ControlRange | null;
 }
 
-/** The units of a layer that are named by one kind. */
-export interface NamedFrac {
+/** The units of a layer that respond to one kind, beside untrained copies. */
+export interface LadderFrac {
   /** how many. */
   count: number;
   /** of the layer's units. */
   frac: number;
-  /** 95 %, Wilson. */
-  interval: [number, number];
-  /** the same in an untrained network, named by the same rule against the other copies: the mean. */
-  untrained_frac: number;
-}
-
-/** The units of a layer above a kind's floor, whether or not training made them so. */
-export interface SelectiveFrac {
-  /** of the layer's units. */
-  frac: number;
-  /** 95 %, Wilson. */
-  interval: [number, number];
-  /** the same in untrained copies. */
-  untrained: ControlRange | null;
+  /** the same share, over the copies; null without them. */
+  untrained_mean: number | null;
+  /** its deviation over the copies; null with fewer than two. */
+  untrained_sd: number | null;
+  /** the share less the untrained mean. */
+  excess: number | null;
+  /** 95 % prediction interval: where the excess would lie beside another copy. */
+  excess_interval: [number, number] | null;
+  /** of the test that the excess is above 0, over all layers and kinds. */
+  q: number | null;
+  /** whether q is at most 0.05. */
+  significant: boolean;
 }
 
 /** What tells whether pictures have changed. */

@@ -7,13 +7,15 @@ export interface Look {
 }
 
 const LOOKS: Record<string, Look> = {
+  brightness: { one: "brightness", many: "light and dark areas" },
   colour: { one: "colour", many: "colours" },
-  edge: { one: "edge", many: "edges" },
-  corner: { one: "corner", many: "corners" },
+  edge: { one: "edge or line", many: "edges and lines" },
+  spot: { one: "spot", many: "spots" },
+  corner: { one: "corner or curve", many: "corners and curves" },
   texture: { one: "texture", many: "textures" },
   part: { one: "part", many: "parts of things" },
-  object: { one: "object", many: "single classes (class-selective)" },
-  unnamed: { one: "no name", many: "nothing that has a simple name" },
+  class: { one: "class", many: "single classes (class-selective)" },
+  undescribed: { one: "none of these", many: "nothing that has a simple description" },
 };
 
 export function lookOf(kind: string): Look {
@@ -22,5 +24,5 @@ export function lookOf(kind: string): Look {
 
 /** The CSS class that carries a kind's colour and pattern; see kinds.css. */
 export function classOf(kind: string): string {
-  return kind in LOOKS ? `kind kind-${kind}` : "kind kind-unnamed";
+  return kind in LOOKS ? `kind kind-${kind}` : "kind kind-undescribed";
 }

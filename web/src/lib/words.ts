@@ -34,6 +34,7 @@ const GENERAL = {
 const EVIDENCE = {
   "control": "The same measure where the thing to be shown is absent: what the control has too was not learned.",
   "untrained network": "The control of every measure: the same network with random starting weights, measured in the same way.",
+  "holds in pictures": "At the places of real pictures that drive the unit most, the described thing is there, more clearly than its rivals (an AUROC of 0.7 or more; the same line turned by a right angle at least 0.1 lower).",
   "null distribution": "What a measure comes to by chance: its values on the units of the same layer in untrained networks.",
   "p": "How often a unit of the null distribution does as well: small means that chance hardly explains it.",
   "not significant": "A value that chance explains well enough: too small, or with a p that does not count among all the tests that were made.",

@@ -126,7 +126,7 @@ def gather_features(
     device = device_of(program.model)
     parts: dict[str, list[Features]] = {name: [] for name in layers}
     projections: dict[str, HashedProjection] = {}
-    spots = torch.rand(len(rows), PLACES, generator=make_generator(seed, "places"))
+    spots = place_draws(len(rows), seed)
 
     def keep(name: str, output: torch.Tensor, spots: torch.Tensor) -> None:
         if name not in parts:
@@ -179,6 +179,14 @@ def pool(output: torch.Tensor, side: int) -> tuple[torch.Tensor, torch.Tensor, t
     tokens = output.reshape(len(output), -1, output.shape[-1])
     means = tokens.mean(1)
     return means, tokens.amax(1), means
+
+
+def place_draws(n: int, seed: int) -> torch.Tensor:
+    """Where in each of n pictures' maps values are kept: float (n, PLACES) in [0, 1).
+
+    From the first place of a map to its last, so that one draw serves maps of every size.
+    """
+    return torch.rand(n, PLACES, generator=make_generator(seed, "places"))
 
 
 def values_at(output: torch.Tensor, spots: torch.Tensor) -> torch.Tensor:

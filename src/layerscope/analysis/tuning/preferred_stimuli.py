@@ -19,7 +19,7 @@ class PreferredStimuli:
         phase_deg: float (U,), of the best grating at the field's middle: 0 a light line there, 180
             a dark one, 90 and 270 an edge.
         phase_selectivity: float (U,), 0 responds alike at all phases, 1 at one phase alone.
-        size_px: float (U,), across the blob or line that drives it most.
+        size_px: float (U,), across the spot or line that drives it most.
         curvature: float (U,), the share of the response to the best curved line that is lost with
             any straight one.
         corner_deg: float (U,), opening of the best corner.
@@ -52,7 +52,7 @@ def find_preferred(above: torch.Tensor, stimuli: Sequence[Stimulus]) -> Preferre
     return PreferredStimuli(
         phase_deg=phase,
         phase_selectivity=selectivity,
-        size_px=attribute_of_best(above, stimuli, ("blob", "bar"), "size_px"),
+        size_px=attribute_of_best(above, stimuli, ("spot", "bar"), "size_px"),
         curvature=torch.where(curved > 0, lost, math.nan),
         corner_deg=attribute_of_best(above, stimuli, ("corner",), "opening_deg"),
     )

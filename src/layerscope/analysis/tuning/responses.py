@@ -8,12 +8,14 @@ from contextlib import suppress
 import torch
 
 from layerscope.analysis.activations.scan import batch_for
+from layerscope.analysis.tuning.battery import Battery
 from layerscope.device import device_of
 from layerscope.errors import UnreachedError, check_known
 from layerscope.graph.program import Program
 from layerscope.graph.receptive_field import ReceptiveField
 
 Window = tuple[float, float, float]
+MOST_MISSING = 2.0
 
 
 def window_of(
@@ -95,3 +97,21 @@ def centre_values(output: torch.Tensor) -> torch.Tensor:
     if output.ndim == 4:
         return output[:, :, output.shape[2] // 2, output.shape[3] // 2]
     return output[:, output.shape[1] // 2] if output.ndim == 3 else output
+
+
+def above_ground(responses: torch.Tensor, battery: Battery) -> torch.Tensor:
+    """Responses above that to the blank picture, for stimuli of one energy.
+
+    A stimulus that is too small to carry the battery's energy, a spot of one pixel say, counts by
+    its response for each energy, as far as twice what it gave: more would be guessing.
+
+    Args:
+        responses: float (N, U), to the battery's pictures.
+        battery: what was shown.
+
+    Returns:
+        float (N, U), none negative.
+    """
+    above = (responses - responses[:1]).clamp(min=0)
+    missing = battery.energy.max() / battery.energy.clamp(min=1e-9)
+    return above * missing.clamp(max=MOST_MISSING)[:, None]

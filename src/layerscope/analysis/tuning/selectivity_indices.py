@@ -1,4 +1,4 @@
-"""Tuning: which lines, colours, forms and textures a unit responds to, and how selectively."""
+"""Tuning: what lines, colours, shapes and textures a unit responds to, and how selectively."""
 
 from __future__ import annotations
 
@@ -9,206 +9,246 @@ from dataclasses import dataclass
 import torch
 
 from layerscope.analysis.tuning.battery import Battery
-from layerscope.analysis.tuning.preferred_stimuli import PreferredStimuli, find_preferred
+from layerscope.analysis.tuning.response_groups import (
+    Groups,
+    group_means,
+    group_peaks,
+    group_stimuli,
+    resampled,
+)
 from layerscope.analysis.tuning.stimuli import (
-    CURVED_FAMILIES,
+    BENT,
+    COLOURED,
+    GREY_TWINS,
     N_ANGLES,
-    STRAIGHT_FAMILIES,
-    TEXTURE_FAMILIES,
-    Stimulus,
+    STRAIGHT,
+    TEXTURED,
 )
 
-KINDS = ("colour", "edge", "corner", "texture")
+KINDS = ("brightness", "colour", "edge", "spot", "corner", "texture")
+SHAPES = {
+    "straight": STRAIGHT,
+    "brightness": ("uniform",),
+    "spot": ("spot",),
+    "corner": BENT,
+    "checks": TEXTURED,
+    "hue": COLOURED,
+    "grey": GREY_TWINS,
+}
+# What a kind's best response is held against. Spots, and wedges of a narrow angle, can fill nearly
+# all of the window: they are no rivals of a uniform field.
+RIVALS = {
+    "brightness": ("straight", "checks"),
+    "spot": ("straight", "brightness", "corner", "checks"),
+    "corner": ("straight", "brightness", "spot", "checks"),
+}
+# A unit that hardly responds to a kind has no preference in it, however small responses differ.
+LEAST_SHARE = 1 / 3
+DRAWS = 50
+INTERVAL = 0.95
 
 
 @dataclass(frozen=True)
-class Tunings:
-    """How U units are tuned.
+class Lines:
+    """The tuning of U units to straight stimuli.
 
     Args:
-        orientation: float (U,), orientation selectivity: 0 at all angles alike, 1 at one alone.
+        orientation: float (U,), 0 the same response at all angles, 1 at one alone.
         angle_deg: float (U,), the line it prefers: 0 lies, 90 stands.
         frequency_cycles_px: float (U,), of the best grating; NaN without one.
-        curve: float (U, 12), the response at each angle, in shares of its natural maximum.
-        reach_frac: float (U,), its strongest response to any stimulus, likewise.
-        best: U families, that of the stimulus which drives it most; "" where none does.
-        prefers: phase, size, curvature, a corner's opening.
-        values: kind -> float (U,), 0 to 1.
-        words: kind -> U names.
+        curve: float (U, 12), the response at each angle.
+        words: U, "edge", "line" or "stripes".
     """
 
     orientation: torch.Tensor
     angle_deg: torch.Tensor
     frequency_cycles_px: torch.Tensor
     curve: torch.Tensor
-    reach_frac: torch.Tensor
-    best: tuple[str, ...]
-    prefers: PreferredStimuli
-    values: dict[str, torch.Tensor]
-    words: dict[str, tuple[str, ...]]
+    words: tuple[str, ...]
 
 
-def tune(responses: torch.Tensor, battery: Battery, *, natural_max: torch.Tensor) -> Tunings:
-    """Read the tuning of some units from their responses.
-
-    Responses count above that to the blank stimulus. A unit that the stimuli drive to less than
-    its natural maximum has all its indices lowered in proportion: what drives it in pictures is
-    something else.
-
-    - edge: one less the circular variance over angles, of the family of straight stimuli
-      (gratings of its best frequency, edges, lines) that drives it most;
-    - corner: 1 - s / c, where c is the strongest response to a corner, curve or blob and s to
-      anything straight;
-    - texture: 1 - s / t, where t is the strongest response to a checkerboard or grain and s to
-      anything else;
-    - colour: 1 - g / h, where h is the strongest response to a hue or an edge between hues, g to
-      the same in grey, as far from the ground.
+@dataclass(frozen=True)
+class Indices:
+    """How selective U units are for each kind of stimulus.
 
     Args:
-        responses: float (N, U), to the battery's pictures.
+        values: kind -> float (U,), 0 to 1.
+        words: kind -> U names.
+        groups: kind -> int64 (U,), the group of stimuli (`group_stimuli`) that each unit prefers
+            within the kind.
+        lines: the tuning to straight stimuli, behind the kind "edge".
+    """
+
+    values: dict[str, torch.Tensor]
+    words: dict[str, tuple[str, ...]]
+    groups: dict[str, torch.Tensor]
+    lines: Lines
+
+
+def indices(above: torch.Tensor, battery: Battery, *, groups: Groups | None = None) -> Indices:
+    """Read from responses how selective units are.
+
+    All stimuli that are compared carry one energy (`make_battery`), so that an index depends on
+    their shape alone. It says nothing of how strongly natural pictures drive the unit: that is
+    `reach_frac`, a figure of its own.
+
+    - edge: one less the circular variance over angles, of the family of straight stimuli (gratings
+      of one frequency, edges, lines of one width) that drives the unit most; 0 where lines drive it
+      to less than a third of its best response;
+    - brightness, spot, corner: 1 - r / s, where s is the best response to a uniform field, a spot,
+      or a corner, curve or crossing, and r the best to any of the other shapes;
+    - texture: the mean response to the draws of a grain, or to a checkerboard wherever it lies,
+      over the best response to anything else, times one less the selectivity for angles;
+    - colour: 1 - g / h, where h is the best response to a hue (field, edge, spot, grating) and g to
+      the same shapes in grey.
+
+    Args:
+        above: float (N, U), responses above that to the blank picture, none negative.
         battery: what was shown.
-        natural_max: float (U,), how strongly pictures drive each unit.
+        groups: its stimuli, gathered; None gathers them.
 
     Source: circular variance as in Ringach, Shapley and Hawken, "Orientation Selectivity in Macaque
     V1", 2002, equation 1; indices of preference as 1 - other / best as De Valois et al., 1982, have
     them.
     """
-    stimuli = battery.stimuli
-    blank = [i for i, s in enumerate(stimuli) if s.family == "blank"]
-    ground = responses[blank].mean(0)
-    above = (responses - ground).clamp(min=0)  # (N, U)
-    span = (natural_max - ground).clamp(min=0)
-    reachable = above.amax(0) / span.clamp(min=1e-12)
-    reach = torch.where(span > 1e-6 * natural_max.abs().clamp(min=1e-6), reachable, 0.0)
-    best_of = {name: best_response(above, stimuli, families) for name, families in FAMILIES.items()}
-    lines = orientation_tuning(above, stimuli)
-    straight, curved, textured = (best_of[n][0] for n in ("straight", "curved", "textured"))
-    coloured, grey = best_of["coloured"][0], best_of["grey"][0]
-    share = {n: (v / span.clamp(min=1e-12)).clamp(max=1) for n, (v, _) in best_of.items()}
-    values = {
-        "edge": lines.orientation * share["straight"],
-        "corner": preference(curved, straight) * share["curved"],
-        "texture": preference(textured, torch.maximum(straight, curved)) * share["textured"],
-    }
-    alive = (reach > 0).float()
-    words = {
-        "edge": orientation_words(lines),
-        "corner": tuple(stimuli[i].words for i in best_of["curved"][1].tolist()),
-        "texture": tuple(stimuli[i].words for i in best_of["textured"][1].tolist()),
-    }
-    if any(s.family == "colour" for s in stimuli):
-        values["colour"] = preference(coloured, grey) * share["coloured"]
-        words["colour"] = tuple(stimuli[i].words for i in best_of["coloured"][1].tolist())
-    top = above.argmax(0).tolist()
-    return Tunings(
-        orientation=lines.orientation,
-        angle_deg=lines.angle_deg,
-        frequency_cycles_px=lines.frequency,
-        curve=lines.curve / span.clamp(min=1e-12)[:, None] * alive[:, None],
-        reach_frac=reach,
-        best=tuple(stimuli[i].family if live else "" for i, live in zip(top, alive, strict=True)),
-        prefers=find_preferred(above, stimuli),
-        values={kind: value * alive for kind, value in values.items()},
-        words=words,
-    )
+    groups = groups or group_stimuli(battery.stimuli)
+    peaks = group_peaks(above, groups)
+    lines = straight_tuning(peaks, groups)
+    best = {name: best_group(peaks, groups, families) for name, families in SHAPES.items()}
+    height = {name: value for name, (value, _) in best.items()}
+    strongest = torch.stack(list(height.values())).amax(0)
+    values = {"edge": lines.orientation * shown(height["straight"], strongest)}
+    words: dict[str, tuple[str, ...]] = {"edge": angled(lines)}
+    chosen = {"edge": best["straight"][1]}
+    for kind, rivals in RIVALS.items():
+        value = preference(height[kind], torch.stack([height[r] for r in rivals]).amax(0))
+        if kind != "corner":  # a spot is light or dark: what responds to both does not tell them
+            value = value * polarity_selectivity(peaks, groups, SHAPES[kind])
+        values[kind] = value * shown(height[kind], strongest)
+        words[kind] = tuple(groups.keys[g][-1] for g in best[kind][1].tolist())
+        chosen[kind] = best[kind][1]
+    texture, which = best_group(group_means(above, groups), groups, TEXTURED)
+    anything = torch.stack([height[name] for name in ("straight", *RIVALS)]).amax(0)
+    share = (texture / anything.clamp(min=1e-12)).clamp(max=1)
+    values["texture"] = share * (1 - lines.orientation) * shown(texture, strongest)
+    words["texture"] = tuple(groups.keys[g][-1] for g in which.tolist())
+    chosen["texture"] = which
+    if any(key[0] in COLOURED for key in groups.keys):
+        values["colour"] = preference(height["hue"], height["grey"])
+        words["colour"] = tuple(groups.keys[g][-1] for g in best["hue"][1].tolist())
+        chosen["colour"] = best["hue"][1]
+    return Indices(values, words, chosen, lines)
 
 
-FAMILIES = {
-    "straight": STRAIGHT_FAMILIES,
-    "curved": CURVED_FAMILIES,
-    "textured": TEXTURE_FAMILIES,
-    "coloured": ("colour",),
-    "grey": ("grey",),
-}
+def intervals(
+    above: torch.Tensor, battery: Battery, generator: torch.Generator
+) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    """How far each index moves with the stimuli's phases, offsets, polarities and draws.
+
+    Args:
+        above: float (N, U), as for `indices`.
+        battery: what was shown.
+        generator: draws which of them count.
+
+    Returns:
+        kind -> (low, high), float (U,) each: 95 % percentile intervals of a bootstrap.
+
+    Source: Efron, "Bootstrap methods: another look at the jackknife", 1979.
+    """
+    groups = group_stimuli(battery.stimuli)
+    drawn: dict[str, list[torch.Tensor]] = {}
+    for _ in range(DRAWS):
+        found = indices(above, battery, groups=resampled(groups, generator))
+        for kind, value in found.values.items():
+            drawn.setdefault(kind, []).append(value)
+    ends = torch.tensor([(1 - INTERVAL) / 2, (1 + INTERVAL) / 2])
+    quantiles = {kind: torch.stack(values).quantile(ends, dim=0) for kind, values in drawn.items()}
+    return {kind: (low, high) for kind, (low, high) in quantiles.items()}
 
 
-def best_response(
-    above: torch.Tensor, stimuli: Sequence[Stimulus], families: Sequence[str]
+def best_group(
+    values: torch.Tensor, groups: Groups, families: Sequence[str]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Each unit's strongest response to some families, and its stimulus: float, int64 (U,)."""
-    rows = [i for i, s in enumerate(stimuli) if s.family in families]
+    """The best of some families' groups for each unit: float, int64 (U,)."""
+    rows = groups.rows(lambda key: key[0] in families)
     if not rows:
-        U = above.shape[1]
+        U = values.shape[1]
         return torch.zeros(U), torch.zeros(U, dtype=torch.long)
-    value, place = above[rows].max(0)
+    value, place = values[rows].max(0)
     return value, torch.tensor(rows)[place]
 
 
 def preference(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """The share of a response that is lost with the other kind of stimulus."""
+    """How much of a response is lost with the other kind of stimulus: 0 nothing, 1 all of it."""
     return (1 - other / one.clamp(min=1e-12)).clamp(0, 1) * (one > 0)
 
 
-@dataclass(frozen=True)
-class OrientationTuning:
-    """The tuning to straight stimuli of U units."""
-
-    orientation: torch.Tensor
-    angle_deg: torch.Tensor
-    frequency: torch.Tensor
-    curve: torch.Tensor
-    words: tuple[str, ...]
+def shown(response: torch.Tensor, strongest: torch.Tensor) -> torch.Tensor:
+    """1.0 where a response is a third of the unit's best or more, else 0.0: float (U,)."""
+    return ((response > 0) & (response >= LEAST_SHARE * strongest)).float()
 
 
-def orientation_tuning(above: torch.Tensor, stimuli: Sequence[Stimulus]) -> OrientationTuning:
+def polarity_selectivity(
+    peaks: torch.Tensor, groups: Groups, families: Sequence[str]
+) -> torch.Tensor:
+    """How much of a response is lost when light and dark change places: float (U,), 0 to 1.
+
+    1 where only one of the two is shown, as on a black ground.
+    """
+    light, dark = (
+        groups.rows(lambda key, sign=sign: key[0] in families and key[5] == sign)
+        for sign in (1, -1)
+    )
+    if not light or not dark:
+        return torch.ones(peaks.shape[1])
+    one, other = peaks[light].amax(0), peaks[dark].amax(0)
+    return preference(torch.maximum(one, other), torch.minimum(one, other))
+
+
+def straight_tuning(peaks: torch.Tensor, groups: Groups) -> Lines:
     """The orientation tuning of each unit, from the straight stimuli that drive it most.
 
-    Gratings of each frequency, edges, and lines of each width are sets of their own; within a set
-    the best phase, offset or polarity counts at each angle.
+    Args:
+        peaks: float (G, U), the best response to each group.
+        groups: what they show.
     """
-    U = above.shape[1]
+    U = peaks.shape[1]
     sets: dict[tuple, list[int]] = {}
-    for i, s in enumerate(stimuli):
-        if s.family in STRAIGHT_FAMILIES:
-            sets.setdefault((s.family, s.frequency_cycles_px, s.size_px, s.words), []).append(i)
+    for g in groups.rows(lambda key: key[0] in STRAIGHT):
+        family, frequency, size, _, angle, _, words = groups.keys[g]
+        assert angle is not None, "straight stimuli have an angle"
+        sets.setdefault((family, frequency, size, words), []).append(g)
     if not sets:
         nothing = torch.zeros(U)
-        return OrientationTuning(
-            nothing, nothing, torch.full((U,), math.nan), torch.zeros(U, N_ANGLES), ("",) * U
-        )
-    curves = torch.stack([angle_curve(above, stimuli, rows) for rows in sets.values()])  # (S, U, A)
-    chosen = curves.amax(2).argmax(0)  # (U,)
-    curve = curves[chosen, torch.arange(U)]
-    turns = torch.arange(N_ANGLES) * (2 * math.pi / N_ANGLES)  # twice the angle
+        unknown = torch.full((U,), math.nan)
+        return Lines(nothing, nothing, unknown, torch.zeros(U, N_ANGLES), ("",) * U)
+    curves = torch.zeros(len(sets), N_ANGLES, U)
+    for s, rows in enumerate(sets.values()):
+        for g in rows:
+            place = round(float(groups.keys[g][4] or 0) / (180 / N_ANGLES)) % N_ANGLES
+            curves[s, place] = torch.maximum(curves[s, place], peaks[g])
+    chosen = curves.amax(1).argmax(0)  # (U,)
+    curve = curves[chosen, :, torch.arange(U)]
+    doubled = torch.arange(N_ANGLES) * (2 * math.pi / N_ANGLES)  # twice the angle
     total = curve.sum(1).clamp(min=1e-12)
-    re, im = (curve * turns.cos()).sum(1) / total, (curve * turns.sin()).sum(1) / total
+    re, im = (curve * doubled.cos()).sum(1) / total, (curve * doubled.sin()).sum(1) / total
     keys = list(sets)
-    gratings = [j for j, key in enumerate(keys) if key[0] == "grating"]
     frequency = torch.full((U,), math.nan)
-    if gratings:
+    if gratings := [j for j, key in enumerate(keys) if key[0] == "grating"]:
         rates = torch.tensor([keys[j][1] for j in gratings])
-        strongest = curves[gratings].amax(2)
-        frequency = torch.where(
-            strongest.amax(0) > 0, rates[strongest.argmax(0)], torch.tensor(math.nan)
-        )
-    return OrientationTuning(
+        strongest = curves[gratings].amax(1)
+        driven = strongest.amax(0) > 0
+        frequency = torch.where(driven, rates[strongest.argmax(0)], torch.tensor(math.nan))
+    return Lines(
         orientation=(re.square() + im.square()).sqrt() * (curve.sum(1) > 0),
         angle_deg=torch.rad2deg(torch.atan2(im, re) / 2) % 180,
-        frequency=frequency,
+        frequency_cycles_px=frequency,
         curve=curve,
         words=tuple(keys[j][3] for j in chosen.tolist()),
     )
 
 
-def angle_curve(
-    above: torch.Tensor, stimuli: Sequence[Stimulus], rows: Sequence[int]
-) -> torch.Tensor:
-    """The strongest response at each of twelve angles: float (U, 12)."""
-    curve = torch.zeros(N_ANGLES, above.shape[1])
-    for i in rows:
-        angle = stimuli[i].angle_deg
-        assert angle is not None, "straight stimuli have an angle"
-        place = round(angle / (180 / N_ANGLES)) % N_ANGLES
-        curve[place] = torch.maximum(curve[place], above[i])
-    return curve.T
-
-
-def orientation_words(lines: OrientationTuning) -> tuple[str, ...]:
+def angled(lines: Lines) -> tuple[str, ...]:
     """ "edge at 45°": the angle to the nearest five degrees."""
     rounded = ((lines.angle_deg / 5).round() * 5 % 180).int().tolist()
     return tuple(f"{word} at {angle}°" for word, angle in zip(lines.words, rounded, strict=True))
-
-
-def selectivities(tunings: Tunings) -> dict[str, torch.Tensor]:
-    """The kinds' values, in the ladder's order: float (U,) each, 0 to 1."""
-    return {kind: tunings.values[kind] for kind in KINDS if kind in tunings.values}

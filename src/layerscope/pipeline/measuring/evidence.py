@@ -11,9 +11,10 @@ from typing import TypeVar
 import torch
 from msgspec.structs import replace
 
-from layerscope.analysis.concepts.layer_ladder import Rung, ladder, untrained_names
-from layerscope.analysis.concepts.unit_names import KINDS, Naming, name_units
-from layerscope.analysis.observe import Observed, observe
+from layerscope.analysis.concepts.descriptions import KINDS, KindMeasures, describe_units
+from layerscope.analysis.concepts.headline import headline
+from layerscope.analysis.concepts.layer_ladder import Rung, Share, ladder
+from layerscope.analysis.observe import Observed, Scenes, observe
 from layerscope.analysis.structure.strongest_inputs import strongest_inputs
 from layerscope.data.imageset import ImageSet
 from layerscope.device import device_of
@@ -21,9 +22,8 @@ from layerscope.errors import ModelError
 from layerscope.formats.atlas_record import (
     CkaRecord,
     EvidenceRecord,
-    NamedFrac,
+    LadderFrac,
     RungRecord,
-    SelectiveFrac,
 )
 from layerscope.formats.file_references import Sprite
 from layerscope.formats.layer_record import LayerEvidence
@@ -37,7 +37,7 @@ from layerscope.pipeline.fingerprint import fingerprint
 from layerscope.pipeline.look_progress import UNITS, Part, Tell, copy_part
 from layerscope.pipeline.measuring.ablation_evidence import ablation_evidence, can_ablate
 from layerscope.pipeline.measuring.featurevis_evidence import LayerFeatureVis, featurevis_evidence
-from layerscope.pipeline.measuring.layer_evidence import compared, gabor_fits, layer_figures, spread
+from layerscope.pipeline.measuring.layer_evidence import compared, gabor_fits, layer_figures
 from layerscope.pipeline.measuring.unit_evidence import unit_evidence
 from layerscope.pipeline.measuring.untrained_control import (
     CopyFigures,
@@ -52,15 +52,20 @@ R = TypeVar("R")
 FDR_FRAC = 0.05
 CALIBRATION_PICTURES = 256
 
+# Of so many copies whole layers are measured too (probes, dimensions): most of a copy's time.
+LAYER_COPIES = 5
+
 HOW = {
-    "colour": "how much more its best hue drives the unit than grey of the same brightness does",
+    "brightness": "how much more a light or dark area drives the unit than lines and textures do",
+    "colour": "how much more its best hue drives the unit than the same shape in grey does",
     "edge": "how strongly the response depends on a line's angle (1: one alone drives it)",
-    "corner": "how much more its best corner or arc drives the unit than any straight line does",
-    "texture": "how much more its best texture drives the unit than any single line or edge does",
+    "spot": "how much more its best spot drives the unit than other shapes and its opposite do",
+    "corner": "how much more its best corner, curve or crossing drives the unit than other shapes",
+    "texture": "how well grain and checkerboards drive the unit wherever they lie, at no one angle",
     "part": "how well the places where the unit is on (its strongest 0.5 %) cover a part: "
     "intersection over union with the part's mask",
-    "object": "how well the unit's largest activation separates one class from the others: "
-    "2 AUROC - 1",
+    "class": "how well the unit's largest activation separates one class from the others, once "
+    "brightness, contrast and edges are accounted for: 2 AUROC - 1",
 }
 
 
@@ -115,7 +120,8 @@ def gather_evidence(
     device = device_of(model)
     some = spec.normalise(imageset.take(rows[:CALIBRATION_PICTURES])).to(device)
     progress(UNITS, 0, 1)
-    found = observe(program, measured, imageset, rows, spec, seed=seed)
+    scenes = Scenes(imageset, rows, spec, seed=seed)
+    found = observe(program, measured, scenes)
     skipped = [
         f"layer {name!r} has no evidence: it is not run for all pictures and stimuli"
         for name in measured
@@ -126,7 +132,9 @@ def gather_evidence(
 
     def control(i: int, _: Path) -> CopyFigures:
         progress(copy_part(i, effort.untrained), 0, 1)
-        return measure_copy(program, spec, found, imageset, rows, some, seed=seed, copy=i)
+        return measure_copy(
+            program, found, scenes, some, seed=seed, copy=i, with_layers=i < LAYER_COPIES
+        )
 
     # A copy is measured in the network's own layers, and which those are depends on `measured`.
     controls = [
@@ -146,18 +154,20 @@ def gather_evidence(
             del found[name]
     nulls = [as_measured(record.units) for record in controls]
     values = {name: found[name].units for name in measured}
-    names = name_units(values, nulls, fdr_frac=FDR_FRAC)
-    rungs = ladder(names, untrained_names(nulls, fdr_frac=FDR_FRAC), values, nulls)
-    units = {
-        name: unit_evidence(
+    rungs = ladder(values, nulls)
+    titles = {layer.name: layer.title for layer in layers}
+    units = {}
+    for name in measured:
+        copies = [copy[name] for copy in nulls]
+        units[name] = unit_evidence(
             found[name],
-            names[name],
+            describe_units(values[name], copies),
+            copies,
             imageset,
             gabor_fits(program, name),
             strongest_inputs(model, layers, name, measured)[1],
+            outputs=outputs_of(spec) if name == layers[-1].name else (),
         )
-        for name in measured
-    }
     closely = looked_at_closely(measured, layers, effort.closely)
     if effort.ablation_pictures and can_ablate(spec, imageset):
         # The last layer's units are the logits themselves.
@@ -195,13 +205,15 @@ def gather_evidence(
             split=imageset.split,
             untrained_copies=effort.untrained,
             fdr_level=FDR_FRAC,
-            kinds=kinds_of(names),
-            kind_descriptions={kind: HOW[kind] for kind in kinds_of(names)},
+            headline=headline(rungs, titles, imageset.class_names),
+            ground=scenes.ground,
+            kinds=kinds_of(values),
+            kind_descriptions={kind: HOW[kind] for kind in kinds_of(values)},
             ladder=tuple(rung_record(rung, layers) for rung in rungs),
             cka=cka_record(found, controls[0]) if controls and found else None,
         ),
         layers={
-            name: compared(own[name], [record.layers[name] for record in controls])
+            name: compared(own[name], [record.layers[name] for record in controls[:LAYER_COPIES]])
             for name in measured
         },
         units=units,
@@ -269,9 +281,14 @@ def looked_at_closely(measured: Sequence[str], layers: Sequence[Layer], n: int) 
     return ([name for name in measured if name in maps] or list(measured))[-n:]
 
 
-def kinds_of(names: Mapping[str, Naming]) -> tuple[str, ...]:
+def kinds_of(measured: Mapping[str, KindMeasures]) -> tuple[str, ...]:
     """The kinds that were measured anywhere, in the ladder's order."""
-    return tuple(kind for kind in KINDS if any(kind in naming.p for naming in names.values()))
+    return tuple(kind for kind in KINDS if any(kind in one.values for one in measured.values()))
+
+
+def outputs_of(spec: ModelSpec) -> tuple[str, ...]:
+    """What each unit of the last layer is the output for; a single logit speaks for class 1."""
+    return spec.class_names[1:] if spec.n_logits == 1 else spec.class_names
 
 
 def rung_record(rung: Rung, layers: Sequence[Layer]) -> RungRecord:
@@ -280,21 +297,22 @@ def rung_record(rung: Rung, layers: Sequence[Layer]) -> RungRecord:
         layer=rung.layer,
         title=next(layer.title for layer in layers if layer.name == rung.layer),
         n_units=rung.n_units,
-        named={
-            kind: NamedFrac(
-                count=share.count,
-                frac=share.share,
-                interval=share.interval,
-                untrained_frac=share.untrained,
-            )
-            for kind, share in rung.shares.items()
-        },
-        selective={
-            kind: SelectiveFrac(
-                frac=found.share, interval=found.interval, untrained=spread(found.untrained)
-            )
-            for kind, found in rung.selective.items()
-        },
+        responds={kind: ladder_frac(share) for kind, share in rung.shares.items()},
+        synthetic={kind: ladder_frac(share) for kind, share in rung.synthetic.items()},
+    )
+
+
+def ladder_frac(share: Share) -> LadderFrac:
+    """A share of a layer's units, as the atlas has it."""
+    return LadderFrac(
+        count=share.count,
+        frac=share.share,
+        untrained_mean=share.untrained_mean,
+        untrained_sd=share.untrained_sd,
+        excess=share.excess,
+        excess_interval=share.excess_interval,
+        q=share.q,
+        significant=share.significant,
     )
 
 

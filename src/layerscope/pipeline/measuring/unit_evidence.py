@@ -1,70 +1,77 @@
-"""What is measured of each unit: its name, tuning and concepts."""
+"""What is measured of each unit: what it responds to, its tuning and concepts."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 import torch
 
-from layerscope.analysis.concepts.unit_names import Naming
+from layerscope.analysis.concepts.descriptions import Description, KindMeasures
 from layerscope.analysis.observe import Observed
 from layerscope.analysis.tuning.gabor_fit import GaborFits
-from layerscope.analysis.tuning.selectivity_indices import Tunings
+from layerscope.analysis.tuning.tunings import Tunings
 from layerscope.data.imageset import ImageSet
-from layerscope.formats.unit_record import Concept, Measure, Tuning, UnitEvidence
+from layerscope.formats.unit_record import Concept, DescriptionRecord, Tuning, UnitEvidence
 
 CONCEPTS = 3
 
 
 def unit_evidence(
     seen: Observed,
-    naming: Naming,
+    described: Sequence[tuple[Description, ...]],
+    untrained: Sequence[KindMeasures],
     imageset: ImageSet,
     fits: GaborFits | None,
     strongest: Sequence[Sequence[tuple[int, float]]],
+    *,
+    outputs: Sequence[str] = (),
 ) -> list[UnitEvidence]:
-    """Every unit's name, measures, tuning, concepts and strongest inputs.
+    """Every unit's descriptions, tuning, concepts and strongest inputs.
 
     Args:
         seen: what was observed of the layer.
-        naming: its names, and what 95 % of untrained units stay below.
+        described: what each unit responds to.
+        untrained: the same layer's measures in untrained copies.
         imageset: the pictures, for the words.
         fits: of its filters, where it has some of a size to be fitted.
         strongest: of each unit, the units that it reads most and the norm of its weights on them;
             empty where that is not known.
+        outputs: what each unit is the output for, in the network's last layer; else empty.
     """
-    return [
-        UnitEvidence(
-            name=unit.name,
-            kind=unit.kind,
-            score=unit.value,
-            measures={
-                kind: Measure(
-                    value=float(seen.units.values[kind][u]),
-                    untrained_p95=naming.null_95[kind],
-                    p=float(naming.p[kind][u]),
-                    passes=bool(naming.passes[kind][u]),
-                    name=seen.units.words[kind][u],
-                )
-                for kind in naming.p
-            },
-            tuning=tuning_record(seen.tunings, fits, u),
-            concepts=concepts(seen, u, imageset, naming.null_95),
-            strongest_inputs=tuple(strongest[u]) if u < len(strongest) else (),
+    nulls = {
+        kind: float(torch.cat([copy.values[kind] for copy in untrained]).double().quantile(0.95))
+        for kind in ("class", "part")
+        if untrained and all(kind in copy.values for copy in untrained)
+    }
+    rare = (~seen.places.any(0)).tolist()
+    records = []
+    for u, listed in enumerate(described):
+        first = next((one for one in listed if one.holds), None)
+        role = f"output for {outputs[u]}" if outputs else "rarely active" if rare[u] else None
+        records.append(
+            UnitEvidence(
+                name=first.words if first else None,
+                kind=first.kind if first else None,
+                role=role,
+                descriptions=tuple(DescriptionRecord(**asdict(one)) for one in listed),
+                tuning=tuning_record(seen.tunings, fits, u),
+                concepts=concepts(seen, u, imageset, nulls),
+                strongest_inputs=tuple(strongest[u]) if u < len(strongest) else (),
+            )
         )
-        for u, unit in enumerate(naming.units)
-    ]
+    return records
 
 
 def tuning_record(found: Tunings, fits: GaborFits | None, u: int) -> Tuning:
     """One unit's responses to synthetic stimuli, and how well a Gabor function fits its filter."""
-    prefers = found.prefers
+    prefers, lines = found.prefers, found.indices.lines
     return Tuning(
-        orientation_deg=float(found.angle_deg[u]) if found.best[u] else None,
-        orientation_selectivity=float(found.orientation[u]),
+        orientation_deg=float(lines.angle_deg[u]) if found.best[u] else None,
+        orientation_selectivity=float(lines.orientation[u]),
         orientation_curve=tuple(found.curve[u].tolist()),
-        frequency_cycles_px=known(found.frequency_cycles_px[u]),
+        frequency_cycles_px=known(lines.frequency_cycles_px[u]),
         best_family=found.best[u] or None,
         best_response_frac=float(found.reach_frac[u]),
         phase_deg=known(prefers.phase_deg[u]),
@@ -94,9 +101,9 @@ def concepts(
         Concept(
             kind="class",
             name=name,
-            value=float(seen.auroc[u, k]),
+            value=float(seen.classes.auroc[u, k]),
             measure="auroc",
-            untrained_p95=(1 + nulls["object"]) / 2,
+            untrained_p95=(1 + nulls.get("class", 0.0)) / 2,
         )
         for k, name in enumerate(imageset.class_names)
     ]
@@ -107,7 +114,7 @@ def concepts(
                 name=name,
                 value=float(seen.iou[u, p]),
                 measure="iou",
-                untrained_p95=nulls["part"],
+                untrained_p95=nulls.get("part", 0.0),
             )
             for p, name in enumerate(imageset.part_names)
         ]

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
 from msgspec import Struct
 from torch import nn
 
-from layerscope.analysis.concepts.unit_names import Measured
+from layerscope.analysis.concepts.descriptions import KindMeasures
 from layerscope.analysis.controls.untrained_copies import calibrate_batch_norms, untrained_copy
-from layerscope.analysis.observe import Observed, observe
+from layerscope.analysis.observe import Observed, Scenes, observe
 from layerscope.analysis.structure.cka import cka_matrix, linear_cka
-from layerscope.data.imageset import ImageSet
 from layerscope.device import device_of
 from layerscope.graph.program import Program
 from layerscope.graph.read import read_program
@@ -36,17 +35,31 @@ class LayerLikeness(Struct, frozen=True, kw_only=True):
     matrix: tuple[tuple[float, ...], ...]
 
 
+class UnitValues(Struct, frozen=True, kw_only=True):
+    """What one kind says of a layer's units.
+
+    Args:
+        values: of the kind's measure.
+        holds: whether it is there where pictures drive the unit most.
+        auroc: how clearly; NaN for a unit that hardly ever fires.
+    """
+
+    values: tuple[float, ...]
+    holds: tuple[bool, ...]
+    auroc: tuple[float | None, ...]
+
+
 class CopyFigures(Struct, frozen=True, kw_only=True):
     """What is kept of one untrained copy.
 
     Args:
-        units: layer -> kind -> each unit's value.
+        units: layer -> kind -> each unit's value, whether it holds in pictures, and how clearly.
         layers: layer -> its figures.
         cka: layer -> linear CKA with the same layer, trained; of the first copy alone.
         likeness: between the copy's layers; of the first copy alone.
     """
 
-    units: dict[str, dict[str, tuple[float, ...]]]
+    units: dict[str, dict[str, UnitValues]]
     layers: dict[str, LayerFigures]
     cka: dict[str, float]
     likeness: LayerLikeness | None
@@ -54,31 +67,30 @@ class CopyFigures(Struct, frozen=True, kw_only=True):
 
 def measure_copy(
     program: Program,
-    spec: ModelSpec,
     trained: Mapping[str, Observed],
-    imageset: ImageSet,
-    rows: torch.Tensor,
+    scenes: Scenes,
     calibration: torch.Tensor,
     *,
     seed: int,
     copy: int,
+    with_layers: bool,
 ) -> CopyFigures:
     """Measure one untrained copy of a network.
 
     Args:
         program: the network.
-        spec: what it takes.
         trained: what was observed of it; the same layers are measured.
-        imageset, rows: the same pictures.
+        scenes: the same pictures and stimuli.
         calibration: float (B, C, H, W), pictures for the copy's batch norms.
         seed: of what is drawn.
         copy: which one. The first is also compared with the network itself.
+        with_layers: whether whole layers are measured too: most of a copy's time.
     """
-    network = untrained(program.model, spec, make_generator(seed, f"untrained {copy}"))
+    network = untrained(program.model, scenes.spec, make_generator(seed, f"untrained {copy}"))
     calibrate_batch_norms(network, calibration)
     return control_record(
-        read_copy(program, network, calibration[:1]), trained, imageset, rows, spec, calibration,
-        seed=seed, with_cka=copy == 0,
+        read_copy(program, network, calibration[:1]), trained, scenes, calibration,
+        with_layers=with_layers, with_cka=copy == 0,
     )  # fmt: skip
 
 
@@ -99,23 +111,24 @@ def untrained(model: nn.Module, spec: ModelSpec, generator: torch.Generator) -> 
 def control_record(
     program: Program,
     trained: Mapping[str, Observed],
-    imageset: ImageSet,
-    rows: torch.Tensor,
-    spec: ModelSpec,
+    scenes: Scenes,
     images: torch.Tensor,
     *,
-    seed: int,
+    with_layers: bool,
     with_cka: bool,
 ) -> CopyFigures:
     """What is kept of an untrained copy: values of units and layers."""
-    found = observe(program, list(trained), imageset, rows, spec, seed=seed)
-    figures = layer_figures(program, found, imageset.labels[rows], imageset.n_classes, images)
+    imageset = scenes.imageset
+    found = observe(program, list(trained), scenes, intervals=False)
+    labels = imageset.labels[scenes.rows]
     return CopyFigures(
         units={
-            name: {kind: tuple(values.tolist()) for kind, values in seen.units.values.items()}
+            name: {kind: unit_values(seen.units, kind) for kind in seen.units.values}
             for name, seen in found.items()
         },
-        layers=figures,
+        layers=layer_figures(program, found, labels, imageset.n_classes, images)
+        if with_layers
+        else {},
         cka={
             name: float(linear_cka(trained[name].features.pooled, found[name].features.pooled))
             for name in found
@@ -126,18 +139,32 @@ def control_record(
     )
 
 
+def unit_values(units: KindMeasures, kind: str) -> UnitValues:
+    """What is kept of one kind; JSON has no NaN."""
+    return UnitValues(
+        values=tuple(units.values[kind].tolist()),
+        holds=tuple(units.holds[kind].tolist()),
+        auroc=tuple(None if a != a else a for a in units.auroc[kind].tolist()),
+    )
+
+
 def likeness_of(found: Mapping[str, Observed]) -> LayerLikeness:
     """How alike the layers of one network are."""
     layers, matrix = cka_matrix({name: seen.features.pooled for name, seen in found.items()})
     return LayerLikeness(layers=tuple(layers), matrix=tuple(map(tuple, matrix.tolist())))
 
 
-def as_measured(units: Mapping[str, Mapping[str, Sequence[float]]]) -> dict[str, Measured]:
-    """An untrained copy's values, as the naming takes them."""
+def as_measured(units: Mapping[str, Mapping[str, UnitValues]]) -> dict[str, KindMeasures]:
+    """An untrained copy's values, as descriptions and the ladder take them."""
     return {
-        name: Measured(
-            {kind: torch.tensor(values) for kind, values in kinds.items()},
-            {kind: [""] * len(values) for kind, values in kinds.items()},
+        name: KindMeasures(
+            values={kind: torch.tensor(one.values) for kind, one in kinds.items()},
+            words={},
+            holds={kind: torch.tensor(one.holds) for kind, one in kinds.items()},
+            auroc={
+                kind: torch.tensor([torch.nan if a is None else a for a in one.auroc]).double()
+                for kind, one in kinds.items()
+            },
         )
         for name, kinds in units.items()
     }
