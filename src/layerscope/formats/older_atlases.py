@@ -100,31 +100,34 @@ def upgraded_unit(unit: dict[str, Any]) -> dict[str, Any]:
     unit = renamed(unit, {"made": "featurevis"})
     measures, score, kind = unit.pop("measures"), unit.pop("score"), unit["kind"]
     ablation = {"way": "baseline", "per_class": "class_accuracy_change"}
-    descriptions = [
-        {
-            "kind": KIND_NAMES.get(kind, kind),
-            "words": unit["name"],
-            "strength": score,
-            "interval": None,
-            "holds": None,
-            "auroc": None,
-            "rival": None,
-            "rival_auroc": None,
-            "base_rate": None,
-            "q": measures[kind]["p"],
-            "training": "training",
-        }
-    ]
+    descriptions = [] if kind is None else [named_by(unit["name"], kind, score, measures[kind])]
     return unit | {
         "kind": KIND_NAMES.get(kind, kind),
         "role": None,
-        "descriptions": descriptions if kind else [],
+        "descriptions": descriptions,
         "tuning": renamed(unit["tuning"], TUNING_NAMES),
         "concepts": [
             renamed(found, {"untrained_95": "untrained_p95"}) for found in unit["concepts"]
         ],
         "ablation": renamed(unit["ablation"], ablation),
         "featurevis": renamed(unit["featurevis"], {"natural_path": "natural_path_similarity"}),
+    }
+
+
+def named_by(name: str, kind: str, score: float, measure: dict[str, Any]) -> dict[str, Any]:
+    """The description that a name was: beyond untrained units one by one, unseen in pictures."""
+    return {
+        "kind": KIND_NAMES.get(kind, kind),
+        "words": name,
+        "strength": score,
+        "interval": None,
+        "holds": None,
+        "auroc": None,
+        "rival": None,
+        "rival_auroc": None,
+        "base_rate": None,
+        "q": measure["p"],
+        "training": "training",
     }
 
 
