@@ -102,7 +102,7 @@ def upgraded_unit(unit: dict[str, Any]) -> dict[str, Any]:
     ablation = {"way": "baseline", "per_class": "class_accuracy_change"}
     descriptions = [] if kind is None else [named_by(unit["name"], kind, score, measures[kind])]
     return unit | {
-        "kind": KIND_NAMES.get(kind, kind),
+        "kind": descriptions[0]["kind"] if descriptions else None,
         "role": None,
         "descriptions": descriptions,
         "tuning": renamed(unit["tuning"], TUNING_NAMES),
