@@ -13,7 +13,7 @@ import torch
 from schemas import schema_of
 
 from layerscope.data.imageset import ImageSet, Splits
-from layerscope.errors import DataError, LayerscopeError, RecipeError, RunError
+from layerscope.errors import DataError, DeviceError, LayerscopeError, RunError
 from layerscope.files import whole_file
 from layerscope.formats.documents import Document, from_plain
 from layerscope.formats.run_record import RunRecord
@@ -202,10 +202,10 @@ def test_pictures_handed_over_in_python_cannot_be_loaded_again(run: Run) -> None
 
 
 def test_a_device_that_is_not_there_and_an_unwritable_folder(striped, tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="no device 'tpu'; choose auto or cpu"):
+    with pytest.raises(DeviceError, match="no device 'tpu'; choose auto"):
         make_fabric("tpu")
     if not torch.cuda.is_available():
-        with pytest.raises(RecipeError, match="finds no GPU here; use --device cpu"):
+        with pytest.raises(DeviceError, match="'cuda', but torch finds none here"):
             make_fabric("cuda")
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match=r"\(--out\)"):
