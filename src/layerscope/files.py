@@ -60,6 +60,12 @@ def whole_file(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def remove_parts(folder: Path) -> None:
+    """Remove what a killed process was writing in a folder; nobody else may be writing there."""
+    for path in folder.rglob(".*.part"):
+        path.unlink(missing_ok=True)
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write a value as readable JSON, whole or not at all. NaN and infinity are refused."""
     text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)

@@ -12,7 +12,7 @@ from layerscope.data import load
 from layerscope.data.folders.ink import measure_ink
 from layerscope.data.imageset import Splits, in_channels
 from layerscope.errors import DataError
-from layerscope.files import write_json, write_tensors
+from layerscope.files import remove_parts, write_json, write_tensors
 from layerscope.formats.documents import plain
 from layerscope.formats.run_figures import EpochFigures, Evaluation
 from layerscope.formats.run_files import HISTORY, RECORD
@@ -228,6 +228,8 @@ def resume(
             f"the pictures of {plan.source or splits.train.name} are not those that {folder.name} "
             "began with; put the old ones back, or train anew"
         )
+    if fabric.is_global_zero:
+        remove_parts(folder)
     if epochs is not None and fabric.is_global_zero:
         write_plan(folder, plan)
     return carry_out(plan, splits, folder, fabric, listener or Listener())
