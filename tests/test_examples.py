@@ -49,7 +49,8 @@ def test_an_example_gives_what_it_says(
 
 
 def public() -> dict[str, object]:
-    return {f"measures.{name}": getattr(measures, name) for name in measures.__all__}
+    names = {f"layerscope.{name}": getattr(layerscope, name) for name in layerscope.__all__}
+    return names | {f"measures.{name}": getattr(measures, name) for name in measures.__all__}
 
 
 def test_every_public_function_has_an_example_that_runs() -> None:

@@ -6,6 +6,9 @@
     atlas = ls.look(run)
     ls.predict(run, ["photo.jpg"])
 
+The public names are those in `__all__` here, and those in `layerscope.measures.__all__`. Everything
+else is internal, whatever it is called, and may change without notice.
+
 Names are imported when they are first used, so that `import layerscope` costs nothing.
 """
 
@@ -15,78 +18,112 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from layerscope import measures
     from layerscope.atlas.atlas_folder import Atlas, load_atlas
-    from layerscope.data import ImageSet, Splits
-    from layerscope.data import load as load_data
+    from layerscope.data.imageset import ImageSet, Splits
+    from layerscope.data.sets import load as load_data
     from layerscope.errors import LayerscopeError
-    from layerscope.models import ModelSpec, NetShape
+    from layerscope.formats.run_figures import Evaluation
+    from layerscope.graph.activation_hooks import trace
+    from layerscope.graph.layer import Layer
+    from layerscope.graph.read import read_graph
     from layerscope.models.predict import Prediction, predict
+    from layerscope.models.preprocessing import Preprocessing
+    from layerscope.models.spec import ModelSpec, NetShape
     from layerscope.models.summary import summarise
-    from layerscope.pipeline.look import look
+    from layerscope.pipeline.effort import FULL, QUICK, Effort
+    from layerscope.pipeline.look_run import look, look_at
     from layerscope.training.diagnostics.recording import Recording, read_recording
     from layerscope.training.experiments.arms import Experiment, experiment
     from layerscope.training.experiments.comparison import Comparison, compare
     from layerscope.training.experiments.rate_finder import RateSearch, find_rate
     from layerscope.training.recipe import Recipe
+    from layerscope.training.runs.evaluate_run import evaluate
     from layerscope.training.runs.run_folder import Run, open_run
     from layerscope.training.session import train
+    from layerscope.view.report import write_report
 
 _HOMES = {
     "Atlas": ("layerscope.atlas.atlas_folder", "Atlas"),
     "Comparison": ("layerscope.training.experiments.comparison", "Comparison"),
+    "Effort": ("layerscope.pipeline.effort", "Effort"),
+    "Evaluation": ("layerscope.formats.run_figures", "Evaluation"),
     "Experiment": ("layerscope.training.experiments.arms", "Experiment"),
-    "ImageSet": ("layerscope.data", "ImageSet"),
+    "FULL": ("layerscope.pipeline.effort", "FULL"),
+    "ImageSet": ("layerscope.data.imageset", "ImageSet"),
+    "Layer": ("layerscope.graph.layer", "Layer"),
     "LayerscopeError": ("layerscope.errors", "LayerscopeError"),
-    "ModelSpec": ("layerscope.models", "ModelSpec"),
-    "NetShape": ("layerscope.models", "NetShape"),
+    "ModelSpec": ("layerscope.models.spec", "ModelSpec"),
+    "NetShape": ("layerscope.models.spec", "NetShape"),
     "Prediction": ("layerscope.models.predict", "Prediction"),
+    "Preprocessing": ("layerscope.models.preprocessing", "Preprocessing"),
+    "QUICK": ("layerscope.pipeline.effort", "QUICK"),
     "RateSearch": ("layerscope.training.experiments.rate_finder", "RateSearch"),
     "Recipe": ("layerscope.training.recipe", "Recipe"),
     "Recording": ("layerscope.training.diagnostics.recording", "Recording"),
     "Run": ("layerscope.training.runs.run_folder", "Run"),
-    "Splits": ("layerscope.data", "Splits"),
+    "Splits": ("layerscope.data.imageset", "Splits"),
     "compare": ("layerscope.training.experiments.comparison", "compare"),
+    "evaluate": ("layerscope.training.runs.evaluate_run", "evaluate"),
     "experiment": ("layerscope.training.experiments.arms", "experiment"),
     "find_rate": ("layerscope.training.experiments.rate_finder", "find_rate"),
     "load_atlas": ("layerscope.atlas.atlas_folder", "load_atlas"),
-    "load_data": ("layerscope.data", "load"),
-    "look": ("layerscope.pipeline.look", "look"),
+    "load_data": ("layerscope.data.sets", "load"),
+    "look": ("layerscope.pipeline.look_run", "look"),
+    "look_at": ("layerscope.pipeline.look_run", "look_at"),
     "open_run": ("layerscope.training.runs.run_folder", "open_run"),
     "predict": ("layerscope.models.predict", "predict"),
+    "read_graph": ("layerscope.graph.read", "read_graph"),
     "read_recording": ("layerscope.training.diagnostics.recording", "read_recording"),
     "summarise": ("layerscope.models.summary", "summarise"),
+    "trace": ("layerscope.graph.activation_hooks", "trace"),
     "train": ("layerscope.training.session", "train"),
+    "write_report": ("layerscope.view.report", "write_report"),
 }
 
 __all__ = [
+    "FULL",
+    "QUICK",
     "Atlas",
     "Comparison",
+    "Effort",
+    "Evaluation",
     "Experiment",
     "ImageSet",
+    "Layer",
     "LayerscopeError",
     "ModelSpec",
     "NetShape",
     "Prediction",
+    "Preprocessing",
     "RateSearch",
     "Recipe",
     "Recording",
     "Run",
     "Splits",
     "compare",
+    "evaluate",
     "experiment",
     "find_rate",
     "load_atlas",
     "load_data",
     "look",
+    "look_at",
+    "measures",
     "open_run",
     "predict",
+    "read_graph",
     "read_recording",
     "summarise",
+    "trace",
     "train",
+    "write_report",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "measures":
+        return importlib.import_module("layerscope.measures")
     if name not in _HOMES:
         raise AttributeError(f"module 'layerscope' has no attribute {name!r}")
     module, attribute = _HOMES[name]

@@ -23,7 +23,7 @@ from layerscope.training.input.prepare import gather, parted, prepare
 from layerscope.training.loop import fit
 from layerscope.training.machine import make_fabric
 from layerscope.training.runs.checkpoint import read_checkpoint
-from layerscope.training.runs.evaluation import evaluate, predict_logits
+from layerscope.training.runs.evaluation import evaluation_of, predict_logits
 from layerscope.training.runs.run_folder import Run, find_run, open_run, with_data
 from layerscope.training.session import Listener, resume, train
 
@@ -64,7 +64,7 @@ def test_an_opened_run_predicts_as_the_trained_one_did(run: Run, striped: Splits
     assert again.spec == run.spec
     ours = predict_logits(run.model, run.spec, striped.test)
     assert torch.equal(predict_logits(again.model, again.spec, striped.test), ours)
-    assert evaluate(ours, striped.test).correct == run.evaluation.correct  # type: ignore[union-attr]
+    assert evaluation_of(ours, striped.test).correct == run.evaluation.correct  # type: ignore[union-attr]
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_one_others(

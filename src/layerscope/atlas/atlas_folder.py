@@ -47,6 +47,12 @@ def load_atlas(path: Path | str) -> Atlas:
 
     Raises:
         AtlasError: there is none, or it is broken or of another version.
+
+    Example:
+        >>> from layerscope import look, train
+        >>> run = train("digits", model="digit-mlp", epochs=1)
+        >>> look(run, effort=None) == load_atlas(run.path)
+        True
     """
     folder = find_atlas(Path(path))
     return Atlas(folder, read_atlas(folder).record)

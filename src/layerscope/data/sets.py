@@ -51,6 +51,10 @@ def load(
 
     Raises:
         DataError: there is no such set, or it cannot be used.
+
+    Example:
+        >>> load("digits").train
+        <ImageSet digits train: 1,438 grey pictures of 8 x 8 px, 10 classes>
     """
     for side in (framing.height, framing.width) if framing else (size,):
         if side is not None and not 8 <= side <= 512:

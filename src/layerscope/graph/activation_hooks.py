@@ -86,9 +86,10 @@ def trace(
         LayerNotFoundError: there is no such layer.
 
     Example:
-        >>> with trace(model, ["features.0"]) as seen:              # doctest: +SKIP
-        ...     model(images)
-        >>> seen["features.0"].shape                                # doctest: +SKIP
+        >>> model = nn.Sequential(nn.Conv2d(1, 32, 3), nn.ReLU())
+        >>> with trace(model, ["0"]) as seen:
+        ...     _ = model(torch.zeros(8, 1, 28, 28))
+        >>> seen["0"].shape
         torch.Size([8, 32, 26, 26])
     """
     modules = dict(model.named_modules())

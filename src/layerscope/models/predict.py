@@ -115,8 +115,13 @@ def predict(run: Trained, photos: Iterable[Path | str]) -> list[Prediction]:
         DataError: the only file there is cannot be read.
 
     Example:
-        >>> predict(run, ["cat.jpg"])[0].label                      # doctest: +SKIP
-        'cat'
+        >>> from layerscope import open_run
+        >>> from PIL import Image, ImageDraw
+        >>> page = Image.new("L", (60, 60), 255)
+        >>> ImageDraw.Draw(page).line([(30, 10), (30, 50)], fill=0, width=6)
+        >>> page.save("one.png")
+        >>> [(found.label, found.inverted) for found in predict(open_run("digit-cnn"), ["one.png"])]
+        [('1', True)]
     """
     spec = run.spec
     layout = run.record.data.ink

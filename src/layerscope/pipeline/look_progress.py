@@ -77,7 +77,7 @@ def in_words(seconds: float) -> str:
 
     Example:
         >>> [in_words(s) for s in (0.2, 12, 80, 4000)]
-        ['1 s', '12 s', '1 min 20 s', '1 h 7 min']
+        ['1 s', '12 s', '1 min 20 s', '1 h 6 min']
     """
     whole = max(1, round(seconds))
     if whole < 60:

@@ -39,6 +39,13 @@ def write_report(path: Path, *, atlas_dir: Path, run_dir: Path | None = None) ->
     Raises:
         AtlasError: the page was not built, or the atlas cannot be read.
         RunError: the run cannot be read.
+
+    Example:
+        >>> from layerscope import look, train
+        >>> run = train("digits", model="digit-mlp", epochs=1)
+        >>> atlas = look(run, effort=None)
+        >>> write_report(run.path / "report.html", atlas_dir=atlas.path, run_dir=run.path).name
+        'report.html'
     """
     template = template_path()
     if not template.is_file():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,8 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from layerscope.data.imageset import ImageSet
-from layerscope.training.runs.evaluation import calibration, evaluate, wilson_interval
+from layerscope.data.imageset import ImageSet, Splits
+from layerscope.errors import DataError
+from layerscope.models import predicted
+from layerscope.training.runs.evaluate_run import evaluate
+from layerscope.training.runs.evaluation import (
+    calibration,
+    evaluation_of,
+    predict_logits,
+    wilson_interval,
+)
+from layerscope.training.session import train
 
 
 def made_up(n: int = 300, K: int = 4, seed: int = 0) -> tuple[torch.Tensor, ImageSet]:
@@ -26,7 +37,7 @@ def made_up(n: int = 300, K: int = 4, seed: int = 0) -> tuple[torch.Tensor, Imag
 def test_figures_against_scikit_learn() -> None:
     logits, imageset = made_up()
     truth, said = imageset.labels.numpy(), logits.argmax(1).numpy()
-    figures = evaluate(logits, imageset)
+    figures = evaluation_of(logits, imageset)
     assert figures.accuracy == pytest.approx(metrics.accuracy_score(truth, said))
     assert [list(row) for row in figures.confusion] == metrics.confusion_matrix(
         truth, said
@@ -41,7 +52,7 @@ def test_figures_against_scikit_learn() -> None:
 def test_a_class_never_predicted_has_no_precision() -> None:
     logits, imageset = made_up()
     logits[:, 3] = -100
-    row = evaluate(logits, imageset).per_class[3]
+    row = evaluation_of(logits, imageset).per_class[3]
     assert row.precision is None
     assert row.recall == 0
     assert row.f1 == 0
@@ -56,7 +67,7 @@ def test_mistakes_are_the_most_confident_wrong_predictions() -> None:
         if int(probs[i].argmax()) != int(imageset.labels[i])
     ]
     expected = [i for _, i in sorted(wrong, key=lambda pair: (-pair[0], pair[1]))][:10]
-    mistakes = evaluate(logits, imageset, n_mistakes=10).mistakes
+    mistakes = evaluation_of(logits, imageset, n_mistakes=10).mistakes
     assert [m.row for m in mistakes] == expected
     for m in mistakes:
         assert m.prob == pytest.approx(float(probs[m.row].max()))
@@ -66,7 +77,7 @@ def test_mistakes_are_the_most_confident_wrong_predictions() -> None:
 def test_single_logit_counts_as_two_classes() -> None:
     logits, imageset = made_up(K=2)
     single = logits[:, 1:] - logits[:, :1]
-    one, two = evaluate(single, imageset), evaluate(logits, imageset)
+    one, two = evaluation_of(single, imageset), evaluation_of(logits, imageset)
     assert one.confusion == two.confusion
     assert one.calibration.error == pytest.approx(two.calibration.error)
 
@@ -108,3 +119,21 @@ def test_full_confidence_falls_into_the_last_bin() -> None:
     found = calibration(torch.ones(3, dtype=torch.float64), torch.tensor([True, True, False]))
     assert found.bins[-1].n == 3
     assert found.error == pytest.approx(1 / 3)
+
+
+def test_a_run_is_scored_on_other_pictures_of_its_classes_alone(
+    striped: Splits, tmp_path: Path
+) -> None:
+    run = train(striped, model="digit-mlp", epochs=1, out=tmp_path)
+    few = striped.test.subset(torch.arange(9))
+    found = evaluate(run, few)
+    logits = predict_logits(run.model, run.spec, few)
+    assert (found.n, found.correct) == (9, int((predicted(logits) == few.labels).sum()))
+    assert evaluate(run) == run.evaluation == evaluate(run, striped)
+    with pytest.raises(DataError, match="in Python; hand them over again"):
+        evaluate(run.path)
+    turned = replace(few, class_names=few.class_names[::-1])
+    with pytest.raises(DataError, match="give pictures of these, in this order"):
+        evaluate(run, turned)
+    with pytest.raises(DataError, match="is empty; give pictures"):
+        evaluate(run, few.subset(torch.arange(0)))

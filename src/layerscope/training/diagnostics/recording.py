@@ -95,9 +95,10 @@ def read_recording(run: Path) -> Recording:
         RunError: it has no recording, or a file of it is damaged.
 
     Example:
-        >>> recording = read_recording(run.path)                     # doctest: +SKIP
-        >>> recording.weight("features.0").shape                     # doctest: +SKIP
-        torch.Size([49, 32, 1, 3, 3])
+        >>> from layerscope import train
+        >>> recording = read_recording(train("digits", model="digit-mlp", epochs=1).path)
+        >>> recording.layers[0], recording.weight(recording.layers[0]).shape[1:]
+        ('classifier.1', torch.Size([128, 64]))
     """
     from safetensors import SafetensorError, safe_open
 

@@ -133,8 +133,9 @@ def experiment(
         RunError: the folder holds another experiment.
 
     Example:
-        >>> experiment("digits", {"pooling": ["max", "none"]}, model="digit-cnn").verdicts
-        ... # doctest: +SKIP
+        >>> found = experiment("digits", {"epochs": [1, 2]}, model="digit-mlp", seeds=1)
+        >>> [(arm.label, len(arm.accuracies)) for arm in found.arms]
+        [('epochs=1', 1), ('epochs=2', 1)]
     """
     arms = grid(vary)
     if seeds < 1:

@@ -84,7 +84,10 @@ def compare(runs: Sequence[str | Path]) -> Comparison:
             tell them apart.
 
     Example:
-        >>> compare(["runs/a", "runs/b"]).verdicts                   # doctest: +SKIP
+        >>> from layerscope import train
+        >>> runs = [train("digits", model="digit-mlp", epochs=n).path for n in (1, 2)]
+        >>> [group.label for group in compare(runs).groups]
+        ['epochs=1', 'epochs=2']
     """
     folders = list(dict.fromkeys(Path(run) for run in runs))
     if len(folders) < 2:

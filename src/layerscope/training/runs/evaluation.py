@@ -56,7 +56,7 @@ def as_images(spec: ModelSpec, pixels: torch.Tensor) -> torch.Tensor:
     return spec.normalise(pixels).contiguous(memory_format=torch.channels_last)
 
 
-def evaluate(logits: torch.Tensor, imageset: ImageSet, *, n_mistakes: int = 24) -> Evaluation:
+def evaluation_of(logits: torch.Tensor, imageset: ImageSet, *, n_mistakes: int = 24) -> Evaluation:
     """Sum up what a network said about a split.
 
     Args:
