@@ -9,12 +9,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-# Rooms whose prose is being rewritten.
-NOT_YET = tuple(
-    f"{room}/{name}"
-    for room in ("src/layerscope", "tests")
-    for name in ("analysis", "graph", "models", "pipeline")
-)
 READ = ("src", "web/src", "docs", "tests", "benchmarks", "scripts")
 ENDINGS = {".py", ".md", ".ts", ".svelte", ".css", ".html", ".json", ".toml"}
 # Built or measured files, and this one, which has to name them.
@@ -37,7 +31,7 @@ OWN_WORDS = {
     r"\bmultiplications\s+(?:a|for\s+(?:one|each))\s+picture\b": "multiply-adds per image",
     r"\bwhole\s+objects\b": "class-selective",
     r"\btold\s+differently\b": "settings that differ",
-    r"\"fails\"": "not significant",
+    r"\"passes\"\s*:\s*\"fails\"": "not significant",
 }
 
 
@@ -45,12 +39,17 @@ def texts() -> Iterator[tuple[str, str]]:
     files = [*ROOT.glob("*.md"), *(f for room in READ for f in (ROOT / room).rglob("*"))]
     for file in sorted(files):
         name = file.relative_to(ROOT).as_posix()
-        if file.suffix in ENDINGS and not name.startswith((*LEFT_OUT, *NOT_YET)):
+        if file.suffix in ENDINGS and not name.startswith(LEFT_OUT):
             yield name, file.read_text("utf-8")
+
+
+# The name of a stream of random numbers says which ones are drawn: another would change results.
+STREAM = re.compile(r"make_generator\([^)]*\)")
 
 
 def found(text: str) -> list[tuple[int, str, str]]:
     """(line, what stands there, the field's term) of each turn of phrase of our own."""
+    text = STREAM.sub(lambda match: "\n" * match[0].count("\n"), text)
     return [
         (text.count("\n", 0, match.start()) + 1, " ".join(match[0].split()), term)
         for pattern, term in OWN_WORDS.items()

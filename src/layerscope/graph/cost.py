@@ -1,4 +1,4 @@
-"""What a layer costs: numbers to learn, and multiplications for one picture."""
+"""What a layer costs: parameters, and multiply-adds for one picture."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class Effort:
         ablation_pictures: 0 leaves ablation out.
         ablation_baseline: what replaces an ablated unit: "mean", "resample" or "zero"
             (`analysis.ablation.unit_ablation.ablate`).
-        featurevis_steps: of the images made for units; 0 leaves them out.
+        featurevis_steps: of feature visualisation; 0 leaves it out.
         closely: in how many layers units are ablated and get images, the last ones that have
             maps; 0 is all layers.
 
