@@ -1,0 +1,101 @@
+"""docs/zoo.md: the rows of the zoo as a table that a person can read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+KINDS = {
+    "keras": "Keras", "torchvision": "torchvision", "timm": "timm", "transformers": "transformers",
+    "people": "Small modules as people write them",
+}  # fmt: skip
+TOOLS = ("torchlens", "captum", "torchvision")
+MADE = (
+    "Random weights, eight pictures, `layerscope look` at its smallest effort, each network in a\n"
+    "process of its own; made by `benchmarks/zoo.py`.\n"
+)
+EXPLAINED = """
+**Read**: traced from its operations, or recorded while it ran. **Units along**: the axis of the
+network's own outputs, pictures counted (1: channels first; 3, or 2 for tokens: channels last), and
+of how many layers. **Replay**: the largest difference of logits that a replay of the layers gives.
+**Values**: layers whose units' means and largest values are those of plain hooks. **Fields**:
+receptive fields that are as large as the gradient's reach, larger (a bound), wrong, and not known.
+**Others**: layers with weights of which TorchLens, captum's LayerActivation and torchvision's
+feature extractor give what a plain hook gives, of those that were asked for.
+"""
+
+
+def write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write the page: a summary, then a table for each kind."""
+    parts = ["# Networks that were opened\n", MADE, *summary(rows), EXPLAINED]
+    for kind, title in KINDS.items():
+        own = [row for row in rows if row["kind"] == kind]
+        if own:
+            parts += [f"## {title}\n", *table(own)]
+    path.write_text("\n".join(parts) + "\n", encoding="utf-8")
+
+
+def summary(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """How many of each kind are opened, refused, broken; how many are wrong somewhere."""
+    lines = [
+        "| | networks | opened | refused | over time | broken | wrong unit values | wrong fields |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for kind, title in KINDS.items():
+        own = [row for row in rows if row["kind"] == kind]
+        if not own:
+            continue
+        counts = [sum(row["status"] == s for row in own) for s in
+                  ("opened", "refused", "over time", "broken")]  # fmt: skip
+        wrong = [
+            sum(bool(row.get(check, {}).get("wrong")) for row in own)
+            for check in ("values", "fields")
+        ]
+        numbers = [len(own), *counts, *wrong]
+        lines.append(f"| {title} | " + " | ".join(map(str, numbers)) + " |")
+    return lines
+
+
+def table(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """One line a network; what was refused or escaped stands below in words."""
+    lines = [
+        "| network | read | units along | preprocessing | replay | values | fields "
+        "(exact, larger, wrong, unknown) | s | others |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    notes = []
+    for row in sorted(rows, key=lambda row: row["name"].lower()):
+        if row["status"] != "opened":
+            lines.append(f"| {row['name']} | {row['status']} | | | | | | | {others(row)} |")
+            notes.append(f"- {row['name']}, {row['status']}: {row.get('why', '')}")
+            continue
+        axes = ", ".join(f"{axis}: {n}" for axis, n in sorted(row["unit_axes"].items()))
+        replay = row["replay_difference"]
+        values, fields = row["values"], row["fields"]
+        said = f"{values['layers'] - len(values['wrong'])} of {values['layers']}"
+        reach = (
+            f"{fields['exact']}, {fields['larger']}, {len(fields['wrong'])}, {fields['unknown']}"
+        )
+        lines.append(
+            f"| {row['name']} | {row['read']} | {axes} | {row['preprocessing']} | "
+            f"{'' if replay is None else format(replay, '.2g')} | {said} | {reach} | "
+            f"{row['look_s']:.0f} | {others(row)} |"
+        )
+        wrong = [*values["wrong"], *fields["wrong"]]
+        notes += [f"- {row['name']}, wrong: {'; '.join(wrong[:3])}"] if wrong else []
+        notes += (
+            [f"- {row['name']}, not captured: {'; '.join(row['escaped'][:2])}"]
+            if row["not_captured"]
+            else []
+        )
+    return [*lines, "", *notes, ""]
+
+
+def others(row: dict[str, Any]) -> str:
+    """What the other tools give: "12, 12, 0 of 12"."""
+    found = row.get("others", {})
+    if not all(tool in found for tool in TOOLS):
+        return ""
+    right = ", ".join(str(found[tool]["right"]) for tool in TOOLS)
+    return f"{right} of {found[TOOLS[0]]['asked']}"
