@@ -3,9 +3,9 @@
     python benchmarks/packaged_ladders.py DATA_FOLDER      # looks and writes the result
     python benchmarks/packaged_ladders.py --tables         # prints the last result's tables
 
-One network each, measured on pictures of its test split: share of units that respond to each kind and
-for which it holds in pictures, mean and standard deviation of untrained copies, units that training
-explains at a false-discovery rate of 5 and of 20 %, headline. Hidden layers are the activations.
+One network each, measured on pictures of its test split: share of units that respond to each kind,
+where it holds in pictures; mean and standard deviation of untrained copies; units that training
+explains at a false-discovery rate of 5 and of 20 %; headline. Hidden layers are the activations.
 """
 
 from __future__ import annotations
@@ -17,12 +17,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from measured import RESULTS, write_result
-
 from layerscope.formats.documents import plain
 from layerscope.pipeline.effort import Effort
 from layerscope.pipeline.look import look
 from layerscope.training.runs.run_folder import open_run, with_data
+from measured import RESULTS, write_result
 
 CLAIM = "what the layers of the packaged networks respond to, beside untrained copies"
 # (pictures, untrained copies): a copy of the largest takes a quarter of a minute on two cores.
@@ -38,9 +37,7 @@ def ladder_of(name: str, data_dir: Path) -> dict[str, Any]:
     """Look at one packaged network and keep its ladder."""
     pictures, copies = NETWORKS[name]
     run = with_data(open_run(name), data_dir=data_dir)
-    effort = Effort(
-        pictures=pictures, untrained=copies, ablation_pictures=0, featurevis_steps=0
-    )
+    effort = Effort(pictures=pictures, untrained=copies, ablation_pictures=0, featurevis_steps=0)
     with tempfile.TemporaryDirectory() as folder:
         record = look(run, out=Path(folder) / "atlas", effort=effort).record
     evidence = record.evidence
