@@ -51,6 +51,11 @@ def gpus() -> list[str]:
     return [found.type] if found else []
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests on a GPU come first: torch's autograd counts the devices when it first runs."""
+    items.sort(key=lambda item: "gpu" not in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(params=["simulated", *gpus()])
 def gpu(request: pytest.FixtureRequest) -> Iterator[torch.device]:
     """Every GPU that is there, and one that is only simulated; the one that "auto" takes."""

@@ -26,7 +26,7 @@ from layerscope.models.probabilities import predicted
 from layerscope.pipeline.effort import Effort
 from layerscope.pipeline.look import look
 from layerscope.training.experiments.rate_finder import find_rate
-from layerscope.training.runs.evaluation import evaluate, predict_logits
+from layerscope.training.runs.evaluation import evaluation_of, predict_logits
 from layerscope.training.runs.run_folder import open_run
 from layerscope.training.session import train
 
@@ -179,7 +179,7 @@ def test_a_training_there_is_opened_and_scored(
     assert device_of(open_run(there.path).model).type == "cpu"
     logits = predict_logits(opened.model, opened.spec, striped.test)
     assert logits.device.type == "cpu"
-    assert evaluate(logits, striped.test).correct == there.evaluation.correct
+    assert evaluation_of(logits, striped.test).correct == there.evaluation.correct
     some = torch.arange(3)
     probs = probs_of(opened.model, opened.spec, striped.test.take(some))
     assert torch.equal(probs.argmax(1), predicted(logits[:3]))

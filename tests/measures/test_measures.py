@@ -58,7 +58,7 @@ CALLS: dict[str, Callable[[nn.Module], Any]] = {
     "tuning": lambda m: measures.tuning(m, "relu", IMAGES),
     "untrained_copy": lambda m: measures.untrained_copy(m, IMAGES),
 }
-ON_TENSORS = {"linear_cka", "p_values"}
+ON_TENSORS = {"linear_cka", "training_share"}
 
 
 def test_every_public_measure_is_tried_here() -> None:
@@ -127,8 +127,8 @@ def test_tuning_finds_the_angle_of_each_filter() -> None:
     images = torch.rand(40, 1, 20, 20, generator=torch.Generator().manual_seed(0))
     found = measures.tuning(net, "1", images)
     for unit, deg in enumerate((0, 45, 90)):
-        away = abs((float(found.angle_deg[unit]) - deg + 90) % 180 - 90)
-        assert away < 8, (unit, found.angle_deg)
+        angle = float(found.indices.lines.angle_deg[unit])
+        assert abs((angle - deg + 90) % 180 - 90) < 8, (unit, angle)
 
 
 def test_stimuli_are_drawn_for_the_images_that_the_network_takes() -> None:

@@ -243,5 +243,5 @@ def test_tokens_are_refused() -> None:
     spec = spec_of(2, 8)
     program = program_of(Tokens(), spec)
     relu = next(layer.name for layer in program.layers if layer.function == "relu")
-    with pytest.raises(ModelError, match=r"puts out \(2, 64\)"):
+    with pytest.raises(ModelError, match=r"puts out \(64, 2\)"):
         optimise_images(program, relu, None, spec)

@@ -226,7 +226,6 @@ def test_a_unit_that_wants_light_is_bright_and_one_that_wants_nothing_is_not_des
     assert reached(found, 1) == {"brightness": "dark area"}
     assert reached(found, 2) == {}
     assert found.best[2] == ""
-    assert found.record(2)["angle_deg"] is None
 
 
 def test_no_index_depends_on_how_strongly_pictures_drive_the_unit() -> None:
@@ -336,7 +335,7 @@ def test_sizes_curves_and_openings_are_told() -> None:
     curvature = tuned(kernels).prefers.curvature
     assert float(curvature[0]) > 0.3
     assert float(curvature[1]) == 0
-    assert tuned(torch.zeros(1, 1, 7, 7)).record(0)["size_px"] is None
+    assert math.isnan(float(tuned(torch.zeros(1, 1, 7, 7)).prefers.size_px[0]))
 
 
 def test_an_angle_on_paper_is_an_angle_on_the_picture() -> None:
