@@ -61,9 +61,9 @@ def test_of_too_many_weights_the_largest_layers_go_first(
     net = stack()
     layers = read_graph(net, torch.zeros(1, 3, 16, 16))
     whole = write_weights(tmp_path, net, layers)
-    assert all(whole[name]["weight"] for name in ("0", "4", "8"))
+    assert all(whole[name].weight for name in ("0", "4", "8"))
     monkeypatch.setattr(arrays, "MOST_WEIGHTS_IN_ALL", 8 * 3 * 9 + 16 * 8 * 9)
     part = write_weights(tmp_path, net, layers)
     assert part["0"] == whole["0"]
     assert part["4"] == whole["4"]
-    assert part["8"] == {"weight": None, "bias": None}
+    assert part["8"] == arrays.WeightFiles()
