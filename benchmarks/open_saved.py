@@ -55,7 +55,7 @@ def write_photos(data: Path, photos: Path) -> None:
         for name in archive.namelist():
             parts = Path(name).parts
             part = next((p for p in parts if p in ("train", "test")), None)
-            if part and parts[-2] in KINDS and not name.endswith("/"):
+            if part and len(parts) > 2 and parts[-2] in KINDS and not name.endswith("/"):
                 file = (photos / part / parts[-2] / parts[-1]).with_suffix(".png")
                 file.parent.mkdir(parents=True, exist_ok=True)
                 with archive.open(name) as given:
