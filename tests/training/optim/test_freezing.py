@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from conftest import stripes
+from helpers.striped_sets import stripes
 from layerscope.data.imageset import Splits
 from layerscope.errors import RecipeError
 from layerscope.models import build, make_spec
