@@ -55,8 +55,14 @@ def train_once(runs: Path) -> None:
 
 
 def run_for(seconds: float | None, work: Callable[..., None], *args: Any) -> bool:
-    """Do some work in a process of its own, killed after some seconds; whether it was finished."""
-    process = multiprocessing.get_context("fork").Process(target=work, args=args)
+    """Do some work in a process of its own, killed after some seconds; whether it was finished.
+
+    A copy of this very process would wait for ever: torch's threads, which may have been started
+    here, are not in it. The server has imported everything and started nothing.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["layerscope.pipeline.look", "layerscope.training.session"])
+    process = context.Process(target=work, args=args)
     process.start()
     process.join(seconds)
     if process.exitcode is None:
@@ -68,6 +74,7 @@ def run_for(seconds: float | None, work: Callable[..., None], *args: Any) -> boo
 
 def timed(work: Callable[..., None], *args: Any) -> float:
     """How long some work takes in a process of its own."""
+    assert run_for(None, time.sleep, 0)  # the server is there by then
     started = time.perf_counter()
     assert run_for(None, work, *args)
     return time.perf_counter() - started
