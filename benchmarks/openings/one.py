@@ -1,9 +1,10 @@
-"""One network through `layerscope look`, in a process of its own; prints a row of JSON.
+"""One network through `layerscope look`; prints a row of JSON.
 
-    cd benchmarks; python -m openings.one torchvision resnet18 torchvision:resnet18 64 PICTURES
+    cd benchmarks; python -m openings.one torchvision torchvision:resnet18 64 PICTURES
 
-The network's weights are random. `look` measures all its layers at the smallest effort (statistics
-and patches; with units' evidence for the small ones), on eight pictures.
+The network's weights are random. On eight pictures, one look has statistics and patches of all its
+layers, and another, at the smallest effort, all evidence of three of them: the first, a middle one
+and the last. Of the smallest networks one look has the evidence of all layers.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,8 +34,10 @@ from layerscope.pipeline.subject import find_subject
 from openings.checks import receptive_fields, unit_values
 
 N_PICTURES = 8
-SMALLEST = Effort(pictures=N_PICTURES, untrained=2, ablation_pictures=4, featurevis_steps=1)
-WITH_EVIDENCE = ("people",)  # the smallest networks: every stage of a look is run
+SMALLEST = Effort(
+    pictures=N_PICTURES, untrained=2, ablation_pictures=4, featurevis_steps=1, stimuli="coarse"
+)
+SMALL = ("people",)  # kinds of which all layers get all evidence
 DRAWN = 0
 
 
@@ -50,6 +54,19 @@ def silent() -> Iterator[None]:
 
 
 def row_of(kind: str, opened_by: str, size: int | None, pictures: Path) -> dict[str, Any]:
+    """What became of a network: opened, refused in a sentence, or broken."""
+    with silent():
+        try:
+            return looked_at(kind, opened_by, size, pictures)
+        except LayerscopeError as error:
+            return {"status": "refused", "why": str(error)}
+        except Exception as error:  # what a user must never see
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            told = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
+            return {"status": "broken", "why": told[:500]}
+
+
+def looked_at(kind: str, opened_by: str, size: int | None, pictures: Path) -> dict[str, Any]:
     """Open a network, look at it, and hold what the atlas says against hooks and gradients."""
     torch.manual_seed(DRAWN)
     with tempfile.TemporaryDirectory() as home:
@@ -73,11 +90,27 @@ def row_of(kind: str, opened_by: str, size: int | None, pictures: Path) -> dict[
             chosen,
             spec=subject.spec,
             out=Path(home) / "look" / "atlas",
-            effort=SMALLEST if kind in WITH_EVIDENCE else None,
+            effort=SMALLEST if kind in SMALL else None,
             tell=told.append,
         )
         record = atlas.record
-    seconds = time.perf_counter() - started
+        seconds = time.perf_counter() - started
+        closely: list[LayerRecord] = [layer for layer in record.layers if layer.evidence]
+        missing = list(record.model.not_captured) if kind in SMALL else []
+        if kind not in SMALL:
+            measured = [la.name for la in record.layers if la.units and la.units_in is None]
+            chosen_layers = {measured[0], measured[len(measured) // 2], measured[-1]}
+            again = look(
+                subject.model,
+                chosen,
+                spec=subject.spec,
+                out=Path(home) / "closely" / "atlas",
+                effort=SMALLEST,
+                only=sorted(chosen_layers, key=measured.index),
+            ).record
+            closely = [layer for layer in again.layers if layer.evidence]
+            missing = [s for s in again.model.not_captured if s not in record.model.not_captured]
+    closely_s = time.perf_counter() - started - seconds
     images = subject.spec.normalise(chosen.pixels)
     return {
         "status": "opened",
@@ -93,6 +126,9 @@ def row_of(kind: str, opened_by: str, size: int | None, pictures: Path) -> dict[
         "unit_axes": unit_axes(record.layers),
         "values": unit_values(subject.model, images, record.layers),
         "fields": receptive_fields(subject.model, images, record.layers),
+        "closely": [layer.name for layer in closely],
+        "closely_missing": missing,
+        "closely_s": closely_s,
         "open_s": opened_s,
         "look_s": seconds,
         "cpu_s": time.process_time(),
@@ -114,18 +150,6 @@ def worst_of(replay: ReplayRecord) -> float | None:
     return max(known, default=None)
 
 
-def main() -> None:
-    kind, name, opened_by, size, pictures = sys.argv[1:6]
-    row: dict[str, Any] = {"kind": kind, "name": name, "opened_by": opened_by}
-    with silent():
-        try:
-            row |= row_of(kind, opened_by, int(size) or None, Path(pictures))
-        except LayerscopeError as error:
-            row |= {"status": "refused", "why": str(error)}
-        except Exception as error:  # what a user must never see
-            row |= {"status": "broken", "why": f"{type(error).__name__}: {error}"[:500]}
-    print(json.dumps(row))
-
-
 if __name__ == "__main__":
-    main()
+    kind, opened_by, size, pictures = sys.argv[1:5]
+    print(json.dumps(row_of(kind, opened_by, int(size) or None, Path(pictures))))

@@ -162,12 +162,12 @@ def tried(
     return {"asked": len(paths), "found": len(tensors), "right": int(right)}
 
 
-def main() -> None:
-    kind, name, opened_by, size = sys.argv[1:5]
+def row_of(kind: str, name: str, opened_by: str, size: int) -> dict[str, Any]:
+    """What each tool gives of one network."""
     row: dict[str, Any] = {}
     with silent():
         try:
-            model, picture = network(kind, name, opened_by, int(size))
+            model, picture = network(kind, name, opened_by, size)
             own = layers_of(model, picture)
             row["there"] = len(own)
             ways = {"torchlens": by_torchlens, "captum": by_captum, "torchvision": by_torchvision}
@@ -175,8 +175,8 @@ def main() -> None:
                 row[tool] = tried(way, model, picture, own)
         except Exception as error:  # the network itself
             row["why"] = f"{type(error).__name__}: {error}"[:200]
-    print(json.dumps(row))
+    return row
 
 
 if __name__ == "__main__":
-    main()
+    print(json.dumps(row_of(*sys.argv[1:4], int(sys.argv[4]))))

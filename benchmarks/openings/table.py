@@ -85,7 +85,7 @@ def table(rows: Sequence[dict[str, Any]]) -> list[str]:
         wrong = [*values["wrong"], *fields["wrong"]]
         notes += [f"- {row['name']}, wrong: {'; '.join(wrong[:3])}"] if wrong else []
         notes += (
-            [f"- {row['name']}, not captured: {'; '.join(row['escaped'][:2])}"]
+            [f"- {row['name']}, not captured: {'; '.join(row['not_captured'][:2])}"]
             if row["not_captured"]
             else []
         )

@@ -106,6 +106,38 @@ def test_the_network_is_left_as_it_was(fails: bool) -> None:
     own.remove()
 
 
+class Counting(nn.Module):
+    """Counts its calls, keeps what it saw, and remembers its inputs' mean in a buffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 2, 3)
+        self.register_buffer("mean", torch.zeros(()))
+        self.calls, self.seen = 0, []
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        self.seen.append(x)
+        self.mean = self.mean + x.mean()
+        return self.conv(x)
+
+
+def test_what_the_forward_pass_keeps_is_put_back() -> None:
+    model = Counting()
+    seen, mean = model.seen, model.mean
+    with trace(model) as found:
+        model(torch.ones(1, 1, 8, 8))
+        model(torch.ones(1, 1, 8, 8))
+        assert model.calls == 2  # within the block it is the network's own business
+        assert float(model.mean) == 2
+    assert list(found) == ["conv"]
+    assert model.calls == 0
+    assert model.seen is seen
+    assert seen == []
+    assert model.mean is mean
+    assert float(mean) == 0
+
+
 def test_an_unknown_layer_names_the_nearest_and_leaves_no_hook() -> None:
     model = nn.Sequential()
     model.add_module("features", network())

@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from layerscope.analysis.tuning.stimuli import COARSE, FINE
 from layerscope.graph.read import read_program
 from layerscope.models import build, make_spec
+from layerscope.pipeline import budget as budgets
 from layerscope.pipeline.budget import (
     FEWEST_PICTURES,
     MOST_ABLATION,
@@ -70,3 +72,32 @@ def test_of_a_large_network_two_copies_have_to_do(total_px: int, copies: int) ->
     model = build(spec, torch.Generator().manual_seed(0))
     program = read_program(model, torch.zeros(1, 3, total_px, total_px))
     assert budget_for(FULL, program, spec).effort.untrained == copies
+
+
+def test_of_a_very_large_network_less_still_is_measured_and_it_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spec = make_spec(
+        "fashion-cnn", class_names=("a", "b"), channels=1, height=28, width=28, mean=[0], std=[1]
+    )
+    model = build(spec, torch.Generator().manual_seed(0))
+    program = read_program(model, torch.zeros(1, 1, 28, 28))
+    small = budget_for(FULL, program, spec)
+    assert (small.told, small.effort, small.stimuli, small.in_one_pass) == ("", FULL, FINE, False)
+    monkeypatch.setattr(budgets, "LARGE_NETWORK", small.total - 1)
+    large = budget_for(FULL, program, spec)
+    assert large.stimuli == FINE
+    assert large.fields < small.fields
+    assert "2 untrained copies instead of 20" in large.told
+    assert "synthetic" not in large.told
+    monkeypatch.setattr(budgets, "VERY_LARGE_NETWORK", small.total - 1)
+    largest = budget_for(FULL, program, spec)
+    assert largest.stimuli == COARSE
+    assert largest.effort.featurevis_steps == budgets.STEPS_OF_VERY_LARGE
+    assert "synthetic stimuli in steps of 30° instead of 15°" in largest.told
+    assert "48 steps for each optimised image instead of 128" in largest.told
+    # What was not asked for is not said to be less.
+    little = replace(FULL, untrained=2, featurevis_steps=4, stimuli="coarse")
+    told = budget_for(little, program, spec).told
+    assert "copies" not in told
+    assert "steps" not in told

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -17,6 +18,7 @@ from layerscope.errors import DataError, DeviceError, LayerscopeError, RunError
 from layerscope.files import whole_file
 from layerscope.formats.documents import Document, from_plain
 from layerscope.formats.run_record import RunRecord
+from layerscope.training import session
 from layerscope.training.epoch_metrics import score
 from layerscope.training.input.batches import make_feed
 from layerscope.training.input.prepare import gather, parted, prepare
@@ -279,6 +281,38 @@ def test_a_finished_run_goes_on_with_more_epochs(striped: Splits, tmp_path: Path
     # With a schedule that does not depend on its length, it is the longer training itself.
     theirs = longer.model.state_dict()
     assert all(torch.equal(v, theirs[name]) for name, v in whole.model.state_dict().items())
+
+
+def test_a_finished_run_that_goes_on_keeps_its_score(
+    striped: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {**QUICK, "epochs": 1, "schedule": "constant", "learning_rate": 1e-4}
+    scored: list[str] = []
+    own = session.predict_logits
+
+    def noting(model, spec, imageset, **options):
+        scored.append(imageset.split)
+        return own(model, spec, imageset, **options)
+
+    monkeypatch.setattr(session, "predict_logits", noting)
+    first = train(striped, model="digit-mlp", out=tmp_path, **settings)
+    assert scored.count("test") == 1
+    assert first.record.results.test_epoch is None
+    files = [first.path / name for name in ("evaluation.json", "hits.safetensors")]
+    before = [file.read_bytes() for file in files]
+    longer = resume(first.path, striped, epochs=6)
+    assert longer.record.results.best_epoch > 1  # other weights than those that were scored
+    assert scored.count("test") == 1
+    assert [file.read_bytes() for file in files] == before
+    assert longer.record.results.test_accuracy == first.record.results.test_accuracy
+    assert longer.record.results.test_epoch == 1
+    longest = resume(first.path, striped, epochs=7)
+    assert longest.record.results.test_epoch == 1
+    # Other test pictures have not been scored yet.
+    other = replace(striped.test, labels=striped.test.labels.flip(0))
+    again = resume(first.path, Splits(striped.train, other), epochs=8)
+    assert scored.count("test") == 2
+    assert again.record.results.test_epoch is None
 
 
 def test_a_full_disk_leaves_the_last_good_checkpoint(

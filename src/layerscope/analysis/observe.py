@@ -25,6 +25,7 @@ from layerscope.analysis.pictures.stimulus_ranks import (
 )
 from layerscope.analysis.tuning.battery import Battery, ground_of, make_battery
 from layerscope.analysis.tuning.responses import centre_responses, window_of
+from layerscope.analysis.tuning.stimuli import FINE, Steps
 from layerscope.analysis.tuning.tunings import Tunings, tune
 from layerscope.data.imageset import ImageSet
 from layerscope.graph.layer import Layer
@@ -80,12 +81,20 @@ class Scenes:
         imageset, rows: the pictures.
         spec: what the network takes.
         seed: of the stimuli and the places.
+        steps: how finely stimuli cover what they may differ in.
     """
 
     def __init__(
-        self, imageset: ImageSet, rows: torch.Tensor, spec: ModelSpec, *, seed: int
+        self,
+        imageset: ImageSet,
+        rows: torch.Tensor,
+        spec: ModelSpec,
+        *,
+        seed: int,
+        steps: Steps = FINE,
     ) -> None:
         self.imageset, self.rows, self.spec, self.seed = imageset, rows, spec, seed
+        self.steps = steps
         self.ground = ground_of(imageset.take(rows[:GROUND_PICTURES]))
         self.draws = place_draws(len(rows), seed)
         self.figures = picture_figures(imageset, rows)
@@ -100,7 +109,7 @@ class Scenes:
         if key not in self.made:
             battery = make_battery(
                 height=height, width=width, channels=self.spec.channels, centre_px=window[:2],
-                window_px=window[2], ground=self.ground, seed=self.seed,
+                window_px=window[2], ground=self.ground, seed=self.seed, steps=self.steps,
             )  # fmt: skip
             boxes = place_boxes(field, layer.shape, self.draws, height=height, width=width)
             patches = patches_at(self.imageset, self.rows, boxes, self.ground)
@@ -117,6 +126,7 @@ def observe(
     scenes: Scenes,
     *,
     intervals: bool = True,
+    features: Mapping[str, Features] | None = None,
 ) -> dict[str, Observed]:
     """Measure every unit of some layers: tuning, classes, parts, and whether pictures agree.
 
@@ -127,7 +137,10 @@ def observe(
         program: the network.
         layers: names of layers with units.
         scenes: the pictures and stimuli.
-        intervals: whether strengths get one; untrained copies need none.
+        intervals: whether strengths get one; untrained copies need none, and of stimuli in coarse
+            steps there are too few.
+        features: of the layers on these pictures, where they were gathered on the way of another
+            pass; None gathers them.
 
     Returns:
         layer -> what was measured. A layer is left out that is not run for all pictures and
@@ -137,7 +150,8 @@ def observe(
     labels = imageset.labels[rows]
     fields = receptive_fields(program.layers, height=spec.height, width=spec.width)
     known = {layer.name: layer for layer in program.layers}
-    features = gather_features(program, layers, imageset, rows, spec.normalise, seed=seed)
+    if features is None:
+        features = gather_features(program, layers, imageset, rows, spec.normalise, seed=seed)
     overlaps = {}
     if imageset.part_names:
         overlaps = part_overlap(
@@ -151,7 +165,9 @@ def observe(
             peaks = features[name].peaks
             tunings = tune(
                 responses[name], scene.battery, natural_max=natural_maximum(peaks),
-                generator=make_generator(seed, f"bootstrap of {name}") if intervals else None,
+                generator=make_generator(seed, f"bootstrap of {name}")
+                if intervals and scenes.steps.vary
+                else None,
             )  # fmt: skip
             classes = class_selectivity(
                 peaks, labels, imageset.n_classes, scenes.figures,

@@ -168,6 +168,11 @@ def evaluation(run: Run) -> None:
         f"[bold]test accuracy {figures.accuracy:.4f}[/bold]  "
         f"(95% interval {lo:.4f} to {hi:.4f}, {figures.correct:,} of {figures.n:,} right)"
     )
+    if (epoch := run.record.results.test_epoch) is not None:
+        say(
+            f"that is the score of epoch {epoch}'s weights, from when this run was first finished: "
+            "the test split is scored once, so what came after is told by validation"
+        )
     beside = baselines(figures.per_class, lo)
     say(
         f"balanced accuracy {beside.balanced:.4f}; always saying {beside.most_frequent!r} would "

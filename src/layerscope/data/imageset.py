@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
+from layerscope.batch_budget import pictures_at_once
 from layerscope.errors import DataError
 
 # What a notebook shows of a set.
@@ -166,9 +167,7 @@ class ImageSet:
         Args:
             most: of small pictures. Of 96 px in colour there are 75 at once, of 224 px 16.
         """
-        H, W = self.size
-        fits = max(16, (1 << 21) // (self.channels * H * W))
-        return min(most, fits)
+        return pictures_at_once(most, picture=(self.channels, *self.size))
 
     def class_counts(self) -> list[int]:
         """How many pictures each class has, K numbers."""

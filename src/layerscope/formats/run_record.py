@@ -214,12 +214,14 @@ class Results(Struct, frozen=True, kw_only=True):
     """The outcome of a training.
 
     Args:
-        test_accuracy: of the chosen weights.
+        test_accuracy: of the weights that the test split was scored with.
         test_interval: 95 %, Wilson.
         validation_accuracy: of the chosen epoch; null where no epoch was finished.
         best_epoch: the chosen one.
         train_s: training time.
         parameters: of the network.
+        test_epoch: whose weights the test split was scored with, where training went on from a
+            finished run; null where they are those of best_epoch.
     """
 
     test_accuracy: Frac
@@ -228,6 +230,7 @@ class Results(Struct, frozen=True, kw_only=True):
     best_epoch: Count
     train_s: NonNegative
     parameters: Count | None = None
+    test_epoch: Count | None = None
 
 
 class Finding(Struct, frozen=True):

@@ -100,8 +100,8 @@ class Tuning(Struct, frozen=True, kw_only=True):
     Args:
         orientation_deg: the preferred orientation of a line: 0 is horizontal, 90 vertical.
         orientation_selectivity: from 0 (all orientations alike) to 1 (one alone).
-        orientation_curve: the response at each of 12 orientations, as a share of the natural
-            maximum.
+        orientation_curve: the response at each orientation, evenly spaced from 0° on, as a share of
+            the natural maximum.
         frequency_cycles_px: of the best grating.
         best_family: the family of the stimulus that drives the unit most.
         best_response_frac: the response to that stimulus over the natural maximum.

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from layerscope.errors import LayerNotFoundError, LayerscopeError, check_known, nearest
-from layerscope.graph.state_guard import evaluating
+from layerscope.graph.state_guard import lent
 
 
 class Trace(Mapping[str, torch.Tensor]):
@@ -67,7 +67,8 @@ def trace(
     """Record what layers put out, for as long as the block lasts.
 
     The network runs in evaluation mode inside the block. Afterwards it is as it was: exactly the
-    hooks registered here are gone, whatever happened, and every module is back in its own mode.
+    hooks registered here are gone, whatever happened, every module is back in its own mode, and
+    buffers and attributes that its forward pass changed are put back.
 
     Args:
         model: any network.
@@ -108,7 +109,7 @@ def trace(
         return hook
 
     with contextlib.ExitStack() as undo:
-        undo.enter_context(evaluating(model))
+        undo.enter_context(lent(model))
         handle = model.register_forward_pre_hook(lambda module, inputs: seen.begin())
         undo.callback(handle.remove)
         for path in paths:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,6 +58,27 @@ class Program:
             The network's own output, float (B, K).
         """
         raise NotImplementedError
+
+    def show(
+        self,
+        images: torch.Tensor,
+        names: Collection[str],
+        visit: Callable[[str, torch.Tensor], None],
+    ) -> None:
+        """Show what some layers put out; where that can be told, nothing behind them is run.
+
+        Args:
+            images: float (B, C, H, W).
+            names: of the layers.
+            visit: told (layer name, output) of these alone, as `run` does.
+        """
+
+        def tell(name: str, value: torch.Tensor) -> None:
+            if name in names:
+                visit(name, value)
+
+        if names:
+            self.run(images, tell)
 
     @property
     def layouts(self) -> dict[str, Layout]:

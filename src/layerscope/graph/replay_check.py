@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -38,7 +38,11 @@ class Replay:
 
 
 def check_replay(
-    program: Program, images: torch.Tensor, *, most_layers: int | None = None
+    program: Program,
+    images: torch.Tensor,
+    *,
+    layers: Collection[str] | None = None,
+    most_layers: int | None = None,
 ) -> Replay:
     """Compare a trace with its network, run without tracing, and with a replay from each layer.
 
@@ -47,6 +51,7 @@ def check_replay(
     Args:
         program: what `read_program` gave.
         images: float (B, C, H, W).
+        layers: names of those that are replayed from; None takes all.
         most_layers: of more, so many are replayed from, evenly spread; None takes all.
 
     Example:
@@ -91,7 +96,8 @@ def check_replay(
         escaped += program.other_paths(images)
     unseen = program.unseen if isinstance(program, RecordedProgram) else frozenset()
     differences = {}
-    for layer in evenly(program.layers, most_layers):
+    wanted = [layer for layer in program.layers if layers is None or layer.name in layers]
+    for layer in evenly(wanted, most_layers):
         if layer.name in missing or layer.name in unseen:
             continue  # what nothing tells of cannot be put back either
         behind = cut(program, layer.name)

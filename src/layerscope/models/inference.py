@@ -11,7 +11,7 @@ from torch import nn
 from layerscope.data.imageset import ImageSet
 from layerscope.device import device_of
 from layerscope.errors import LayerscopeError, ModelError, first_line
-from layerscope.graph.state_guard import evaluating, unchanged
+from layerscope.graph.state_guard import lent
 from layerscope.models.probabilities import to_probs
 
 BATCH = 512
@@ -40,7 +40,7 @@ def logits_of(model: nn.Module, takes: TakesPixels, pixels: torch.Tensor) -> tor
     images = takes.normalise(pixels.to(device_of(model)))
     parameter = next((p for p in model.parameters() if p.is_floating_point()), images)
     images = images.to(parameter.dtype)
-    with evaluating(model), unchanged(model), torch.inference_mode():
+    with lent(model), torch.inference_mode():
         try:
             return forward(model, images).float().cpu()
         except LayerscopeError:

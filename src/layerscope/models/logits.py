@@ -12,7 +12,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from layerscope.errors import ModelError, first_line
-from layerscope.graph.state_guard import evaluating, same_numbers, unchanged
+from layerscope.graph.state_guard import lent, same_numbers
 
 # Images are tried at these strengths too: logits grow with them, probabilities cannot.
 STRENGTHS = (1.0, -1.0, 30.0, -1000.0)
@@ -123,7 +123,7 @@ class LogitsOf(nn.Module):
 
 def run(model: nn.Module, images: torch.Tensor, name: str) -> Any:
     """A network's output in evaluation mode; whatever it meets becomes one sentence."""
-    with unchanged(model), evaluating(model), same_numbers(images), torch.no_grad():
+    with lent(model), same_numbers(images), torch.no_grad():
         try:
             return model(images.clone())
         except ModelError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from layerscope.analysis.tuning.stimuli import COARSE, FINE, Steps
 from layerscope.graph.cost import costs
 from layerscope.graph.program import Program
 from layerscope.graph.tracing.traced_program import TracedProgram
@@ -15,9 +16,15 @@ from layerscope.pipeline.effort import Effort
 # 20 s for its feature visualisations.
 MOST_ABLATION = 2e12
 MOST_VISUALISED = 1e12
-# Above this a picture costs so much that two untrained copies have to do.
+# Above this a picture costs so much that two untrained copies have to do, and effective receptive
+# fields are measured on few pictures: each takes a pass back for every unit.
 LARGE_NETWORK = 3e8
 COPIES_OF_LARGE = 2
+FIELDS, FIELDS_OF_LARGE = (16, 8), (4, 4)
+# Above this stimuli are coarser too, and images take fewer steps.
+VERY_LARGE_NETWORK = 2e9
+STEPS_OF_VERY_LARGE = 48
+VERY_LARGE_FRAC = 0.25
 # With fewer pictures a unit's effect is lost in rounding; with fewer units nothing is compared.
 FEWEST_PICTURES = 100
 FEWEST_UNITS = 8
@@ -34,12 +41,26 @@ class Budget:
         to: layer -> multiply-adds from the picture to its output, for one picture.
         total: of the whole network.
         resumes: whether it can be run on from a layer; else each change costs all of it.
+        fields: (pictures, units) that a layer's effective receptive field is measured on.
+        told: how much less is measured than of a small network; "" where nothing is.
     """
 
     effort: Effort
     to: dict[str, float]
     total: float
     resumes: bool = True
+    fields: tuple[int, int] = FIELDS
+    told: str = ""
+
+    @property
+    def stimuli(self) -> Steps:
+        """How finely synthetic stimuli cover what they may differ in."""
+        return COARSE if self.effort.stimuli == "coarse" else FINE
+
+    @property
+    def in_one_pass(self) -> bool:
+        """Whether one pass over the pictures has to serve statistics and evidence."""
+        return self.total > VERY_LARGE_NETWORK
 
     def ablation(self, layer: str, units: int, runs_of_control: int) -> tuple[int, int]:
         """How many units of a layer are ablated, and on how many pictures; (0, 0) for none."""
@@ -48,7 +69,7 @@ class Budget:
         for pictures in (asked, min(asked, FEWEST_PICTURES)):
             if not pictures:
                 break
-            runs = math.floor(MOST_ABLATION / (behind * pictures)) - runs_of_control
+            runs = math.floor(self.paid(MOST_ABLATION) / (behind * pictures)) - runs_of_control
             if runs >= min(units, FEWEST_UNITS):
                 return min(units, runs), pictures
         return 0, 0
@@ -56,7 +77,11 @@ class Budget:
     def made(self, layer: str, units: int) -> int:
         """How many units of a layer get an image, at least one."""
         each = self.effort.featurevis_steps * PASSES_PER_STEP * max(self.to[layer], 1.0)
-        return max(1, min(units, math.floor(MOST_VISUALISED / max(1.0, each))))
+        return max(1, min(units, math.floor(self.paid(MOST_VISUALISED) / max(1.0, each))))
+
+    def paid(self, most: float) -> float:
+        """What of a budget is spent: less of a network in which everything takes long."""
+        return most * VERY_LARGE_FRAC if self.in_one_pass else most
 
 
 def budget_for(effort: Effort, program: Program, spec: ModelSpec) -> Budget:
@@ -73,6 +98,31 @@ def budget_for(effort: Effort, program: Program, spec: ModelSpec) -> Budget:
     for layer in program.layers:
         sum_so_far += each[layer.name].multiply_adds
         to[layer.name] = sum_so_far
-    if sum_so_far > LARGE_NETWORK and effort.untrained > COPIES_OF_LARGE:
+    resumes = isinstance(program, TracedProgram)
+    if sum_so_far <= LARGE_NETWORK:
+        return Budget(effort, to, sum_so_far, resumes)
+    less = []
+    if effort.untrained > COPIES_OF_LARGE:
+        less.append(f"{COPIES_OF_LARGE} untrained copies instead of {effort.untrained}")
         effort = replace(effort, untrained=COPIES_OF_LARGE)
-    return Budget(effort, to, sum_so_far, resumes=isinstance(program, TracedProgram))
+    less.append(
+        f"effective receptive fields of {FIELDS_OF_LARGE[1]} units on {FIELDS_OF_LARGE[0]} pictures"
+    )
+    if sum_so_far > VERY_LARGE_NETWORK:
+        if effort.stimuli == "fine":
+            less.append(
+                f"synthetic stimuli in steps of {180 // COARSE.n_angles}° instead of "
+                f"{180 // FINE.n_angles}°, a sixth as many, which give no interval of a strength"
+            )
+            effort = replace(effort, stimuli="coarse")
+        if effort.featurevis_steps > STEPS_OF_VERY_LARGE:
+            less.append(
+                f"{STEPS_OF_VERY_LARGE} steps for each optimised image instead of "
+                f"{effort.featurevis_steps}"
+            )
+            effort = replace(effort, featurevis_steps=STEPS_OF_VERY_LARGE)
+    told = (
+        f"a picture costs {sum_so_far / 1e9:.1f} billion multiply-adds, so that less is measured: "
+        + "; ".join(less)
+    )
+    return Budget(effort, to, sum_so_far, resumes, FIELDS_OF_LARGE, told)

@@ -15,6 +15,8 @@ class Effort:
     Args:
         pictures: for probes, classes and parts.
         untrained: copies that serve as the control, at least 2.
+        stimuli: steps in which synthetic stimuli cover angles, phases and sizes: "fine", or
+            "coarse", a sixth as many, which give no interval of a strength.
         ablation_pictures: 0 leaves ablation out.
         ablation_baseline: what replaces an ablated unit: "mean", "resample" or "zero"
             (`analysis.ablation.unit_ablation.ablate`).
@@ -32,17 +34,17 @@ class Effort:
     ablation_baseline: Literal["mean", "resample", "zero"] = "mean"
     featurevis_steps: int = 128
     closely: int = 0
+    stimuli: Literal["fine", "coarse"] = "fine"
 
     def __post_init__(self) -> None:
         # Each copy is judged against the others, as the network is against all of them.
         if self.untrained < 2:
             copies = "copy" if self.untrained == 1 else "copies"
             raise AtlasError(f"{self.untrained} untrained {copies} is no control; give at least 2")
-        ways = get_args(get_type_hints(type(self))["ablation_baseline"])
-        if self.ablation_baseline not in ways:
-            raise AtlasError(
-                f"ablation_baseline is {self.ablation_baseline!r}; there are {', '.join(ways)}"
-            )
+        for name in ("ablation_baseline", "stimuli"):
+            ways = get_args(get_type_hints(type(self))[name])
+            if getattr(self, name) not in ways:
+                raise AtlasError(f"{name} is {getattr(self, name)!r}; there are {', '.join(ways)}")
         if self.pictures < 1:
             raise AtlasError(f"pictures is {self.pictures}; measure on at least 1")
 

@@ -15,6 +15,7 @@ import torch
 from msgspec import structs
 from torch import nn
 
+from layerscope.analysis.activations.pooled_features import FeatureCollector
 from layerscope.analysis.activations.scan import scan
 from layerscope.analysis.activations.sharded_scan import scan_shards
 from layerscope.atlas.atlas_folder import Atlas, load_atlas, write_atlas
@@ -42,7 +43,11 @@ from layerscope.pipeline.effort import FULL, QUICK, Effort
 from layerscope.pipeline.look_plan import plan_of
 from layerscope.pipeline.look_progress import PICTURES, WRITING, LookProgress, LookTimer
 from layerscope.pipeline.measuring.ablation_evidence import can_ablate
-from layerscope.pipeline.measuring.evidence import GatheredEvidence, gather_evidence
+from layerscope.pipeline.measuring.evidence import (
+    GatheredEvidence,
+    evidence_rows,
+    gather_evidence,
+)
 from layerscope.pipeline.measuring.network_accuracy import network_accuracy, pictures_to_name
 from layerscope.pipeline.recording.eight_steps import eight_steps
 from layerscope.pipeline.recording.layer_records import layer_records, units_elsewhere
@@ -201,17 +206,28 @@ def measure(
         tell(sentence)
     some = chosen[:: max(1, len(chosen) // REPLAYED_PICTURES)][:REPLAYED_PICTURES]
     replay = check_replay(
-        program, spec.normalise(imageset.take(some)).to(device), most_layers=REPLAYED_LAYERS
+        program,
+        spec.normalise(imageset.take(some)).to(device),
+        layers=None if only is None else scanned,
+        most_layers=REPLAYED_LAYERS,
     )
-    scan_all = scan if stages.fabric is None else partial(scan_shards, fabric=stages.fabric)
-    scans = scan_all(
-        model,
-        imageset,
-        normalise=spec.normalise,
-        layers=scanned,
-        rows=chosen,
-        progress=partial(timer.at, PICTURES),
-    )
+    settings: dict[str, Any] = {"normalise": spec.normalise, "layers": scanned, "rows": chosen}
+    features = None
+    if stages.fabric is not None:
+        found = partial(scan_shards, fabric=stages.fabric)
+        scans = found(model, imageset, **settings, progress=partial(timer.at, PICTURES))
+    else:
+        if effort is not None and budget.in_one_pass:
+            rows = evidence_rows(imageset, budget.effort, seed)
+            if torch.equal(rows, chosen):
+                features = FeatureCollector(measured, len(rows), seed=seed)
+        scans = scan(
+            model,
+            imageset,
+            **settings,
+            also=features.add if features else None,
+            progress=partial(timer.at, PICTURES),
+        )
     evidence = GatheredEvidence()
     if effort is not None and len(imageset) < LEAST_EVIDENCE:
         why = f"{len(imageset)} pictures are too few to compare layers on; give {LEAST_EVIDENCE}"
@@ -226,6 +242,7 @@ def measure(
             seed=seed,
             stages=stages,
             progress=timer.at,
+            features=features.gathered if features else None,
         )
     timer.at(WRITING, 0, 1)
     samples = write_samples(stages.atlas, program, spec, imageset, seed=seed, own=own)

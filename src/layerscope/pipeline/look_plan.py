@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from layerscope.analysis.tuning.stimuli import FINE
 from layerscope.graph.layer import Layer
 from layerscope.pipeline.budget import PASSES_PER_STEP, Budget
 from layerscope.pipeline.look_progress import (
@@ -23,7 +24,7 @@ from layerscope.pipeline.measuring.featurevis_evidence import MOST_VISUALISED
 PASS_S = 3e-11
 LAYER_S = 0.02
 # Synthetic stimuli, and forward passes of the check that the layers replay the network.
-STIMULI = 600
+STIMULI, COARSE_STIMULI = 1000, 180
 REPLAYED_PASSES = 100
 
 
@@ -50,7 +51,9 @@ def plan_of(
         PICTURES: pictures * one + LAYER_S * len(layers),
     }
     if evidence:
-        runs = min(pictures, effort.pictures) + STIMULI
+        runs = min(pictures, effort.pictures) + (
+            STIMULI if budget.stimuli == FINE else COARSE_STIMULI
+        )
         plan[UNITS] = runs * deepest + 5 * LAYER_S * len(measured)
         for i in range(effort.untrained):
             plan[copy_part(i, effort.untrained)] = plan[UNITS]

@@ -15,7 +15,7 @@ from layerscope.errors import DataError
 from layerscope.files import remove_parts, write_json, write_tensors
 from layerscope.formats.documents import plain
 from layerscope.formats.run_figures import EpochFigures, Evaluation
-from layerscope.formats.run_files import HISTORY, RECORD
+from layerscope.formats.run_files import HISTORY, RECORD, read_evaluation, read_run_record
 from layerscope.formats.run_record import (
     RUN_SCHEMA,
     Finding,
@@ -290,6 +290,9 @@ def write_run(
 ) -> Run:
     """Score the chosen weights on the test split, once, and write the run folder.
 
+    A run that was finished before keeps its score: whoever looks at the test split again and again
+    chooses by it. The record says which epoch's weights the score is of.
+
     `found` are the pictures as they were found; a network may take them in other channels.
     """
     spec, recipe = plan.spec, plan.recipe
@@ -299,8 +302,13 @@ def write_run(
     network = build(spec, make_generator(plan.seed, "weights"))
     network.load_state_dict(fitted.best_weights)
     network.eval().to(fabric.device)
-    test_logits = predict_logits(network, spec, splits.test)
-    evaluation = evaluation_of(test_logits, splits.test)
+    fingerprints = Fingerprints(train=found.train.fingerprint(), test=found.test.fingerprint())
+    score = scored_before(folder, fingerprints.test)
+    if score is None:
+        test_logits = predict_logits(network, spec, splits.test)
+        score = Score(fitted.best_epoch, evaluation_of(test_logits, splits.test))
+        write_evaluation(folder, score.evaluation, splits.test)
+        write_hits(folder / HITS, predicted(test_logits) == splits.test.labels)
     findings = list(fitted.findings)
     logits = predict_logits(network, spec, validation)
     suspects = label_suspects(logits, validation.labels, spec.class_names, held_out)
@@ -312,24 +320,50 @@ def write_run(
         name=folder.name,
         finished=True,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        data=run_data(plan, found, n_validation=len(validation)),
+        data=run_data(plan, found, fingerprints, n_validation=len(validation)),
         model=network_record(spec),
         recipe=recipe_record(recipe),
         seed=plan.seed,
         versions=versions(),
         hardware=hardware(fabric.device),
-        results=results(fitted, evaluation, network),
+        results=results(fitted, score, network),
         findings=tuple(findings),
     )
     write_tensors(folder / WEIGHTS, fitted.best_weights)
     write_history(folder / HISTORY, fitted.history)
-    write_evaluation(folder, evaluation, splits.test)
-    write_hits(folder / HITS, predicted(test_logits) == splits.test.labels)
     write_json(folder / RECORD, plain(record))  # last: a folder with it is complete
-    return Run(folder, spec, network, record, splits, evaluation)
+    return Run(folder, spec, network, record, splits, score.evaluation)
 
 
-def run_data(plan: Plan, found: Splits, *, n_validation: int) -> RunData:
+@dataclass(frozen=True)
+class Score:
+    """How a run did on the test split, the one time that it was scored.
+
+    Args:
+        epoch: whose weights were scored.
+        evaluation: the figures.
+    """
+
+    epoch: int
+    evaluation: Evaluation
+
+
+def scored_before(folder: Path, fingerprint: str) -> Score | None:
+    """The score of a run that was finished before, on these very test pictures."""
+    if not (folder / RECORD).is_file():
+        return None
+    record = read_run_record(folder)
+    if not record.finished or record.data.fingerprint.test != fingerprint:
+        return None
+    epoch = record.results.test_epoch
+    return Score(
+        record.results.best_epoch if epoch is None else epoch, read_evaluation(folder).record
+    )
+
+
+def run_data(
+    plan: Plan, found: Splits, fingerprints: Fingerprints, *, n_validation: int
+) -> RunData:
     """What the record says of the pictures, as they were found."""
     H, W = found.train.size
     ink = measure_ink(found.train)
@@ -344,20 +378,21 @@ def run_data(plan: Plan, found: Splits, *, n_validation: int) -> RunData:
         height=H,
         width=W,
         class_names=tuple(found.train.class_names),
-        fingerprint=Fingerprints(train=found.train.fingerprint(), test=found.test.fingerprint()),
+        fingerprint=fingerprints,
         n_skipped=len(found.skipped),
         ink=InkRecord(fit_frac=ink.fit_frac, by_mass=ink.by_mass) if ink else None,
     )
 
 
-def results(fitted: Fitted, evaluation: Evaluation, network: nn.Module) -> Results:
+def results(fitted: Fitted, score: Score, network: nn.Module) -> Results:
     """What the record says of the outcome."""
     chosen = next((row for row in fitted.history if row.epoch == fitted.best_epoch), None)
     return Results(
-        test_accuracy=evaluation.accuracy,
-        test_interval=evaluation.interval,
+        test_accuracy=score.evaluation.accuracy,
+        test_interval=score.evaluation.interval,
         validation_accuracy=chosen.validation_accuracy if chosen else None,
         best_epoch=fitted.best_epoch,
         train_s=fitted.history[-1].elapsed_s if fitted.history else 0.0,
         parameters=sum(p.numel() for p in network.parameters()),
+        test_epoch=None if score.epoch == fitted.best_epoch else score.epoch,
     )

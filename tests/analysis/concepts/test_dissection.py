@@ -7,8 +7,14 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
+from layerscope.analysis.concepts import dissection
 from layerscope.analysis.concepts.class_selectivity import class_auroc
-from layerscope.analysis.concepts.dissection import at_picture_size, part_overlap, quantiles
+from layerscope.analysis.concepts.dissection import (
+    LargestValues,
+    at_picture_size,
+    beyond,
+    part_overlap,
+)
 from layerscope.data import load
 from layerscope.data.imageset import ImageSet
 from layerscope.graph.read import read_program
@@ -30,10 +36,55 @@ def test_auroc_is_scikit_learns_with_ties() -> None:
     assert found[:, 4].tolist() == [0.5] * 7  # a class without pictures
 
 
-def test_quantiles_are_values_that_were_seen() -> None:
+def test_thresholds_are_values_that_were_seen() -> None:
     values = torch.arange(1000.0).view(10, 1, 100)
-    assert float(quantiles(values, 0.995)) == 995
-    assert int((values > quantiles(values, 0.995)).sum()) == 4
+    found = LargestValues(beyond(1000, 0.995))
+    found.add(values)
+    assert float(found.smallest) == 995
+    assert int((values > found.smallest).sum()) == 4
+
+
+@pytest.mark.parametrize("quantile", [0.5, 0.9, 0.995, 1.0])
+@pytest.mark.parametrize("batch", [1, 7, 30])
+def test_thresholds_gathered_batch_by_batch_are_those_of_all_values(
+    batch: int, quantile: float
+) -> None:
+    values = torch.randn(30, 5, 17, generator=torch.Generator().manual_seed(1))
+    values[:, 2] = values[:, 2].clamp(min=0)  # ties at 0
+    values[:, 3] = 0
+    found = LargestValues(beyond(30 * 17, quantile))
+    for part in values.split(batch):
+        found.add(part)
+    flat = values.transpose(0, 1).flatten(1)
+    rank = min(flat.shape[1] - 1, int(quantile * flat.shape[1]))
+    assert torch.equal(found.smallest, flat.kthvalue(rank + 1, dim=1).values)
+    assert found.kept is not None
+    assert found.kept.shape[1] == flat.shape[1] - rank  # no more than are needed
+
+
+def test_a_little_memory_gives_the_same_overlaps(monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures, network = squares(), colour_network()
+    program = read_program(network, normalise(pictures.take(torch.arange(1))))
+    fields = receptive_fields(program.layers, height=24, width=24)
+
+    def overlap() -> torch.Tensor:
+        return part_overlap(
+            program, ["1"], fields, pictures, torch.arange(24), normalise=normalise,
+            generator=make_generator(0, "places"), quantile=0.9, batch_size=7,
+        )["1"].iou  # fmt: skip
+
+    at_once, largest = overlap(), 0
+    monkeypatch.setattr(dissection, "GROWN_VALUES", 2 * 24 * 24)
+
+    def noting(maps: torch.Tensor, *args: object, **options: int) -> torch.Tensor:
+        nonlocal largest
+        grown = at_picture_size(maps, *args, **options)  # type: ignore[arg-type]
+        largest = max(largest, grown.numel())
+        return grown
+
+    monkeypatch.setattr(dissection, "at_picture_size", noting)
+    assert torch.equal(overlap(), at_once)
+    assert largest == 2 * 24 * 24
 
 
 def test_maps_are_put_where_their_units_look() -> None:

@@ -54,7 +54,7 @@ def test_little_memory_means_several_batches_with_the_same_images(
     spec = spec_of(1, 16)
     program = program_of(small_network(), spec)
     together = optimise_images(program, "3", None, spec, steps=16, variants=2)
-    monkeypatch.setattr("layerscope.analysis.featurevis.optimise.BATCH_BYTES", 1)
+    monkeypatch.setattr("layerscope.batch_budget.GRADIENT_BYTES", 1)
     told: list[tuple[int, int]] = []
     apart = optimise_images(
         program, "3", None, spec, steps=16, variants=2, progress=lambda *done: told.append(done)

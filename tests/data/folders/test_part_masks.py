@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,24 @@ def test_coco_polygons_and_run_lengths(photos: ImageSet, tmp_path: Path) -> None
     assert torch.equal(masked.masks(torch.tensor([0]))[0, 0], expected)
     tail = masked.masks(torch.tensor([2]))[0, 1]
     assert tail.any(0).nonzero()[:, 0].tolist() == [5, 6]
+
+
+def test_large_photos_are_drawn_one_by_one(photos: ImageSet, tmp_path: Path) -> None:
+    side = 2000
+    square = [[0, 0, side // 2, 0, side // 2, side // 2, 0, side // 2]]
+    rows = [(row, part, square) for row in range(len(photos)) for part in (3, 9)]
+    path = coco(photos, tmp_path / "large.json", rows)
+    value = json.loads(path.read_text())
+    for image in value["images"]:
+        image["height"] = image["width"] = side
+    path.write_text(json.dumps(value))
+    tracemalloc.start()
+    masked = with_masks(photos, path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert masked.masks(torch.arange(len(photos))).float().mean() == pytest.approx(0.25, abs=0.06)
+    assert len(rows) >= 6
+    assert peak < 5 * side * side  # bytes: a mask, and what is made of it, not one for each row
 
 
 def test_what_cannot_be_used_is_refused_in_words(photos: ImageSet, tmp_path: Path) -> None:

@@ -580,7 +580,7 @@ export interface Hardware {
 
 /** The outcome of a training. */
 export interface Results {
-  /** of the chosen weights. */
+  /** of the weights that the test split was scored with. */
   test_accuracy: number;
   /** 95 %, Wilson. */
   test_interval: [number, number];
@@ -592,6 +592,8 @@ export interface Results {
   train_s: number;
   /** of the network. */
   parameters: number | null;
+  /** whose weights the test split was scored with, where training went on from a finished run; null where they are those of best_epoch. */
+  test_epoch: number | null;
 }
 
 /** Something that went wrong in a training. */
@@ -718,7 +720,7 @@ export interface Tuning {
   orientation_deg: number | null;
   /** from 0 (all orientations alike) to 1 (one alone). */
   orientation_selectivity: number;
-  /** the response at each of 12 orientations, as a share of the natural maximum. */
+  /** the response at each orientation, evenly spaced from 0° on, as a share of the natural maximum. */
   orientation_curve: number[];
   /** of the best grating. */
   frequency_cycles_px: number | null;

@@ -12,7 +12,9 @@ import torch
 from layerscope.analysis.ablation.random_directions import random_directions
 from layerscope.analysis.ablation.replacement import Way, replace_layer
 from layerscope.analysis.ablation.stacked_variants import Change, correct_without
+from layerscope.batch_budget import pictures_at_once
 from layerscope.data.imageset import ImageSet
+from layerscope.device import device_of
 from layerscope.errors import DataError, LayerNotFoundError, ModelError
 from layerscope.graph.program import Program
 from layerscope.seed import make_generator
@@ -129,7 +131,11 @@ def ablate(
         lambda batch: normalise(imageset.take(batch)),
         rows,
         way=way,
-        batch_size=imageset.batch_of(batch_size),
+        batch_size=pictures_at_once(
+            imageset.batch_of(batch_size),
+            outputs=[found.shape for found in program.layers],
+            on_gpu=device_of(program.model).type != "cpu",
+        ),
         generator=make_generator(seed, f"ablation partners/{layer}"),
     )
     chosen = tuple(range(found.n_units)) if units is None else tuple(int(unit) for unit in units)

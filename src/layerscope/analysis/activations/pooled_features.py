@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from layerscope.analysis.activations.memory_format import fastest_memory_format
+from layerscope.batch_budget import pictures_at_once
 from layerscope.data.imageset import ImageSet
 from layerscope.device import device_of
 from layerscope.errors import DataError, check_known
@@ -124,40 +125,73 @@ def gather_features(
     if not len(rows):
         raise DataError("there are no pictures to look at; give at least one row")
     device = device_of(program.model)
-    parts: dict[str, list[Features]] = {name: [] for name in layers}
-    projections: dict[str, HashedProjection] = {}
-    spots = place_draws(len(rows), seed)
-
-    def keep(name: str, output: torch.Tensor, spots: torch.Tensor) -> None:
-        if name not in parts:
-            return
-        output = output.float()
-        pooled, peaks, means = pool(output, side)
-        if pooled.shape[1] > most:
-            if name not in projections:
-                generator = make_generator(seed, f"projection of {name}")
-                projections[name] = draw_projection(pooled.shape[1], most, generator)
-            pooled = projections[name](pooled)
-        # Cloned: a later operation may work in place on what a dense layer put out.
-        kept = (pooled, peaks, means, values_at(output, spots))
-        parts[name].append(Features(*(values.cpu().clone() for values in kept)))
-
-    size = imageset.batch_of(batch_size)
+    features = FeatureCollector(layers, len(rows), side=side, most=most, seed=seed)
+    size = pictures_at_once(
+        imageset.batch_of(batch_size),
+        outputs=[layer.shape for layer in program.layers],
+        on_gpu=device.type != "cpu",
+    )
     first = normalise(imageset.take(rows[:1]).to(device))
     memory_format = fastest_memory_format(program.model, first)
-    for batch, spot in zip(rows.split(size), spots.to(device).split(size), strict=True):
-        images = normalise(imageset.take(batch).to(device))
-        program.run(images.contiguous(memory_format=memory_format), partial(keep, spots=spot))
-    return {
-        name: Features(
-            torch.cat([part.pooled for part in found]),
-            torch.cat([part.peaks for part in found]),
-            torch.cat([part.means for part in found]),
-            torch.cat([part.at_places for part in found]),
+    for start in range(0, len(rows), size):
+        images = normalise(imageset.take(rows[start : start + size]).to(device))
+        program.show(
+            images.contiguous(memory_format=memory_format), layers, partial(features.add, start)
         )
-        for name, found in parts.items()
-        if sum(len(part.pooled) for part in found) == len(rows)
-    }
+    return features.gathered
+
+
+class FeatureCollector:
+    """Keeps the features of some layers while pictures pass, in their order.
+
+    Args:
+        layers, side, most, seed: those of `gather_features`.
+        n: how many pictures there will be.
+    """
+
+    def __init__(
+        self, layers: Sequence[str], n: int, *, side: int = 2, most: int = 512, seed: int
+    ) -> None:
+        self.parts: dict[str, list[Features]] = {name: [] for name in layers}
+        self.projections: dict[str, HashedProjection] = {}
+        self.spots = place_draws(n, seed)
+        self.side, self.most, self.seed = side, most, seed
+
+    def add(self, start: int, name: str, output: torch.Tensor) -> None:
+        """Add what a layer put out for some pictures.
+
+        Args:
+            start: the place of the first of them among all.
+            name: of the layer; others than those wanted are passed over.
+            output: float (B, U, H, W) maps, (B, T, U) tokens or (B, U).
+        """
+        if name not in self.parts:
+            return
+        spots = self.spots[start : start + len(output)].to(output.device)
+        output = output.float()
+        pooled, peaks, means = pool(output, self.side)
+        if pooled.shape[1] > self.most:
+            if name not in self.projections:
+                generator = make_generator(self.seed, f"projection of {name}")
+                self.projections[name] = draw_projection(pooled.shape[1], self.most, generator)
+            pooled = self.projections[name](pooled)
+        # Cloned: a later operation may work in place on what a dense layer put out.
+        kept = (pooled, peaks, means, values_at(output, spots))
+        self.parts[name].append(Features(*(values.cpu().clone() for values in kept)))
+
+    @property
+    def gathered(self) -> dict[str, Features]:
+        """The features of each layer that put something out for every picture."""
+        return {
+            name: Features(
+                torch.cat([part.pooled for part in found]),
+                torch.cat([part.peaks for part in found]),
+                torch.cat([part.means for part in found]),
+                torch.cat([part.at_places for part in found]),
+            )
+            for name, found in self.parts.items()
+            if sum(len(part.pooled) for part in found) == len(self.spots)
+        }
 
 
 def pool(output: torch.Tensor, side: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
@@ -12,16 +11,12 @@ from layerscope.analysis.activations.layer_accumulator import LayerAccumulator, 
 from layerscope.analysis.activations.memory_format import in_fastest_format
 from layerscope.analysis.activations.sampled_places import Batch, counted_places
 from layerscope.analysis.activations.unit_statistics import Start
+from layerscope.batch_budget import pictures_at_once
 from layerscope.data.imageset import ImageSet
 from layerscope.device import device_of
 from layerscope.errors import check_known
-from layerscope.graph.layer import Layer
 from layerscope.graph.read import read_program
 from layerscope.graph.tracing.traced_program import TracedProgram
-
-# What a layer may put out for one batch: a share of a processor's last cache.
-CACHE_BYTES = 6 << 20
-FEWEST_PICTURES = 8
 
 
 def scan(
@@ -34,6 +29,7 @@ def scan(
     batch_size: int = 256,
     edges: dict[str, torch.Tensor] | None = None,
     counted: int | None = None,
+    also: Callable[[int, str, torch.Tensor], None] | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, LayerScan]:
     """Pass over a set once and sum up every unit of some layers.
@@ -58,6 +54,8 @@ def scan(
         counted: places of each map that mean, spread, smallest value and zeros are taken from;
             None is `statistics.counted_places` of how many pictures there are. Two scans that are
             to give the same together as one need that one's.
+        also: told (place of the batch's first picture, layer, output) of each of these layers, so
+            that one pass can serve more than the scan.
         progress: told (pictures done, pictures in all).
 
     Returns:
@@ -80,6 +78,7 @@ def scan(
         batch_size=batch_size,
         counted=counted or counted_places(len(rows)),
         starts=starts,
+        also=also,
         progress=progress,
     )
     # A network that branches on values need not run every layer for every picture.
@@ -96,6 +95,7 @@ def accumulate(
     batch_size: int,
     counted: int,
     starts: Mapping[str, Start],
+    also: Callable[[int, str, torch.Tensor], None] | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, LayerAccumulator]:
     """Sum up some layers over at least one picture; arguments as `scan`'s.
@@ -113,7 +113,12 @@ def accumulate(
         program = read_program(model, first.contiguous(memory_format=memory_format))
         for layer in layers:
             check_known(layer, (found.name for found in program.layers))
-        batch_size = batch_for(program.layers, imageset.batch_of(batch_size), device)
+        batch_size = pictures_at_once(
+            imageset.batch_of(batch_size),
+            outputs=[layer.shape for layer in program.layers],
+            cached=True,
+            on_gpu=device.type != "cpu",
+        )
         accumulators: dict[str, LayerAccumulator] = {}
         for layer in program.layers:
             if layer.name in layers:
@@ -127,20 +132,14 @@ def accumulate(
         for start in range(0, len(rows), batch_size):
             batch = Batch(rows[start : start + batch_size], device)
 
-            def sum_up(name: str, output: torch.Tensor, batch: Batch = batch) -> None:
-                if name in accumulators:
-                    accumulators[name].add(output, batch)
+            def sum_up(
+                name: str, output: torch.Tensor, batch: Batch = batch, start: int = start
+            ) -> None:
+                accumulators[name].add(output, batch)
+                if also is not None:
+                    also(start, name, output)
 
             images = images_of(batch.rows).contiguous(memory_format=memory_format)
-            program.run(images, sum_up)
+            program.show(images, accumulators.keys(), sum_up)
             progress(start + len(batch.rows), len(rows))
     return accumulators
-
-
-def batch_for(layers: Sequence[Layer], most: int, device: torch.device) -> int:
-    """How many pictures to run at once: on a processor as many as its cache holds the maps of."""
-    if device.type != "cpu":
-        return most
-    largest = max((math.prod(layer.shape) for layer in layers), default=1) * 4
-    fits = max(FEWEST_PICTURES, CACHE_BYTES // largest)
-    return min(most, 1 << (fits.bit_length() - 1))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from layerscope.batch_budget import pictures_at_once
 from layerscope.data.imageset import ImageSet
 from layerscope.device import device_of
 from layerscope.graph.layer import Layer
@@ -17,6 +18,9 @@ from layerscope.graph.receptive_field import ReceptiveField
 QUANTILE = 0.995
 # Places of one picture that the threshold is taken from; of larger maps a random choice.
 SAMPLED_PLACES = 256
+# Values at the picture's size that are worked on at once: 32 MiB, and as much again for what
+# becomes of them. Of fewer than 2^24, float32 counts every one.
+GROWN_VALUES = 1 << 23
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,9 @@ def part_overlap(
 ) -> dict[str, Overlap]:
     """Measure every unit of some layers against every part, in two passes over the pictures.
 
+    Neither pass keeps maps: the first keeps of each unit the largest of its values, as many as lie
+    beyond the threshold, and the second counts as it goes, some units and pictures at a time.
+
     Args:
         program: the network.
         layers: names of layers with maps; dense layers have no places and are left out.
@@ -55,7 +62,7 @@ def part_overlap(
         normalise: pixels uint8 (B, C, H, W) -> images.
         generator: draws the places that the thresholds are taken from.
         quantile: of a unit's places, those beyond which it is on.
-        batch_size: pictures at a time.
+        batch_size: pictures at a time, at most (`batch_budget`).
 
     Returns:
         An `Overlap` for each layer with maps of more than one place that is run for all pictures.
@@ -71,26 +78,30 @@ def part_overlap(
     known = {layer.name: layer for layer in program.layers}
     mapped = [name for name in layers if has_places(known[name])]
     device = device_of(program.model)
-    sampled: dict[str, list[torch.Tensor]] = {name: [] for name in mapped}
+    at_once = pictures_at_once(
+        batch_size,
+        outputs=[layer.shape for layer in program.layers],
+        on_gpu=device.type != "cpu",
+    )
+    n_sampled = {name: len(rows) * min(places_of(known[name]), SAMPLED_PLACES) for name in mapped}
+    largest = {name: LargestValues(beyond(n, quantile)) for name, n in n_sampled.items()}
 
     def sample(name: str, maps: torch.Tensor) -> None:
-        if name not in sampled:
-            return
         values = maps.float().flatten(2).cpu()  # (B, U, places)
         if values.shape[2] > SAMPLED_PLACES:
             some = torch.rand(values.shape[0], values.shape[2], generator=generator)
             index = some.topk(SAMPLED_PLACES, dim=1).indices
             values = values.gather(2, index[:, None].expand(-1, values.shape[1], -1))
-        sampled[name].append(values)
+        largest[name].add(values)
 
-    for batch in rows.split(batch_size):
-        program.run(normalise(imageset.take(batch).to(device)), sample)
+    for batch in rows.split(at_once):
+        program.show(normalise(imageset.take(batch).to(device)), mapped, sample)
     thresholds = {
-        name: quantiles(torch.cat(parts), quantile)
-        for name, parts in sampled.items()
-        if sum(map(len, parts)) == len(rows)  # a branch may skip some
+        name: found.smallest
+        for name, found in largest.items()
+        if found.n == len(rows)  # a branch may skip some
     }
-    sampled.clear()
+    largest.clear()
 
     H, W = imageset.size
     counts: dict[str, torch.Tensor] = {}
@@ -98,19 +109,21 @@ def part_overlap(
     part_total = torch.zeros(len(imageset.part_names), dtype=torch.float64)
 
     def compare(name: str, maps: torch.Tensor) -> None:
-        if name not in thresholds:
-            return
-        grown = at_picture_size(maps.float().cpu(), fields[name], height=H, width=W)
-        on = (grown > thresholds[name][:, None, None]).float()
-        both = torch.einsum("nuyx,npyx->up", on, masks).double()
-        alone = on.sum((0, 2, 3)).double()[:, None]
-        counted = torch.cat([both, alone], 1)
+        some = maps_at_once(len(maps), H, W)
+        counted = torch.cat(
+            [
+                counted_on(part, limit, fields[name], masks)
+                for part, limit in zip(
+                    maps.float().cpu().split(some, dim=1), thresholds[name].split(some), strict=True
+                )
+            ]
+        )
         counts[name] = counts[name] + counted if name in counts else counted
 
-    for batch in rows.split(batch_size):
+    for batch in rows.split(min(at_once, maps_at_once(len(imageset.part_names), H, W))):
         masks = imageset.masks(batch).float()
         part_total += masks.sum((0, 2, 3)).double()
-        program.run(normalise(imageset.take(batch).to(device)), compare)
+        program.show(normalise(imageset.take(batch).to(device)), thresholds.keys(), compare)
     return {
         name: Overlap(
             (c[:, :-1] / (c[:, -1:] + part_total - c[:, :-1]).clamp(min=1)).float(),
@@ -125,14 +138,71 @@ def has_places(layer: Layer) -> bool:
     return len(layer.shape) == 3 and layer.shape[1] * layer.shape[2] > 1
 
 
-def quantiles(values: torch.Tensor, quantile: float) -> torch.Tensor:
-    """Each unit's quantile: float (N, U, places) -> (U,), the smallest value that so many keep to.
+def places_of(layer: Layer) -> int:
+    """How many places the maps of a layer have."""
+    return layer.shape[1] * layer.shape[2]
 
-    A value that was seen, without interpolation: a ReLU that is nearly always silent has 0.
+
+def beyond(n: int, quantile: float) -> int:
+    """How many of n values lie at or beyond a quantile: at least one."""
+    return n - min(n - 1, int(quantile * n))
+
+
+class LargestValues:
+    """The k largest values of each unit, kept while maps pass.
+
+    The smallest of them is a quantile: a value that was seen, without interpolation. A ReLU that is
+    nearly always silent has 0.
+
+    Args:
+        k: how many are kept.
     """
-    flat = values.transpose(0, 1).flatten(1)  # (U, N * places)
-    rank = min(flat.shape[1] - 1, int(quantile * flat.shape[1]))
-    return flat.kthvalue(rank + 1, dim=1).values
+
+    def __init__(self, k: int) -> None:
+        self.k = k
+        self.n = 0
+        self.kept: torch.Tensor | None = None
+
+    def add(self, values: torch.Tensor) -> None:
+        """Add float (B, U, places) of B pictures."""
+        self.n += len(values)
+        flat = values.transpose(0, 1).flatten(1)  # (U, B * places)
+        if self.kept is not None:
+            flat = torch.cat([self.kept, flat], 1)
+        self.kept = flat.topk(min(self.k, flat.shape[1]), dim=1, sorted=False).values
+
+    @property
+    def smallest(self) -> torch.Tensor:
+        """float (U,), the smallest of the k largest values of each unit."""
+        assert self.kept is not None, "nothing was added"
+        return self.kept.amin(1)
+
+
+def maps_at_once(n: int, height: int, width: int) -> int:
+    """How many times n maps of the picture's size are worked on at once."""
+    return max(1, GROWN_VALUES // (n * height * width))
+
+
+def counted_on(
+    maps: torch.Tensor,
+    thresholds: torch.Tensor,
+    field: ReceptiveField | None,
+    masks: torch.Tensor,
+) -> torch.Tensor:
+    """At how many pixels some units are on: float64 (U, P + 1), within each part, and at all.
+
+    Args:
+        maps: float (B, U, h, w).
+        thresholds: float (U,), above which a unit is on.
+        field: of the units.
+        masks: float (B, P, H, W), 1 where the part is.
+    """
+    H, W = masks.shape[2:]
+    grown = at_picture_size(maps, field, height=H, width=W)
+    on = (grown > thresholds[:, None, None]).float()
+    both = torch.einsum("nuyx,npyx->up", on, masks).double()
+    alone = on.sum((0, 2, 3)).double()[:, None]
+    return torch.cat([both, alone], 1)
 
 
 def at_picture_size(

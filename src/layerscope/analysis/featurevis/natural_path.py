@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from scipy.stats import rankdata
 
+from layerscope.batch_budget import kept_at_once
 from layerscope.device import device_of
 from layerscope.errors import ModelError, UnreachedError
 from layerscope.graph.layer import INPUT, Layer
@@ -17,7 +18,6 @@ from layerscope.graph.receptive_field import ReceptiveField, receptive_fields
 from layerscope.models.spec import ModelSpec
 
 LOW_PERCENTILE = 5.0
-BATCH_BYTES = 256 * 2**20
 # Kinds whose outputs are what later layers read; convolutions before an activation say the same.
 READ_KINDS = frozenset({"activation", "add"})
 
@@ -145,7 +145,7 @@ def channel_means(
     H, W = spec.height, spec.width
     fields = receptive_fields(program.layers, height=H, width=W)
     values = sum(math.prod(found.shape) for found in program.layers)
-    at_once = max(1, BATCH_BYTES // (4 * values))
+    at_once = kept_at_once(4 * values)
     wanted = {found.name for found in before} | {layer}
     parts: list[list[torch.Tensor]] = [[] for _ in before]
     for start in range(0, len(pixels), at_once):
@@ -153,10 +153,9 @@ def channel_means(
         kept: dict[str, torch.Tensor] = {}
 
         def keep(name: str, value: torch.Tensor, kept: dict[str, torch.Tensor] = kept) -> None:
-            if name in wanted:
-                kept[name] = value.float().cpu().clone()
+            kept[name] = value.float().cpu().clone()
 
-        program.run(images, keep)
+        program.show(images, wanted, keep)
         for name in wanted - kept.keys():
             raise UnreachedError(not_reached(name))
         boxes = strongest_boxes(kept[layer], own[start : start + at_once], fields[layer], H, W)

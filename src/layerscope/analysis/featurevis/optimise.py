@@ -15,6 +15,7 @@ from layerscope.analysis.featurevis.fourier_image import draw_waves, to_pixels, 
 from layerscope.analysis.featurevis.objective import Objective, Place, find_objective
 from layerscope.analysis.featurevis.random_transforms import Box, Jitter
 from layerscope.analysis.featurevis.viewport import tiled, viewport_around
+from layerscope.batch_budget import kept_at_once, pictures_at_once
 from layerscope.device import device_of
 from layerscope.errors import ModelError
 from layerscope.graph.program import Program
@@ -22,8 +23,6 @@ from layerscope.models.spec import ModelSpec
 from layerscope.seed import make_generator
 
 RATE = 0.1
-# What one batch may take; more pictures at a time are no faster.
-BATCH_BYTES = 512 * 2**20
 
 
 @dataclass(frozen=True)
@@ -138,7 +137,7 @@ def optimise_images(
     )
     start = draw_waves(variants, C, *canvas[2:], generator=generator)
     one = bytes_per_picture(program, target, box, spec, canvas)
-    at_once = max(1, BATCH_BYTES // (one * variants))
+    at_once = kept_at_once(one * variants, gradients=True)
     n_parts = math.ceil(len(chosen) / at_once)
     pixels, values = [], []
     with frozen(program.model):
@@ -201,9 +200,16 @@ def measure(
 ) -> torch.Tensor:
     """The activations of U units on their own finished pictures: float32 (U, variants)."""
     device = device_of(program.model)
-    images = spec.normalise(pixels.to(device))
     variants = len(pixels) // len(columns)
-    output = program.output_of(target.layer.name, images).float().cpu()
+    at_once = pictures_at_once(
+        len(pixels), outputs=[one.shape for one in program.layers], on_gpu=device.type != "cpu"
+    )
+    output = torch.cat(
+        [
+            program.output_of(target.layer.name, spec.normalise(part.to(device))).float().cpu()
+            for part in pixels.split(at_once)
+        ]
+    )
     values = own_values(
         output, columns.repeat_interleave(variants), None if whole else target.place
     )

@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 import torch
 import torch.nn.functional as F
 
-from layerscope.analysis.tuning.stimuli import COLOURED, GREY_TWINS, Stimulus, drawings
+from layerscope.analysis.tuning.stimuli import (
+    COLOURED,
+    FINE,
+    GREY_TWINS,
+    Steps,
+    Stimulus,
+    drawings,
+)
 from layerscope.seed import make_generator
 
 MID_GREY = 0.5
@@ -49,6 +56,7 @@ def make_battery(
     window_px: float,
     ground: float = MID_GREY,
     seed: int = 0,
+    steps: Steps = FINE,
 ) -> Battery:
     """Draw every stimulus in a round window with a soft rim.
 
@@ -62,9 +70,11 @@ def make_battery(
         window_px: side of the units' receptive field; what lies beyond the picture is cut off.
         ground: 0 to 1, the set's own (`ground_of`): on black, stimuli are light only.
         seed: of the grain.
+        steps: how finely stimuli cover what they may differ in.
 
     Returns:
-        About 700 pictures, fewer for windows of a few pixels and for grey ones.
+        About 1,050 pictures, 720 in grey, fewer for windows of a few pixels and on black; about
+        180 in `COARSE` steps.
 
     Source: the stimuli of Hubel and Wiesel, 1959, and of Pospisil, Pasupathy and Bair,
     "'Artiphysiology' reveals V4-like shape tuning in a deep network", 2018, for units of networks.
@@ -93,7 +103,7 @@ def make_battery(
     stimuli: list[Stimulus] = []
     changes: list[torch.Tensor] = []  # from the ground, at full contrast
     for drawing in drawings(
-        window_px, channels=channels, polarities=polarities, generator=generator
+        window_px, channels=channels, polarities=polarities, generator=generator, steps=steps
     ):
         pattern = drawing.pattern(x, up) * drawing.polarity
         if not both_ways:  # from the ground to the far side, instead of both ways round it

@@ -7,8 +7,8 @@ from contextlib import suppress
 
 import torch
 
-from layerscope.analysis.activations.scan import batch_for
 from layerscope.analysis.tuning.battery import Battery
+from layerscope.batch_budget import pictures_at_once
 from layerscope.device import device_of
 from layerscope.errors import UnreachedError, check_known
 from layerscope.graph.program import Program
@@ -59,7 +59,7 @@ def centre_responses(
         layers: names of layers.
         pixels: uint8 (N, C, H, W).
         normalise: pixels -> images.
-        batch_size: pictures at a time, at most (`analysis.activations.scan.batch_for`).
+        batch_size: pictures at a time, at most (`batch_budget`).
 
     Returns:
         layer -> float32 (N, U): at place (H // 2, W // 2) of maps, of the middle token, or of dense
@@ -74,17 +74,22 @@ def centre_responses(
     found: dict[str, list[torch.Tensor]] = {layer: [] for layer in layers}
 
     def keep(name: str, output: torch.Tensor) -> None:
-        if name in found:
-            found[name].append(centre_values(output).float().cpu())
+        found[name].append(centre_values(output).float().cpu())
 
-    for part in pixels.split(batch_for(program.layers, batch_size, device)):
+    at_once = pictures_at_once(
+        batch_size,
+        outputs=[layer.shape for layer in program.layers],
+        cached=True,
+        on_gpu=device.type != "cpu",
+    )
+    for part in pixels.split(at_once):
         images = normalise(part.to(device))
         if len(found) == 1:  # nothing behind a single layer need be run
             (layer,) = found
             with suppress(UnreachedError):
                 keep(layer, program.output_of(layer, images))
         else:
-            program.run(images, keep)
+            program.show(images, found.keys(), keep)
     return {
         layer: torch.cat(parts)
         for layer, parts in found.items()

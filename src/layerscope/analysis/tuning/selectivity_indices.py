@@ -19,8 +19,8 @@ from layerscope.analysis.tuning.response_groups import (
 from layerscope.analysis.tuning.stimuli import (
     BENT,
     COLOURED,
+    FINE,
     GREY_TWINS,
-    N_ANGLES,
     STRAIGHT,
     TEXTURED,
 )
@@ -56,7 +56,7 @@ class Lines:
         orientation: float (U,), 0 the same response at all angles, 1 at one alone.
         angle_deg: float (U,), the line it prefers: 0 lies, 90 stands.
         frequency_cycles_px: float (U,), of the best grating; NaN without one.
-        curve: float (U, 12), the response at each angle.
+        curve: float (U, A), the response at each of the angles that were shown, evenly spaced.
         words: U, "edge", "line" or "stripes".
     """
 
@@ -221,15 +221,16 @@ def straight_tuning(peaks: torch.Tensor, groups: Groups) -> Lines:
     if not sets:
         nothing = torch.zeros(U)
         unknown = torch.full((U,), math.nan)
-        return Lines(nothing, nothing, unknown, torch.zeros(U, N_ANGLES), ("",) * U)
-    curves = torch.zeros(len(sets), N_ANGLES, U)
+        return Lines(nothing, nothing, unknown, torch.zeros(U, FINE.n_angles), ("",) * U)
+    n_angles = len({round(groups.keys[g][4] or 0, 3) for rows in sets.values() for g in rows})
+    curves = torch.zeros(len(sets), n_angles, U)
     for s, rows in enumerate(sets.values()):
         for g in rows:
-            place = round(float(groups.keys[g][4] or 0) / (180 / N_ANGLES)) % N_ANGLES
+            place = round(float(groups.keys[g][4] or 0) / (180 / n_angles)) % n_angles
             curves[s, place] = torch.maximum(curves[s, place], peaks[g])
     chosen = curves.amax(1).argmax(0)  # (U,)
     curve = curves[chosen, :, torch.arange(U)]
-    doubled = torch.arange(N_ANGLES) * (2 * math.pi / N_ANGLES)  # twice the angle
+    doubled = torch.arange(n_angles) * (2 * math.pi / n_angles)  # twice the angle
     total = curve.sum(1).clamp(min=1e-12)
     re, im = (curve * doubled.cos()).sum(1) / total, (curve * doubled.sin()).sum(1) / total
     keys = list(sets)

@@ -21,7 +21,7 @@ class Tunings:
     Args:
         indices: how selective each is for each kind of stimulus, and for what within it.
         intervals: kind -> (low, high), float (U,) each; empty where none were asked for.
-        curve: float (U, 12), the response at each angle, in shares of its natural maximum.
+        curve: float (U, A), the response at each angle, in shares of its natural maximum.
         reach_frac: float (U,), its strongest response to any stimulus, likewise.
         best: U families, that of the stimulus which drives it most; "" where none does.
         prefers: phase, size, curvature, a corner's opening.

@@ -119,6 +119,8 @@ def coco_masks(
 
     Source: Lin et al., "Microsoft COCO", 2014; the format as cocodataset.org/#format-data has it.
     """
+    from PIL import Image
+
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
         images = {image["id"]: image for image in value["images"]}
@@ -127,25 +129,27 @@ def coco_masks(
         parts = tuple(dict.fromkeys(names.values()))
         masks = empty_masks(imageset, parts)
         rows = rows_by_name(imageset.ids, [str(image["file_name"]) for image in images.values()])
-        canvases: dict[tuple[int, int], np.ndarray] = {}
+        shapes: dict[tuple[int, int, tuple[int, int]], list[Any]] = defaultdict(list)
         for annotation in annotations:
             image = images[annotation["image_id"]]
             row = rows.get(str(image["file_name"]))
             if row is None:
                 continue
             size = int(image["height"]), int(image["width"])
-            key = row, parts.index(names[annotation["category_id"]])
-            drawn = drawn_mask(annotation["segmentation"], size, path)
-            canvases[key] = canvases[key] | drawn if key in canvases else drawn
+            part = parts.index(names[annotation["category_id"]])
+            shapes[row, part, size].append(annotation["segmentation"])
+        # A mask is as large as the photo: one is drawn, made as small as the picture, let go.
+        for (row, part, size), drawn in shapes.items():
+            mask = np.zeros(size, dtype=bool)
+            for segmentation in drawn:
+                mask |= drawn_mask(segmentation, size, path)
+            fitting = fitted(Image.fromarray(mask.astype(np.uint8) * 255), framing)
+            masks[row, part] |= fitting
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
             f"{path} cannot be read as COCO annotations ({type(error).__name__}: {error}); it "
             "needs images, categories and annotations with a segmentation"
         ) from error
-    from PIL import Image
-
-    for (row, p), canvas in canvases.items():
-        masks[row, p] = fitted(Image.fromarray(canvas.astype(np.uint8) * 255), framing)
     return parts, masks
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +47,27 @@ class TracedProgram(Program):
 
         with lent(self.model):
             return as_logits(run_traced(self.traced, self.taken(images), show, grad=grad))
+
+    def show(
+        self,
+        images: torch.Tensor,
+        names: Collection[str],
+        visit: Callable[[str, torch.Tensor], None],
+    ) -> None:
+        """Show what some layers put out, and run nothing behind the last; see `Program.show`."""
+        wanted = {node: name for node, name in self.names.items() if name in names}
+        layouts = self.layouts
+        last = next((node for node in reversed(self.traced.graph.nodes) if node in wanted), None)
+        if last is None:
+            return
+
+        def tell(node: fx.Node, value: Any) -> None:
+            if node in wanted:
+                name = wanted[node]
+                shown(layouts[name], name, value, len(images), visit)
+
+        with lent(self.model):
+            run_traced(self.traced, self.taken(images), tell, until=last)
 
     def taken(self, images: torch.Tensor) -> torch.Tensor:
         """A copy of some images, which the network may overwrite, in the type of its weights."""

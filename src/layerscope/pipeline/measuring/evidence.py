@@ -11,6 +11,7 @@ from typing import TypeVar
 import torch
 from msgspec.structs import replace
 
+from layerscope.analysis.activations.pooled_features import Features
 from layerscope.analysis.concepts.descriptions import KINDS, KindMeasures, describe_units
 from layerscope.analysis.concepts.headline import headline
 from layerscope.analysis.concepts.layer_ladder import Rung, Share, ladder
@@ -98,6 +99,7 @@ def gather_evidence(
     seed: int,
     stages: Stages,
     progress: Tell,
+    features: Mapping[str, Features] | None = None,
 ) -> GatheredEvidence:
     """Measure what the layers of a network have learned, beside untrained copies of it.
 
@@ -110,31 +112,33 @@ def gather_evidence(
         seed: of what is drawn: pictures, untrained weights, stimuli.
         stages: where finished stages are kept, and where the files of the atlas go.
         progress: told (part, done, total) of the parts that are not kept.
+        features: of the evidence's pictures (`evidence_rows`), where another pass gathered them.
     """
     model, layers = program.model, program.layers
     budget = budget_for(effort, program, spec)
     effort = budget.effort
-    order = torch.randperm(len(imageset), generator=make_generator(seed, "evidence pictures"))
-    rows = order[: effort.pictures].sort().values
+    rows = evidence_rows(imageset, effort, seed)
     stages = stages.of(fingerprint(program, spec, imageset, rows, effort, seed=seed))
     device = device_of(model)
     some = spec.normalise(imageset.take(rows[:CALIBRATION_PICTURES])).to(device)
     progress(UNITS, 0, 1)
-    scenes = Scenes(imageset, rows, spec, seed=seed)
-    found = observe(program, measured, scenes)
-    skipped = [
+    scenes = Scenes(imageset, rows, spec, seed=seed, steps=budget.stimuli)
+    found = observe(program, measured, scenes, features=features)
+    skipped = [budget.told] if budget.told else []
+    skipped += [
         f"layer {name!r} has no evidence: it is not run for all pictures and stimuli"
         for name in measured
         if name not in found
     ]
     labels = imageset.labels[rows]
-    own = layer_figures(program, found, labels, imageset.n_classes, some)
+    own = layer_figures(program, found, labels, imageset.n_classes, some, fields=budget.fields)
 
     def control(i: int, _: Path) -> CopyFigures:
         progress(copy_part(i, effort.untrained), 0, 1)
         return measure_copy(
-            program, found, scenes, some, seed=seed, copy=i, with_layers=i < LAYER_COPIES
-        )
+            program, found, scenes, some, seed=seed, copy=i, with_layers=i < LAYER_COPIES,
+            fields=budget.fields,
+        )  # fmt: skip
 
     # A copy is measured in the network's own layers, and which those are depends on `measured`.
     controls = [
@@ -220,6 +224,12 @@ def gather_evidence(
         featurevis_sprites=sprites,
         skipped=skipped,
     )
+
+
+def evidence_rows(imageset: ImageSet, effort: Effort, seed: int) -> torch.Tensor:
+    """The pictures that evidence is gathered on: all, or a seeded choice, in order."""
+    order = torch.randperm(len(imageset), generator=make_generator(seed, "evidence pictures"))
+    return order[: effort.pictures].sort().values
 
 
 def add_feature_visualisations(

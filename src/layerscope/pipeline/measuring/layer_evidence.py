@@ -11,7 +11,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from layerscope.analysis.observe import Observed
-from layerscope.analysis.structure.effective_field import EffectiveField, effective_field
+from layerscope.analysis.structure.effective_field import (
+    EffectiveField,
+    effective_field,
+    spread_units,
+)
 from layerscope.analysis.structure.linear_probe import halves, probe
 from layerscope.analysis.structure.representation_geometry import (
     class_separation,
@@ -21,6 +25,7 @@ from layerscope.analysis.structure.representation_geometry import (
 )
 from layerscope.analysis.structure.strongest_inputs import picture_weights
 from layerscope.analysis.tuning.gabor_fit import LEAST_PX, GaborFits, fit_gabors
+from layerscope.batch_budget import kept_at_once
 from layerscope.errors import UnreachedError
 from layerscope.formats.layer_record import Compared, EffectiveDimension, LayerEvidence, Probe
 from layerscope.formats.unit_record import ControlRange
@@ -28,7 +33,6 @@ from layerscope.graph.program import Program
 
 # More pairs than this say no more than their number.
 MOST_DUPLICATES = 50
-FIELD_PICTURES = 16
 
 
 class LayerFigures(Struct, frozen=True, kw_only=True):
@@ -67,6 +71,8 @@ def layer_figures(
     labels: torch.Tensor,
     n_classes: int,
     images: torch.Tensor,
+    *,
+    fields: tuple[int, int],
 ) -> dict[str, LayerFigures]:
     """Measure whole layers.
 
@@ -76,6 +82,7 @@ def layer_figures(
         labels: int64 (N,), of the observed pictures.
         n_classes: K.
         images: float (B, C, H, W), for the effective receptive field.
+        fields: (pictures, units) that it is measured on.
 
     Returns:
         layer -> its figures. The probe learns from one half of each class's pictures and is scored
@@ -92,7 +99,7 @@ def layer_figures(
                 pooled[learned], labels[learned], pooled[scored], labels[scored],
                 n_classes=n_classes,
             )  # fmt: skip
-        field = field_of(program, name, images[:FIELD_PICTURES])
+        field = field_of(program, name, images[: fields[0]], n_units=fields[1])
         fits = gabor_fits(program, name)
         pairs = duplicate_units(at_places)
         figures[name] = LayerFigures(
@@ -119,10 +126,18 @@ def layer_figures(
     return figures
 
 
-def field_of(program: Program, layer: str, images: torch.Tensor) -> EffectiveField | None:
-    """A layer's effective receptive field; None also where these pictures do not reach it."""
+def field_of(
+    program: Program, layer: str, images: torch.Tensor, *, n_units: int
+) -> EffectiveField | None:
+    """A layer's effective receptive field; None without maps, or where no picture reaches it."""
+    own = next(found for found in program.layers if found.name == layer)
+    if len(own.shape) != 3:
+        return None
+    # Every output is kept for the way back, where it gets a gradient of the same size.
+    n_bytes = 8 * sum(math.prod(found.shape) for found in program.layers)
+    some = images[: kept_at_once(n_bytes, gradients=True)]
     try:
-        return effective_field(program, layer, images)
+        return effective_field(program, layer, some, units=spread_units(own.n_units, n_units))
     except UnreachedError:
         return None
 

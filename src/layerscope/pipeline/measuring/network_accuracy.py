@@ -14,8 +14,8 @@ from layerscope.models.inference import set_logits
 from layerscope.models.spec import ModelSpec
 from layerscope.seed import make_generator
 
-MOST_PICTURES, FEWEST_PICTURES = 1000, 100
-MOST_MULTIPLY_ADDS = 5e11  # some ten seconds of two laptop cores
+MOST_PICTURES, FEWEST_PICTURES = 1000, 50
+MOST_MULTIPLY_ADDS = 3e11  # some six seconds of two laptop cores
 FEW = 20
 
 

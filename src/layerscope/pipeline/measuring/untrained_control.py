@@ -13,6 +13,7 @@ from layerscope.analysis.concepts.descriptions import KindMeasures
 from layerscope.analysis.controls.untrained_copies import calibrate_batch_norms, untrained_copy
 from layerscope.analysis.observe import Observed, Scenes, observe
 from layerscope.analysis.structure.cka import cka_matrix, linear_cka
+from layerscope.batch_budget import pictures_at_once
 from layerscope.device import device_of
 from layerscope.graph.program import Program
 from layerscope.graph.read import read_program
@@ -74,6 +75,7 @@ def measure_copy(
     seed: int,
     copy: int,
     with_layers: bool,
+    fields: tuple[int, int],
 ) -> CopyFigures:
     """Measure one untrained copy of a network.
 
@@ -85,12 +87,18 @@ def measure_copy(
         seed: of what is drawn.
         copy: which one. The first is also compared with the network itself.
         with_layers: whether whole layers are measured too: most of a copy's time.
+        fields: (pictures, units) for effective receptive fields.
     """
     network = untrained(program.model, scenes.spec, make_generator(seed, f"untrained {copy}"))
-    calibrate_batch_norms(network, calibration)
+    at_once = pictures_at_once(
+        len(calibration),
+        outputs=[layer.shape for layer in program.layers],
+        on_gpu=calibration.device.type != "cpu",
+    )
+    calibrate_batch_norms(network, calibration, batch_size=at_once)
     return control_record(
         read_copy(program, network, calibration[:1]), trained, scenes, calibration,
-        with_layers=with_layers, with_cka=copy == 0,
+        with_layers=with_layers, with_cka=copy == 0, fields=fields,
     )  # fmt: skip
 
 
@@ -116,6 +124,7 @@ def control_record(
     *,
     with_layers: bool,
     with_cka: bool,
+    fields: tuple[int, int],
 ) -> CopyFigures:
     """What is kept of an untrained copy: values of units and layers."""
     imageset = scenes.imageset
@@ -126,7 +135,7 @@ def control_record(
             name: {kind: unit_values(seen.units, kind) for kind in seen.units.values}
             for name, seen in found.items()
         },
-        layers=layer_figures(program, found, labels, imageset.n_classes, images)
+        layers=layer_figures(program, found, labels, imageset.n_classes, images, fields=fields)
         if with_layers
         else {},
         cka={

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from layerscope.batch_budget import pictures_at_once
 from layerscope.data.imageset import ImageSet
 from layerscope.device import device_of
 from layerscope.formats.atlas_record import SampleRecord
@@ -52,9 +53,14 @@ def shown_layers(layers: Sequence[Layer], sizes: dict[str, int]) -> list[str]:
         sizes: of each one's activations for one picture, as float32, in bytes.
     """
     most = BUDGET_BYTES // 4
+    first_conv = next((layer for layer in layers if layer.kind == "conv"), None)
+    read_first = first_conv.inputs if first_conv else ()  # the page's arithmetic begins there
     major_first = sorted(
         (layer for layer in layers if sizes[layer.name] <= most),
-        key=lambda layer: (layer.kind in MINOR_KINDS, sizes[layer.name]),
+        key=lambda layer: (
+            layer.kind in MINOR_KINDS and layer.name not in read_first,
+            sizes[layer.name],
+        ),
     )
     kept, total = set(), 0
     for layer in major_first:
@@ -114,7 +120,12 @@ def write_samples(
     images = spec.normalise(pixels.to(device_of(program.model)))
     # Where a network decides by values, each picture goes its own way.
     alone = isinstance(program, RecordedProgram)
-    walks = [outputs_of(program, part) for part in images.split(1 if alone else len(images))]
+    at_once = pictures_at_once(
+        len(images),
+        outputs=[layer.shape for layer in program.layers],
+        on_gpu=images.device.type != "cpu",
+    )
+    walks = [outputs_of(program, part) for part in images.split(1 if alone else at_once)]
     logits = torch.cat([found for found, _ in walks])
     probs = to_probs(logits.float())
     said = predicted(logits)
