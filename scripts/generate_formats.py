@@ -1,6 +1,6 @@
 """Write what follows from the records in src/layerscope/formats:
 
-    src/layerscope/formats/atlas.schema.json, run.schema.json    JSON Schemas
+    src/layerscope/formats/atlas.schema.json, …                  JSON Schemas
     web/src/lib/formats.ts                                       the page's types
     docs/atlas.md                                                the lists of fields
 
@@ -22,13 +22,20 @@ import msgspec
 
 from layerscope.formats.atlas_record import AtlasRecord
 from layerscope.formats.embedded_run import EmbeddedRun
+from layerscope.formats.experiment_record import ExperimentRecord, QuestionRecord
 from layerscope.formats.run_record import PlanRecord
 
 ROOT = Path(__file__).resolve().parents[1]
 FORMATS = ROOT / "src" / "layerscope" / "formats"
 PAGE = ROOT / "web" / "src" / "lib" / "formats.ts"
 DOCS = ROOT / "docs" / "atlas.md"
-SCHEMAS = {"atlas.schema.json": (AtlasRecord,), "run.schema.json": (EmbeddedRun, PlanRecord)}
+ATLAS, RUN = (AtlasRecord,), (EmbeddedRun, PlanRecord)
+EXPERIMENT = (ExperimentRecord, QuestionRecord)
+SCHEMAS = {
+    "atlas.schema.json": ATLAS,
+    "run.schema.json": RUN,
+    "experiment.schema.json": EXPERIMENT,
+}
 BEGIN, END = "<!-- generated: fields of {name} -->", "<!-- end of fields -->"
 HEAD = "// Written by scripts/generate_formats.py from src/layerscope/formats: change it there."
 COLUMNS = "| field | type | what |\n|---|---|---|\n"
@@ -196,10 +203,9 @@ def with_fields(text: str, name: str, fields: str) -> str:
 def wanted() -> dict[Path, str]:
     """Every generated file as it should be."""
     files = {FORMATS / name: json_schema(*roots) for name, roots in SCHEMAS.items()}
-    files[PAGE] = typescript(schemas(*(root for roots in SCHEMAS.values() for root in roots)))
-    docs = with_fields(DOCS.read_text("utf-8"), "the atlas", field_lists(schemas(AtlasRecord)))
-    run = schemas(EmbeddedRun, PlanRecord)
-    shared = schemas(AtlasRecord)
+    files[PAGE] = typescript(schemas(*ATLAS, *RUN))
+    docs = with_fields(DOCS.read_text("utf-8"), "the atlas", field_lists(schemas(*ATLAS)))
+    run, shared = schemas(*RUN), schemas(*ATLAS)
     files[DOCS] = with_fields(
         docs, "the run", field_lists({n: s for n, s in run.items() if n not in shared})
     )

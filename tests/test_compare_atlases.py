@@ -16,7 +16,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from layerscope.atlas.atlas_folder import read_atlas
-from layerscope.formats.documents import write_document
+from layerscope.files import write_json
 from layerscope.training.runs.run_folder import PACKAGED
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -57,7 +57,7 @@ def after(before: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "after" / "look"
     shutil.copytree(before, folder)
     document = read_atlas(before)
-    write_document(folder / "atlas.json", document)
+    write_json(folder / "atlas.json", document.to_json())
 
     def later(record: dict[str, Any]) -> None:
         record["created"] |= {"date": "2030-01-01", "duration_s": 1.0, "torch": "3.0"}

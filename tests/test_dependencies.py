@@ -24,6 +24,7 @@ PATH = (
     "atlas",
     "pipeline",
     "view",
+    "api",
     "cli",
 )
 # Pictures, graphs and measures know nothing of files; a graph is read of any network, without its

@@ -129,9 +129,10 @@ def small_run(
     A run's own are those chosen on validation, which means nothing where labels are shuffled: what
     was memorised would be thrown away.
     """
-    shape = {"widths": (16, 32, 32, 32)} if model == "compact" else None
+    if model == "compact":
+        changes = {"widths": (16, 32, 32, 32), **changes}
     run = train(
-        splits, model=model, preset="quick", shape=shape, epochs=epochs, out=folder, device="cpu",
+        splits, model=model, preset="quick", epochs=epochs, out=folder, device="cpu",
         seed=seed, **changes,
     )  # fmt: skip
     state = read_checkpoint(run.path)

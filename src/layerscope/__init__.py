@@ -19,7 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from layerscope import measures
-    from layerscope.atlas.atlas_folder import Atlas, load_atlas
+    from layerscope.api.look_and_report import look, look_at
+    from layerscope.api.open_atlas import load_atlas
+    from layerscope.api.train_and_report import resume, train
+    from layerscope.atlas.atlas_folder import Atlas
+    from layerscope.atlas.atlas_layer import AtlasLayer
+    from layerscope.atlas.atlas_unit import AtlasUnit
     from layerscope.data.imageset import ImageSet, Splits
     from layerscope.data.sets import load as load_data
     from layerscope.errors import LayerscopeError
@@ -32,7 +37,6 @@ if TYPE_CHECKING:
     from layerscope.models.spec import ModelSpec, NetShape
     from layerscope.models.summary import summarise
     from layerscope.pipeline.effort import FULL, QUICK, Effort
-    from layerscope.pipeline.look_run import look, look_at
     from layerscope.training.diagnostics.recording import Recording, read_recording
     from layerscope.training.experiments.arms import Experiment, experiment
     from layerscope.training.experiments.comparison import Comparison, compare
@@ -40,11 +44,14 @@ if TYPE_CHECKING:
     from layerscope.training.recipe import Recipe
     from layerscope.training.runs.evaluate_run import evaluate
     from layerscope.training.runs.run_folder import Run, open_run
-    from layerscope.training.session import train
+    from layerscope.training.session import Listener
+    from layerscope.training.train_settings import Settings
     from layerscope.view.report import write_report
 
 _HOMES = {
     "Atlas": ("layerscope.atlas.atlas_folder", "Atlas"),
+    "AtlasLayer": ("layerscope.atlas.atlas_layer", "AtlasLayer"),
+    "AtlasUnit": ("layerscope.atlas.atlas_unit", "AtlasUnit"),
     "Comparison": ("layerscope.training.experiments.comparison", "Comparison"),
     "Effort": ("layerscope.pipeline.effort", "Effort"),
     "Evaluation": ("layerscope.formats.run_figures", "Evaluation"),
@@ -53,6 +60,7 @@ _HOMES = {
     "ImageSet": ("layerscope.data.imageset", "ImageSet"),
     "Layer": ("layerscope.graph.layer", "Layer"),
     "LayerscopeError": ("layerscope.errors", "LayerscopeError"),
+    "Listener": ("layerscope.training.session", "Listener"),
     "ModelSpec": ("layerscope.models.spec", "ModelSpec"),
     "NetShape": ("layerscope.models.spec", "NetShape"),
     "Prediction": ("layerscope.models.predict", "Prediction"),
@@ -62,22 +70,24 @@ _HOMES = {
     "Recipe": ("layerscope.training.recipe", "Recipe"),
     "Recording": ("layerscope.training.diagnostics.recording", "Recording"),
     "Run": ("layerscope.training.runs.run_folder", "Run"),
+    "Settings": ("layerscope.training.train_settings", "Settings"),
     "Splits": ("layerscope.data.imageset", "Splits"),
     "compare": ("layerscope.training.experiments.comparison", "compare"),
     "evaluate": ("layerscope.training.runs.evaluate_run", "evaluate"),
     "experiment": ("layerscope.training.experiments.arms", "experiment"),
     "find_rate": ("layerscope.training.experiments.rate_finder", "find_rate"),
-    "load_atlas": ("layerscope.atlas.atlas_folder", "load_atlas"),
+    "load_atlas": ("layerscope.api.open_atlas", "load_atlas"),
     "load_data": ("layerscope.data.sets", "load"),
-    "look": ("layerscope.pipeline.look_run", "look"),
-    "look_at": ("layerscope.pipeline.look_run", "look_at"),
+    "look": ("layerscope.api.look_and_report", "look"),
+    "look_at": ("layerscope.api.look_and_report", "look_at"),
     "open_run": ("layerscope.training.runs.run_folder", "open_run"),
     "predict": ("layerscope.models.predict", "predict"),
     "read_graph": ("layerscope.graph.read", "read_graph"),
     "read_recording": ("layerscope.training.diagnostics.recording", "read_recording"),
     "summarise": ("layerscope.models.summary", "summarise"),
     "trace": ("layerscope.graph.activation_hooks", "trace"),
-    "train": ("layerscope.training.session", "train"),
+    "resume": ("layerscope.api.train_and_report", "resume"),
+    "train": ("layerscope.api.train_and_report", "train"),
     "write_report": ("layerscope.view.report", "write_report"),
 }
 
@@ -85,6 +95,8 @@ __all__ = [
     "FULL",
     "QUICK",
     "Atlas",
+    "AtlasLayer",
+    "AtlasUnit",
     "Comparison",
     "Effort",
     "Evaluation",
@@ -92,6 +104,7 @@ __all__ = [
     "ImageSet",
     "Layer",
     "LayerscopeError",
+    "Listener",
     "ModelSpec",
     "NetShape",
     "Prediction",
@@ -100,6 +113,7 @@ __all__ = [
     "Recipe",
     "Recording",
     "Run",
+    "Settings",
     "Splits",
     "compare",
     "evaluate",
@@ -114,6 +128,7 @@ __all__ = [
     "predict",
     "read_graph",
     "read_recording",
+    "resume",
     "summarise",
     "trace",
     "train",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import nn
 
@@ -52,6 +55,29 @@ def choices(present: torch.device | None) -> str:
 def device_of(model: nn.Module) -> torch.device:
     """Where a network's parameters are; the processor for one that has none."""
     return next((p.device for p in model.parameters()), torch.device("cpu"))
+
+
+@contextmanager
+def moved_to(model: nn.Module, name: str | None) -> Iterator[None]:
+    """Move a network to a device inside the block, and back afterwards.
+
+    Args:
+        model: any network.
+        name: of the device, as `choose_device` takes it; None leaves the network where it is.
+
+    Raises:
+        DeviceError: there is no such device here.
+    """
+    home = device_of(model)
+    there = home if name is None else choose_device(name)
+    if there == home:
+        yield
+        return
+    model.to(there)
+    try:
+        yield
+    finally:
+        model.to(home)
 
 
 def as_taken(model: nn.Module, images: torch.Tensor) -> torch.Tensor:

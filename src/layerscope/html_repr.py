@@ -10,6 +10,7 @@ import base64
 import io
 from collections.abc import Iterable, Sequence
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -124,3 +125,8 @@ def curves(
         f'<rect x="0.5" y="0.5" width="{W - 1}" height="{H - 1}" fill="none" stroke="gray"/>'
         f"{''.join(drawn)}</svg><div>{ends}</div></div>"
     )
+
+
+def link(path: Path, label: str) -> str:
+    """A file that the reader's own browser can open."""
+    return f'<div><a href="{text(path.resolve().as_uri())}">{text(label)}</a> {text(path)}</div>'

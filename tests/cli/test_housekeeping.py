@@ -77,15 +77,16 @@ def test_words_of_the_same_meaning_are_suggested(word: str, choices: list[str], 
 def test_lists_fit_eighty_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from rich.console import Console
 
-    from layerscope.cli import print_training
+    from layerscope.cli.printing import console, print_machine, print_sets
 
     monkeypatch.setenv("LAYERSCOPE_CACHE", str(tmp_path))
     monkeypatch.delenv("LAYERSCOPE_DATA", raising=False)
     for words, names in ((("models",), 6), (("data", "list"), 6)):
-        console = Console(width=80, highlight=False, soft_wrap=True, record=True)
-        monkeypatch.setattr(print_training, "console", console)
+        screen = Console(width=80, highlight=False, soft_wrap=True, record=True)
+        for module in (console, print_machine, print_sets):
+            monkeypatch.setattr(module, "console", screen)
         said(*words)
-        rows = console.export_text().splitlines()
+        rows = screen.export_text().splitlines()
         assert max(map(len, rows)) <= 88  # a sentence may run on; a table may not wrap
         table = rows[1 : 1 + names]
         assert all(row and not row.startswith(" ") for row in table), table

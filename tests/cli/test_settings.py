@@ -8,12 +8,19 @@ from layerscope.cli.settings import parse_settings
 from layerscope.errors import RecipeError
 
 
-def test_settings_are_sorted_and_typed() -> None:
-    shape, recipe = parse_settings(
+def test_settings_are_typed() -> None:
+    found = parse_settings(
         ["pooling=avg", "widths=8,16", "hidden=", "batch-norm=yes", "weight_decay=0.1", "epochs=2"]
     )
-    assert shape == {"pooling": "avg", "widths": (8, 16), "hidden": (), "batch_norm": True}
-    assert recipe == {"weight_decay": 0.1, "epochs": 2}
+    assert found == {
+        "pooling": "avg", "widths": (8, 16), "hidden": (), "batch_norm": True,
+        "weight_decay": 0.1, "epochs": 2,
+    }  # fmt: skip
+
+
+def test_a_flag_of_its_own_goes_first() -> None:
+    found = parse_settings(["epochs=2", "augment=flip"], epochs=5, batch_size=None)
+    assert found == {"epochs": 5, "augment": "flip"}
 
 
 @pytest.mark.parametrize(

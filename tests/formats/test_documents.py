@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from layerscope.errors import AtlasError
-from layerscope.formats.documents import Document, from_plain, read_document, write_document
+from layerscope.files import write_json
+from layerscope.formats.documents import Document, from_plain, read_document
 from layerscope.formats.unit_record import ControlRange, Histogram, Patch, UnitRecord
 
 UNIT: dict[str, Any] = {
@@ -76,7 +77,7 @@ def test_what_a_newer_version_wrote_is_kept_in_its_place(tmp_path: Path) -> None
     newer["concepts"][0]["q"] = 0.25
     found = read(tmp_path / "unit.json", newer)
     assert found.record == read(tmp_path / "old.json", UNIT).record
-    write_document(tmp_path / "again.json", found)
+    write_json(tmp_path / "again.json", found.to_json())
     assert json.loads((tmp_path / "again.json").read_text()) == newer
 
 

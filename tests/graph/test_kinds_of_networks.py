@@ -155,7 +155,7 @@ def test_convolutions_by_function_are_convolutions() -> None:
     model = NETWORKS["OwnWeights"]()
     layers = read_program(model, images).layers
     found = {layer.title: layer for layer in layers}
-    assert found["Convolution 1"].options["kernel_size"] == [3, 3]
+    assert found["Convolution 1"].window.kernel_size == (3, 3)
     assert found["Dense 1"].shape == (4,)
     cost = costs(model, layers, channels=3, height=16, width=16)
     assert cost[found["Convolution 1"].name].multiply_adds == 6 * 8 * 8 * 27

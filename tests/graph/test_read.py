@@ -43,7 +43,7 @@ def test_functions_reused_modules_and_adds_are_layers_with_the_right_inputs() ->
         ("view", "flatten", ("act#2",)),
         ("head", "dense", ("view",)),
     ]
-    assert layers[2].options["stride"] == [2, 2]
+    assert layers[2].window.stride == (2, 2)
     assert [layer.title for layer in layers[:2]] == ["Convolution 1", "ReLU 1"]
 
 
@@ -182,7 +182,7 @@ def test_splits_joins_and_changes_of_shape() -> None:
         ("mean", "global_pool"),
     ]
     assert layers[2].inputs == ("getitem#2", "getitem")
-    assert layers[-2].options["kernel_size"] == [2, 3]
+    assert layers[-2].window.kernel_size == (2, 3)
     assert layers[-1].shape == (4,)
 
 

@@ -1,8 +1,7 @@
-"""Specs survive JSON; pixels become images by the textbook formula; logits become probabilities."""
+"""Pixels become images by the textbook formula; logits become probabilities."""
 
 from __future__ import annotations
 
-import json
 import math
 
 import numpy as np
@@ -12,42 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from layerscope.errors import ModelError
-from layerscope.models import ModelSpec, NetShape, loss_of, make_spec, predicted, to_probs
-from layerscope.models.preprocessing import Preprocessing
-
-shapes = st.builds(
-    NetShape,
-    widths=st.lists(st.integers(1, 64), max_size=4).map(tuple),
-    hidden=st.lists(st.integers(1, 64), max_size=3).map(tuple),
-    kernel=st.sampled_from([1, 3, 5]),
-    padding=st.integers(0, 2),
-    pooling=st.sampled_from(["max", "avg", "none"]),
-    pool_last=st.booleans(),
-    activation=st.sampled_from(["relu", "gelu", "tanh", "sigmoid"]),
-    batch_norm=st.booleans(),
-    residual=st.booleans(),
-    dropout_frac=st.floats(0, 0.9),
-    single_logit=st.booleans(),
-)
-
-
-@given(shapes, st.lists(st.text(max_size=8), min_size=2, max_size=5))
-def test_json_round_trip(shape: NetShape, names: list[str]) -> None:
-    pictures = Preprocessing(3, 20, 24, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6), resize_px=32)
-    spec = ModelSpec("net", tuple(names), pictures, shape)
-    assert ModelSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
-
-
-def test_from_json_refuses_a_missing_and_an_unknown_field() -> None:
-    whole = ModelSpec("net", ("a", "b"), Preprocessing(1, 8, 8, (0.5,), (0.2,))).to_json()
-    ModelSpec.from_json(whole)
-    for broken in (
-        {k: v for k, v in whole.items() if k != "mean"},
-        {**whole, "colour": 1},
-        {**whole, "shape": {**whole["shape"], "wings": 2}},
-    ):
-        with pytest.raises(ModelError, match="train the network again"):
-            ModelSpec.from_json(broken)
+from layerscope.models import loss_of, make_spec, predicted, to_probs
 
 
 def test_normalise_is_the_textbook_formula() -> None:

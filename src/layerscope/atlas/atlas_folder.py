@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from layerscope.atlas.atlas_html import atlas_html
+from layerscope.atlas.atlas_layer import AtlasLayer, Maps, layer_with_pictures
 from layerscope.errors import AtlasError, check_known
 from layerscope.files import write_json
 from layerscope.formats.atlas_record import AtlasRecord
 from layerscope.formats.documents import Document, plain, read_document
-from layerscope.formats.layer_record import LayerRecord
-from layerscope.formats.older_atlases import upgrade_atlas
+from layerscope.formats.older.older_atlases import upgrade_atlas
 
 FILE = "atlas.json"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Atlas:
     """Everything measured about one network.
+
+    `for layer in atlas` gives its layers; `atlas["features.1"]` or `atlas["ReLU 1"]` one of them.
 
     Args:
         path: its folder.
         record: what was measured, field by field as docs/atlas.md lists it.
+        network: runs the network, for `AtlasLayer.maps`; None where it is not at hand.
 
     Example:
         >>> atlas["features.1"].unit(17).patches[0].value           # doctest: +SKIP
@@ -30,29 +35,50 @@ class Atlas:
     """
 
     path: Path
-    record: AtlasRecord = field(repr=False)
+    record: AtlasRecord
+    network: Maps | None = field(default=None, compare=False)
 
     @property
     def layers(self) -> list[str]:
         """The names of all layers, in the order of the forward pass."""
         return [layer.name for layer in self.record.layers]
 
-    def __getitem__(self, name: str) -> LayerRecord:
-        check_known(name, self.layers)
-        return self.record.layers[self.layers.index(name)]
+    def __getitem__(self, name: str) -> AtlasLayer:
+        by_title = {layer.title.lower(): layer.name for layer in self.record.layers}
+        name = name if name in self.layers else by_title.get(name.lower(), name)
+        check_known(name, [*self.layers, *(layer.title for layer in self.record.layers)])
+        record = self.record.layers[self.layers.index(name)]
+        return layer_with_pictures(self.path, record, self.network)
+
+    def __iter__(self) -> Iterator[AtlasLayer]:
+        return (self[name] for name in self.layers)
+
+    def __len__(self) -> int:
+        return len(self.record.layers)
+
+    @property
+    def report(self) -> Path | None:
+        """The page about it, beside its folder; None where none was written."""
+        page = self.path.parent / "report.html"
+        return page if page.is_file() else None
+
+    def __repr__(self) -> str:
+        data = self.record.data
+        return (
+            f"<Atlas of {self.record.model.name} on {data.name}: {len(self)} layers, "
+            f"{data.n:,} pictures; {self.path}>"
+        )
+
+    def _repr_html_(self) -> str:
+        """For a notebook: what the layers have learned, and where the report is."""
+        return atlas_html(self.record, self.report)
 
 
 def load_atlas(path: Path | str) -> Atlas:
-    """Open an atlas folder, or the one inside a run folder.
+    """Open an atlas folder, or the one inside a run folder, without the network that it is of.
 
     Raises:
         AtlasError: there is none, or it is broken or of another version.
-
-    Example:
-        >>> from layerscope import look, train
-        >>> run = train("digits", model="digit-mlp", epochs=1)
-        >>> look(run, effort=None) == load_atlas(run.path)
-        True
     """
     folder = find_atlas(Path(path))
     return Atlas(folder, read_atlas(folder).record)

@@ -18,11 +18,11 @@ DataDir = Annotated[
 @app.command("list")
 def list_sets() -> None:
     """List the named sets, and where each would come from now."""
-    from layerscope.cli import print_training as show
+    from layerscope.cli.printing import print_sets
     from layerscope.data.catalogue import SETS
     from layerscope.data.sets import where
 
-    show.sets([(known, where(known)) for known in SETS])
+    print_sets.sets([(known, where(known)) for known in SETS])
 
 
 @app.command()
@@ -30,22 +30,23 @@ def fetch(
     name: Annotated[str, typer.Argument(help="mnist, fashion-mnist, cifar10 or cats-vs-dogs.")],
 ) -> None:
     """Download a public set into the cache."""
-    from layerscope.cli import print_training as show
+    from layerscope.cli.printing.console import say
     from layerscope.data.sets import fetch_set
 
-    show.say(f"{name} is in {fetch_set(name)}")
+    say(f"{name} is in {fetch_set(name)}")
 
 
 @app.command()
 def check(name: Name, data_dir: DataDir = None) -> None:
     """Look a set over: duplicates, blank pictures, uneven classes, broken files."""
-    from layerscope.cli import print_training as show
+    from layerscope.cli.printing import print_sets
+    from layerscope.cli.printing.console import counted
     from layerscope.data import load
     from layerscope.data.check import check as look_over
 
-    with show.counted("reading pictures") as progress:
+    with counted("reading pictures") as progress:
         splits = load(name, data_dir=data_dir, progress=progress)
-    show.findings(splits, look_over(splits))
+    print_sets.findings(splits, look_over(splits))
 
 
 @app.command("show")
@@ -61,7 +62,7 @@ def show_set(
     ] = "",
 ) -> None:
     """Write a contact sheet: a row of pictures for each class."""
-    from layerscope.cli import print_training as show
+    from layerscope.cli.printing.console import counted, say
     from layerscope.data import load
     from layerscope.data.contact_sheet import write_sheet
     from layerscope.errors import DataError
@@ -72,8 +73,8 @@ def show_set(
         chosen_rows = [int(row) for row in rows.split(",") if row.strip()]
     except ValueError as error:
         raise DataError(f"--rows is {rows!r}; give whole numbers, such as 3,17") from error
-    with show.counted("reading pictures") as progress:
+    with counted("reading pictures") as progress:
         splits = load(name, data_dir=data_dir, progress=progress)
     chosen = splits.train if split == "train" else splits.test
     path = out or Path(f"{chosen.name}-{split}.png")
-    show.say(str(write_sheet(path, chosen, masks=masks, seed=seed, rows=chosen_rows).resolve()))
+    say(str(write_sheet(path, chosen, masks=masks, seed=seed, rows=chosen_rows).resolve()))

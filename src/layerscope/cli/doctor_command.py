@@ -7,10 +7,10 @@ import typer
 
 def doctor() -> None:
     """Say what this machine offers, what is missing, and what to do about it."""
-    from layerscope.cli import print_training as show
     from layerscope.cli.machine_health import examine
+    from layerscope.cli.printing import print_machine
 
     checks = examine()
-    show.health(checks)
+    print_machine.health(checks)
     if any(check.state == "broken" for check in checks):
         raise typer.Exit(1)

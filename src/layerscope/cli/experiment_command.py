@@ -40,39 +40,36 @@ def experiment(
     device: Device = "auto",
 ) -> None:
     """Train with every value on several seeds, and say what it changes, with intervals."""
-    from layerscope.cli import print_training as show
+    from layerscope.cli.printing import print_experiments
+    from layerscope.cli.printing.console import say, working
 
-    with show.working(training=1) as line:
+    with working(training=1) as line:
         from layerscope.cli.process.own_process import with_threads
         from layerscope.cli.settings import parse_settings, parse_variations
         from layerscope.training.experiments.arms import experiment as run_experiment
         from layerscope.training.experiments.arms_plot import plot_arms
 
-        shape, changes = parse_settings(settings or [])
-        given = {
-            "epochs": epochs,
-            "batch_size": batch_size,
-            "optimiser": optimiser,
-            "learning_rate": learning_rate,
-        }
-        changes |= {name: value for name, value in given.items() if value is not None}
-        listener, on_arm = show.experimenting(line)
-        result = run_experiment(
-            data, parse_variations(vary), model=model, preset=preset, seeds=seeds, shape=shape,
-            size=size, weights=weights, data_dir=data_dir, out=out, device=device,
-            listener=with_threads(listener), on_arm=on_arm, **changes,
+        chosen = parse_settings(
+            settings or (), epochs=epochs, batch_size=batch_size, optimiser=optimiser,
+            learning_rate=learning_rate,
         )  # fmt: skip
-    show.arms(result)
+        listener, on_arm = print_experiments.experimenting(line)
+        result = run_experiment(
+            data, parse_variations(vary), model=model, preset=preset, seeds=seeds,
+            size=size, weights=weights, data_dir=data_dir, out=out, device=device,
+            listener=with_threads(listener), on_arm=on_arm, **chosen,
+        )  # fmt: skip
+    print_experiments.arms(result)
     figure = result.path / "experiment.png"
     plot_arms([arm.label for arm in result.arms], [arm.accuracies for arm in result.arms], figure)
-    show.say(f"figure {figure}; all of it in {result.path / 'experiment.json'}")
+    say(f"figure {figure}; all of it in {result.path / 'experiment.json'}")
 
 
 def compare(
     runs: Annotated[list[Path], typer.Argument(help="Folders of finished runs, two or more.")],
 ) -> None:
     """Say in which settings finished runs differ, and what came of it, with intervals."""
-    from layerscope.cli import print_training as show
+    from layerscope.cli.printing import print_experiments
     from layerscope.training.experiments.comparison import compare as compare_runs
 
-    show.comparison(compare_runs(runs))
+    print_experiments.comparison(compare_runs(runs))

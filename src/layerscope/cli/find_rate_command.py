@@ -27,17 +27,15 @@ def find_rate(
     seed: Seed = 0,
 ) -> None:
     """Look for a good learning rate: train briefly while it climbs, and plot the loss."""
-    from layerscope.cli import print_training as show
+    from layerscope.cli.printing.console import say
     from layerscope.cli.settings import parse_settings
     from layerscope.training.experiments.rate_finder import find_rate as search_rate
     from layerscope.training.experiments.rate_plot import plot_rates
 
-    shape, changes = parse_settings(settings or [])
-    given = {"batch_size": batch_size, "optimiser": optimiser}
-    changes |= {name: value for name, value in given.items() if value is not None}
+    chosen = parse_settings(settings or (), batch_size=batch_size, optimiser=optimiser)
     search = search_rate(
-        data, model=model, preset=preset, shape=shape, size=size, weights=weights,
-        data_dir=data_dir, device=device, seed=seed, **changes,
+        data, model=model, preset=preset, size=size, weights=weights,
+        data_dir=data_dir, device=device, seed=seed, **chosen,
     )  # fmt: skip
     plot_rates(search, plot)
     breaks = (
@@ -45,8 +43,8 @@ def find_rate(
         if search.breaks_at
         else f"it never breaks away up to {search.rates[-1]:.2g}"
     )
-    show.say(
+    say(
         f"with {search.recipe.optimiser} the loss is halfway down at a learning rate of "
         f"{search.suggestion:.2g}; {breaks} (the recipe has {search.recipe.learning_rate:g})"
     )
-    show.say(f"plot {plot}; take it with --learning-rate {search.suggestion:.2g}")
+    say(f"plot {plot}; take it with --learning-rate {search.suggestion:.2g}")

@@ -98,7 +98,7 @@ def look(
     seed: Annotated[int, typer.Option(help="Seed of what is drawn.")] = 0,
 ) -> None:
     """Measure every layer of a trained network; write its atlas and report.html."""
-    from layerscope.cli import print_look as show_look
+    from layerscope.cli.printing import print_look
     from layerscope.cli.process.own_process import fit_threads
     from layerscope.models.preprocessing import InputOptions
     from layerscope.pipeline.effort import FULL, QUICK
@@ -125,9 +125,9 @@ def look(
     fit_threads(subject.model, subject.spec)
     effort = QUICK if quick else replace(FULL, ablation_baseline=ablation)
     if layer:
-        show_look.units(subject, layer)
+        print_look.units(subject, layer)
     else:
-        show_look.look(
+        print_look.look(
             subject, effort=effort, only=only, pictures=picture or (), seed=seed,
             fabric=fabric_of_torchrun(),
         )  # fmt: skip

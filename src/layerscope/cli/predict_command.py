@@ -18,14 +18,15 @@ def predict(
     device: Device = "auto",
 ) -> None:
     """Name what is in photos: labels and probabilities."""
-    from layerscope.cli import print_training as show
+    from layerscope.cli.printing import print_predictions
+    from layerscope.cli.printing.console import named, say
     from layerscope.data.folders.picture_paths import pictures_under
     from layerscope.models.predict import predict as predict_photos
     from layerscope.training.runs.run_folder import open_run
 
     opened = open_run(run, device=device)
     if opened.path != run and not as_json:
-        show.say(f"with {opened.path}, the latest run there: {opened.spec.name}, which tells apart "
-                 f"{show.named(opened.spec.class_names)}")  # fmt: skip
+        say(f"with {opened.path}, the latest run there: {opened.spec.name}, which tells apart "
+                 f"{named(opened.spec.class_names)}")  # fmt: skip
     predictions = predict_photos(opened, pictures_under(photos))
-    show.predictions(predictions, top=top, as_json=as_json)
+    print_predictions.predictions(predictions, top=top, as_json=as_json)

@@ -5,44 +5,47 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from layerscope.errors import RecipeError, nearest
 
+if TYPE_CHECKING:
+    from layerscope.training.train_settings import Settings
 
-def parse_settings(settings: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Sort settings into changes of the network's shape and changes of the recipe.
+
+def parse_settings(settings: Sequence[str], **flags: Any) -> Settings:
+    """Read settings of a recipe and of its network.
 
     Args:
         settings: texts such as "pooling=avg", "widths=32,64,128" or "residual=false".
+        **flags: fields with a flag of their own, which go first; None where it was not given.
 
     Returns:
-        Two dictionaries of typed values: for `NetShape`, for `Recipe`.
+        Typed values by their field's name.
 
     Raises:
         RecipeError: no "=", no such field, or a value of another kind.
 
     Example:
         >>> parse_settings(["pooling=avg", "weight_decay=0.1"])
-        ({'pooling': 'avg'}, {'weight_decay': 0.1})
+        {'pooling': 'avg', 'weight_decay': 0.1}
     """
     from layerscope.models.spec import SHORTHANDS, NetShape
     from layerscope.training.recipe import Recipe
 
-    homes = {name: (0, kind) for name, kind in field_types(NetShape).items()}
-    homes |= dict.fromkeys(SHORTHANDS, (0, int))
-    homes |= {name: (1, kind) for name, kind in field_types(Recipe).items()}
-    sorted_out: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
+    kinds = field_types(NetShape) | dict.fromkeys(SHORTHANDS, int) | field_types(Recipe)
+    found: dict[str, Any] = {}
     for setting in settings:
         name, equals, text = setting.partition("=")
         name = name.strip().replace("-", "_")
         if not equals:
             raise RecipeError(f"--set {setting!r} has no '='; write FIELD=VALUE")
-        if name not in homes:
-            raise RecipeError(f"there is no field {name!r} to set{nearest(name, homes)}")
-        home, kind = homes[name]
-        sorted_out[home][name] = parse_value(name, text.strip(), kind)
-    return sorted_out
+        if name not in kinds:
+            raise RecipeError(f"there is no field {name!r} to set{nearest(name, kinds)}")
+        found[name] = parse_value(name, text.strip(), kinds[name])
+    found |= {name: value for name, value in flags.items() if value is not None}
+    return cast("Settings", found)
 
 
 def parse_variations(variations: list[str]) -> dict[str, list[Any]]:
@@ -70,8 +73,7 @@ def parse_variations(variations: list[str]) -> dict[str, list[Any]]:
         if name in found:
             raise RecipeError(f"{name} is varied twice; give all its values at once")
         for value in text.split(";" if ";" in text else ","):
-            shape, changes = parse_settings([f"{name}={value}"])
-            typed = {**shape, **changes}[name]
+            typed = parse_settings([f"{name}={value}"])[name]
             if isinstance(typed, tuple) and ";" not in text:
                 raise RecipeError(
                     f"{name} takes lists; part them by ';', such as {name}=32,64;32,64,128"

@@ -45,10 +45,10 @@ StartWeights = Annotated[
 def demo(out: Out = Path("runs"), device: Device = "auto", seed: Seed = 0) -> None:
     """Train on drawn cats and dogs, look through every layer, write the report. Offline."""
     started = time.perf_counter()
-    from layerscope.cli import print_look as show_look
-    from layerscope.cli import print_training as show
+    from layerscope.cli.printing import print_look, print_training
+    from layerscope.cli.printing.console import say, working
 
-    with show.working(training=1, looking=2) as line:
+    with working(training=1, looking=2) as line:
         from layerscope.cli.process.own_process import with_threads
         from layerscope.pipeline.effort import DEMO
         from layerscope.pipeline.subject import subject_of
@@ -56,12 +56,12 @@ def demo(out: Out = Path("runs"), device: Device = "auto", seed: Seed = 0) -> No
 
         run = train_run(
             "creatures", model="catdog-cnn", epochs=2, out=out, device=device, seed=seed,
-            listener=with_threads(show.training(line)),
+            listener=with_threads(print_training.training(line)),
         )  # fmt: skip
-        show.evaluation(run)
+        print_training.evaluation(run)
         again = f"'layerscope look {run.path}'"
-        show_look.look(subject_of(run), effort=DEMO, seed=seed, line=line, again=again)
-    show.say(f"All of it took {time.perf_counter() - started:.0f} s.")
+        print_look.look(subject_of(run), effort=DEMO, seed=seed, line=line, again=again)
+    say(f"All of it took {time.perf_counter() - started:.0f} s.")
 
 
 def train(
@@ -111,10 +111,10 @@ def train(
     ] = True,
 ) -> None:
     """Train a classifier, score it once on the test split, and write its report."""
-    from layerscope.cli import print_look as show_look
-    from layerscope.cli import print_training as show
+    from layerscope.cli.printing import print_look, print_training
+    from layerscope.cli.printing.console import working
 
-    with show.working(training=3, looking=2 if report else 0) as line:
+    with working(training=3, looking=2 if report else 0) as line:
         from layerscope.cli.process.own_process import with_threads
         from layerscope.cli.settings import parse_settings
         from layerscope.errors import RecipeError
@@ -122,25 +122,20 @@ def train(
         from layerscope.pipeline.subject import subject_of
         from layerscope.training import session
 
-        shape, changes = parse_settings(settings or [])
-        given = {
-            "epochs": epochs,
-            "batch_size": batch_size,
-            "optimiser": optimiser,
-            "learning_rate": learning_rate,
-            "augment": augment,
-        }
-        changes |= {name: value for name, value in given.items() if value is not None}
+        chosen = parse_settings(
+            settings or (), epochs=epochs, batch_size=batch_size, optimiser=optimiser,
+            learning_rate=learning_rate, augment=augment,
+        )  # fmt: skip
         if (data is None) == (resume is None):
             raise RecipeError("name a set or a folder to train on, or a run folder with --resume")
-        if resume and (set(changes) - {"epochs"} or shape or weights or preset != "default"):
+        if resume and (set(chosen) - {"epochs"} or weights or preset != "default"):
             raise RecipeError(
                 "a resumed run goes on as it was begun; leave its settings out, but for --epochs"
             )
-        listener = with_threads(show.training(line))
+        listener = with_threads(print_training.training(line))
         if resume:
             run = session.resume(
-                resume, epochs=changes.get("epochs"), data_dir=data_dir, device=device,
+                resume, epochs=epochs, data_dir=data_dir, device=device,
                 listener=listener,
             )  # fmt: skip
         else:
@@ -149,7 +144,6 @@ def train(
                 data,
                 model=model,
                 preset=preset,
-                shape=shape,
                 size=size,
                 weights=weights,
                 data_dir=data_dir,
@@ -157,11 +151,11 @@ def train(
                 device=device,
                 seed=seed,
                 listener=listener,
-                **changes,
+                **chosen,
             )
         if run.evaluation is None:  # of several processes, only the first one speaks
             return
-        show.evaluation(run)
+        print_training.evaluation(run)
         if report:
             again = f"'layerscope look {run.path} --quick'"
-            show_look.look(subject_of(run), effort=QUICK, seed=seed, line=line, again=again)
+            print_look.look(subject_of(run), effort=QUICK, seed=seed, line=line, again=again)

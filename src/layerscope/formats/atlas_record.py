@@ -8,11 +8,9 @@ from msgspec import Meta, Struct
 
 from layerscope.formats.file_references import ArrayRef
 from layerscope.formats.layer_record import LayerRecord
-from layerscope.formats.quantities import Count, Frac, NonNegative, Positive
+from layerscope.formats.quantities import Count, Frac, NonNegative, Positive, Setting
 
 ATLAS_SCHEMA = 3
-
-Setting = bool | int | float | str | tuple[int, ...] | None
 
 
 class Created(Struct, frozen=True, kw_only=True):

@@ -11,7 +11,6 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from layerscope.errors import LayerscopeError
-from layerscope.files import write_json
 
 R = TypeVar("R")
 # What a wrong value is called in a message: msgspec's words are those of Python's types.
@@ -109,11 +108,6 @@ def from_plain(value: Any, kind: type[R]) -> Document[R]:
     """
     record = msgspec.convert(value, kind)
     return Document(record, tuple(unknown_in(value, plain(record))))
-
-
-def write_document(path: Path, document: Document[Any]) -> None:
-    """Write a record, with what was unknown of it, as readable JSON."""
-    write_json(path, document.to_json())
 
 
 def unknown_in(value: Any, known: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:

@@ -11,3 +11,4 @@ Positive = Annotated[int, Meta(ge=1)]
 NonNegative = Annotated[float, Meta(ge=0)]
 Frac = Annotated[float, Meta(ge=0, le=1)]
 Interval = tuple[Frac, Frac]
+Setting = bool | int | float | str | tuple[int, ...] | None  # of a recipe or a network

@@ -8,7 +8,7 @@ import msgspec
 
 from layerscope.errors import RunError
 from layerscope.formats.documents import Document, read_document, sentence
-from layerscope.formats.older_runs import upgrade_run
+from layerscope.formats.older.older_runs import upgrade_run
 from layerscope.formats.run_figures import EpochFigures, Evaluation
 from layerscope.formats.run_record import RunRecord
 

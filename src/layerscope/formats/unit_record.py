@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeVar
 
 from msgspec import Struct
 
 from layerscope.errors import AtlasError
 from layerscope.formats.quantities import Count, Frac, Interval, NonNegative
+
+U = TypeVar("U", bound="UnitRecord")
 
 
 class ControlRange(Struct, frozen=True, kw_only=True):
@@ -241,7 +243,7 @@ class UnitRecord(UnitEvidence, frozen=True, kw_only=True):
     patches: tuple[Patch, ...]
 
 
-def unit_of(units: tuple[UnitRecord, ...], index: int, *, layer: str, hint: str) -> UnitRecord:
+def unit_of(units: tuple[U, ...], index: int, *, layer: str, hint: str) -> U:
     """One of a layer's units, or one sentence.
 
     Raises:

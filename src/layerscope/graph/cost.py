@@ -58,9 +58,11 @@ def costs(
             multiply_adds = outputs * module.weight[0].numel()
         elif isinstance(module, nn.Linear):
             multiply_adds = outputs * module.in_features
-        elif module is None and layer.kind == "conv":  # by a function, over weights of its own
-            before = shapes[layer.inputs[0]][0] // layer.options["groups"]
-            multiply_adds = outputs * before * math.prod(layer.options["kernel_size"])
+        elif (
+            module is None and layer.window and layer.kind == "conv"
+        ):  # by a function, over weights of its own
+            before = shapes[layer.inputs[0]][0] // layer.window.groups
+            multiply_adds = outputs * before * math.prod(layer.window.kernel_size)
         elif module is None and layer.kind == "dense":
             read = shapes[layer.inputs[0]]
             multiply_adds = outputs * (read[0] if len(read) == 3 else read[-1])

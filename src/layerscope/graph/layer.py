@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from layerscope.graph.layout import Layout
 from layerscope.graph.receptive_field import ReceptiveField
+from layerscope.graph.window import Window
 
 INPUT = "input"
 
@@ -25,7 +25,7 @@ class Layer:
         inputs: names of the layers it reads; "input" is the picture.
         shape: of its output for one picture, brought into the one order in which all layers are
             read: maps (C, H, W), tokens (T, U) or units (U,).
-        options: of a convolution or pooling: kernel_size, stride, padding, dilation, groups.
+        window: of a convolution or pooling; None where it slides by no fixed rule.
         module: the module's path, None for an operation that is no module.
         layout: which axes of the network's own output those are.
         reach: the units' receptive field, "whole" for the whole picture, None where it is not
@@ -38,7 +38,7 @@ class Layer:
     function: str | None
     inputs: tuple[str, ...]
     shape: tuple[int, ...]
-    options: dict[str, Any] = field(default_factory=dict)
+    window: Window | None = None
     module: str | None = None
     layout: Layout | None = None
     reach: ReceptiveField | str | None = None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
+
+from layerscope.graph.window import Window
 
 # What sees the picture everywhere, whatever its size.
 WHOLE = "whole"
@@ -73,7 +75,7 @@ def receptive_fields(
     return {layer.name: whole if isinstance(layer.reach, str) else layer.reach for layer in layers}
 
 
-def widened(field: ReceptiveField, options: dict[str, Any]) -> ReceptiveField:
+def widened(field: ReceptiveField, window: Window) -> ReceptiveField:
     """The field of a window sliding over units that have a field themselves.
 
     Source: Araujo et al., "Computing Receptive Fields of Convolutional Neural Networks", Distill
@@ -81,9 +83,7 @@ def widened(field: ReceptiveField, options: dict[str, Any]) -> ReceptiveField:
     """
     sides = []
     for i in range(2):
-        kernel, stride, padding, dilation = (
-            options[name][i] for name in ("kernel_size", "stride", "padding", "dilation")
-        )
+        kernel, stride, padding, dilation = window.along(i)
         jump = field.stride_px[i]
         reach = dilation * (kernel - 1)
         size = field.size_px[i] + reach * jump

@@ -233,7 +233,7 @@ def ablation(
         as_batch(images, labels, classes_of(program)),
         normalise=as_given,
         units=units,
-        way=baseline,
+        baseline=baseline,
         controls=controls,
         seed=seed,
     )

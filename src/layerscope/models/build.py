@@ -12,7 +12,7 @@ from layerscope.models.nets.classic import CLASSICS, build_classic
 from layerscope.models.nets.compact import COMPACT, build_compact
 from layerscope.models.preprocessing import Preprocessing
 from layerscope.models.pretrained.backbone import build_backbone, find_backbone, torchvision_names
-from layerscope.models.spec import LIBRARIES, ModelSpec, NetShape, is_backbone
+from layerscope.models.spec import LIBRARIES, OWN, ModelSpec, NetShape, is_backbone
 
 
 def model_names() -> tuple[str, ...]:
@@ -87,10 +87,15 @@ def build(spec: ModelSpec, generator: torch.Generator) -> nn.Module:
         A module in training mode, from images float32 (B, C, H, W) to logits (B, n_logits).
 
     Raises:
-        ModelError: the pictures are too small for it.
+        ModelError: the pictures are too small for it, or it was handed over as a module.
     """
     if is_backbone(spec.name):
         return build_backbone(spec, generator)
+    if spec.name.startswith(OWN):
+        raise ModelError(
+            f"{spec.name.removeprefix(OWN)} was handed over as a module, and only its weights are "
+            "kept; hand it over again: model=…"
+        )
     with torch.device("meta"):  # lays the layers out without drawing from torch's global generator
         model = build_compact(spec) if spec.name == "compact" else build_classic(spec)
     model = model.to_empty(device="cpu")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from layerscope.data.folders.framing import Framing
 from layerscope.errors import ModelError, nearest
@@ -110,10 +110,6 @@ class Preprocessing:
         std = torch.tensor(self.std, device=pixels.device).view(1, -1, 1, 1)
         images = (pixels.float() / 255 - mean) / std
         return images.flip(1) if self.bgr else images
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values; a network's record has them beside its name."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 ACTIVATIONS = ("relu", "gelu", "tanh", "sigmoid")
 POOLINGS = ("max", "avg", "none")
 LIBRARIES = ("torchvision", "timm")
+OWN = "own:"  # what the name of a module begins with that was handed over to be trained
 # What a network without convolutions, and `compact`, which lays its own out, have no use for.
 OF_CONVOLUTIONS = ("kernel", "padding", "pooling", "pool_last", "batch_norm", "residual")
 NOT_OF_COMPACT = ("padding", "pool_last")
@@ -201,7 +201,7 @@ class ModelSpec:
         shape = asdict(self.shape)
         if is_backbone(self.name):
             return {n: shape[n] for n in BACKBONE_FIELDS}
-        # "package.module:callable" is laid out by code of its own.
+        # "package.module:callable" and "own:Net" are laid out by code of their own.
         return {} if ":" in self.name else shape
 
     @property
@@ -228,6 +228,11 @@ class ModelSpec:
             if name not in (*known, *SHORTHANDS):
                 raise ModelError(
                     f"a network has no field {name!r}{nearest(name, [*known, *SHORTHANDS])}"
+                )
+            if self.name.startswith(OWN):
+                raise ModelError(
+                    f"{self.name.removeprefix(OWN)} is a module of your own, so that {name} cannot "
+                    "be set; change it where it is made"
                 )
             if is_backbone(self.name) and name not in BACKBONE_FIELDS:
                 raise ModelError(
@@ -257,39 +262,3 @@ class ModelSpec:
             ModelError: the pictures have another size or number of channels.
         """
         return self.preprocessing.normalise(pixels)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON; `from_json` gives the same spec back."""
-        value = asdict(self)
-        value |= value.pop("preprocessing")  # side by side, as older descriptions have them
-        return json.loads(json.dumps(value))  # tuples as JSON has them: lists
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> ModelSpec:
-        """Build a spec from what `to_json` gave, also after a trip through a JSON file.
-
-        Raises:
-            ModelError: a field is missing or unknown.
-        """
-        try:
-            tuples = {name: tuple(value["shape"][name]) for name in ("widths", "hidden")}
-            shape = NetShape(**{**value["shape"], **tuples})
-            plain: dict[str, Any] = {
-                name: tuple(item) if isinstance(item, list) else item
-                for name, item in value.items()
-                if name not in ("shape", "weights")
-            }
-            own = {f.name for f in fields(Preprocessing)}
-            taken = {name: plain.pop(name) for name in own & plain.keys()}
-            weights = value.get("weights")  # older descriptions have none
-            return cls(
-                **plain,
-                preprocessing=Preprocessing(**taken),
-                shape=shape,
-                weights=Weights(**weights) if weights else None,
-            )
-        except (KeyError, TypeError) as error:
-            raise ModelError(
-                f"this model description cannot be read ({error}); it was made by another "
-                "version of layerscope: train the network again"
-            ) from error

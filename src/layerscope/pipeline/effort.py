@@ -42,9 +42,9 @@ class Effort:
             copies = "copy" if self.untrained == 1 else "copies"
             raise AtlasError(f"{self.untrained} untrained {copies} is no control; give at least 2")
         for name in ("ablation_baseline", "stimuli"):
-            ways = get_args(get_type_hints(type(self))[name])
-            if getattr(self, name) not in ways:
-                raise AtlasError(f"{name} is {getattr(self, name)!r}; there are {', '.join(ways)}")
+            value, choices = getattr(self, name), get_args(get_type_hints(type(self))[name])
+            if value not in choices:
+                raise AtlasError(f"{name} is {value!r}; there are {', '.join(choices)}")
         if self.pictures < 1:
             raise AtlasError(f"pictures is {self.pictures}; measure on at least 1")
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from layerscope.progress_display import in_words
+
 Kind = Literal["reading", "pictures", "units", "copy", "ablation", "images", "writing"]
 
 
@@ -70,21 +72,6 @@ class LookProgress:
     def __str__(self) -> str:
         left = "" if self.left_s is None else f", {in_words(self.left_s)} left"
         return f"{100 * self.done_frac:.0f} %, {self.part}{left}"
-
-
-def in_words(seconds: float) -> str:
-    """A time to wait, as coarse as it is uncertain.
-
-    Example:
-        >>> [in_words(s) for s in (0.2, 12, 80, 4000)]
-        ['1 s', '12 s', '1 min 20 s', '1 h 6 min']
-    """
-    whole = max(1, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60 // 10 * 10} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 class LookTimer:

@@ -14,7 +14,7 @@ from torch import nn
 from layerscope.formats.run_figures import EpochFigures
 from layerscope.formats.run_record import Finding
 from layerscope.models import ModelSpec, loss_of
-from layerscope.models.spec import is_backbone
+from layerscope.models.spec import OWN, is_backbone
 from layerscope.training.diagnostics.detectors import Evidence, find_faults, largest_spike
 from layerscope.training.diagnostics.recorder import Recorder
 from layerscope.training.epoch_metrics import Clock, EpochSums, dead_units, score
@@ -274,7 +274,7 @@ def evidence_of(
         vitals=recorder.vitals if recorder else (),
         history=state.history,
         setbacks=state.setbacks,
-        fixed_layout=is_backbone(spec.name),
+        fixed_layout=is_backbone(spec.name) or spec.name.startswith(OWN),
         unused_fields=spec.unused_fields,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from layerscope.errors import RecipeError, nearest
@@ -121,10 +121,6 @@ class Recipe:
         if changes.get("optimiser", self.optimiser) != self.optimiser:
             changes = {**USUAL.get(changes["optimiser"], {}), **changes}
         return replace(self, **changes)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON; `Recipe(**value)` gives the same recipe back."""
-        return asdict(self)
 
 
 def _of_kind(name: str, value: Any, kind: type) -> None:

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
+
+from torch import nn
 
 from layerscope.data import load
 from layerscope.data.folders.ink import measure_ink
@@ -25,29 +27,30 @@ from layerscope.formats.run_record import (
     RunData,
     RunRecord,
 )
-from layerscope.models import ModelSpec, build, predicted
+from layerscope.models import ModelSpec, predicted
 from layerscope.seed import make_generator
 from layerscope.training.diagnostics.label_suspects import label_suspects
 from layerscope.training.diagnostics.recorded_steps import chosen_steps
 from layerscope.training.diagnostics.recorder import Recorder
 from layerscope.training.diagnostics.recording import vitals_of
 from layerscope.training.input.batches import make_feed, steps_per_epoch
-from layerscope.training.input.prepare import Gathered, first_network, gather, parted_rows, prepare
+from layerscope.training.input.prepare import (
+    Gathered,
+    first_network,
+    gather,
+    parted_rows,
+    prepare,
+    same_network,
+)
 from layerscope.training.loop import Fitted, fit
 from layerscope.training.machine import hardware, make_fabric, versions
 from layerscope.training.processes import agree_on
 from layerscope.training.recipe import Recipe
 from layerscope.training.runs.checkpoint import read_checkpoint, write_checkpoint
 from layerscope.training.runs.evaluation import evaluation_of, predict_logits
+from layerscope.training.runs.network_records import network_record, recipe_record
 from layerscope.training.runs.progress import Progress
-from layerscope.training.runs.resume_plan import (
-    Plan,
-    network_record,
-    read_plan,
-    recipe_record,
-    unfinished_run,
-    write_plan,
-)
+from layerscope.training.runs.resume_plan import Plan, read_plan, unfinished_run, write_plan
 from layerscope.training.runs.run_folder import (
     HITS,
     WEIGHTS,
@@ -58,11 +61,11 @@ from layerscope.training.runs.run_folder import (
     write_history,
     write_hits,
 )
+from layerscope.training.train_settings import Settings
 
 if TYPE_CHECKING:
     import torch
     from lightning_fabric import Fabric
-    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -89,10 +92,9 @@ class TrainingStopped(KeyboardInterrupt):
 def train(
     data: str | Path | Splits,
     *,
-    model: str = "compact",
+    model: str | nn.Module = "compact",
     preset: str = "default",
     recipe: Recipe | None = None,
-    shape: dict[str, Any] | None = None,
     size: int | None = None,
     weights: Path | str | None = None,
     data_dir: Path | None = None,
@@ -100,39 +102,11 @@ def train(
     device: str = "auto",
     seed: int = 0,
     listener: Listener | None = None,
-    **changes: Any,
+    **settings: Unpack[Settings],
 ) -> Run:
-    """Train a classifier and write its run folder.
+    """Train a classifier and write its run folder: `layerscope.train` without its report.
 
-    Args:
-        data: a set's name, a folder or zip of class folders, or pictures already loaded.
-        model: a network's name (`layerscope.models.model_names()`), or one of a library's:
-            "torchvision:resnet18", "timm:…".
-        preset: "default", "quick", "best" or "tutorial" (see `presets.make_preset`).
-        recipe: every choice, instead of a preset.
-        shape: changes to the network, such as `{"pooling": "avg"}`.
-        size: side of the pictures in pixels; None takes the set's own, for a library's network
-            the one that it was made for.
-        weights: what a library's network begins with: a file (.safetensors, .pth, .pt), "none", or
-            None for its published weights.
-        data_dir: a folder that is looked at first for named sets.
-        out: the folder of runs.
-        device: as `layerscope.device.choose_device` names it.
-        seed: of everything that is drawn: the validation split, weights, order, augmentation.
-        listener: told how it goes.
-        **changes: recipe fields, such as `epochs=3`.
-
-    Returns:
-        The run, with its model in evaluation mode.
-
-    Raises:
-        DataError, ModelError, RecipeError, RunError: what was asked for cannot be had.
-        TrainingStopped: Ctrl-C; `resume` goes on.
-
-    Example:
-        >>> run = train("digits", model="digit-mlp", epochs=2)
-        >>> run.evaluation.n, run.evaluation.accuracy > 0.8
-        (359, True)
+    Args, Returns, Raises: those of `api.train_and_report.train`.
     """
     gathered = gather(
         data,
@@ -146,8 +120,7 @@ def train(
         gathered,
         preset=preset,
         recipe=recipe,
-        shape=shape,
-        changes=changes,
+        settings=settings,
         seed=seed,
         out=out,
         device=device,
@@ -160,17 +133,14 @@ def begin(
     *,
     preset: str = "default",
     recipe: Recipe | None = None,
-    shape: dict[str, Any] | None = None,
-    changes: dict[str, Any] | None = None,
+    settings: Settings | None = None,
     seed: int = 0,
     out: Path | str = "runs",
     device: str = "auto",
     listener: Listener | None = None,
 ) -> Run:
     """Train on pictures that are gathered already; see `train`."""
-    spec, recipe = prepare(
-        gathered, preset=preset, recipe=recipe, shape=shape, changes=changes, seed=seed
-    )
+    spec, recipe = prepare(gathered, preset=preset, recipe=recipe, settings=settings, seed=seed)
     fabric = make_fabric(device, recipe.precision, freezes=bool(recipe.freeze))
     splits = gathered.splits
     plan = Plan(
@@ -185,13 +155,17 @@ def begin(
     if fabric.is_global_zero:
         folder = new_run_folder(folder, splits.train.name, spec.name)
         write_plan(folder, plan)
-    return carry_out(plan, splits, agree_on(folder, fabric), fabric, listener or Listener())
+    own = gathered.model if isinstance(gathered.model, nn.Module) else None
+    return carry_out(
+        plan, splits, agree_on(folder, fabric), fabric, listener or Listener(), own=own
+    )
 
 
 def resume(
     folder: Path,
     data: Splits | None = None,
     *,
+    model: nn.Module | None = None,
     epochs: int | None = None,
     data_dir: Path | None = None,
     device: str = "auto",
@@ -206,6 +180,7 @@ def resume(
     Args:
         folder: the run folder, or one of runs: its latest unfinished one.
         data: the pictures, where they were handed over in Python; None loads them again.
+        model: the module that was trained, where one of your own was handed over.
         epochs: how many there shall be in all; None leaves it.
         data_dir: a folder that is looked at first for named sets.
         device: as `layerscope.device.choose_device` names it.
@@ -233,11 +208,22 @@ def resume(
         remove_parts(folder)
     if epochs is not None and fabric.is_global_zero:
         write_plan(folder, plan)
-    return carry_out(plan, splits, folder, fabric, listener or Listener())
+    return carry_out(plan, splits, folder, fabric, listener or Listener(), own=model)
 
 
-def carry_out(plan: Plan, splits: Splits, folder: Path, fabric: Fabric, listener: Listener) -> Run:
-    """Train as planned, from the beginning or from the folder's checkpoint; write the run."""
+def carry_out(
+    plan: Plan,
+    splits: Splits,
+    folder: Path,
+    fabric: Fabric,
+    listener: Listener,
+    *,
+    own: nn.Module | None = None,
+) -> Run:
+    """Train as planned, from the beginning or from the folder's checkpoint; write the run.
+
+    `own` is the module that was handed over, where the network has no name.
+    """
     spec, recipe, seed = plan.spec, plan.recipe, plan.seed
     listener = listener if fabric.is_global_zero else Listener()
     rows, held_out = parted_rows(splits.train, recipe, seed)
@@ -246,7 +232,7 @@ def carry_out(plan: Plan, splits: Splits, folder: Path, fabric: Fabric, listener
     validation = splits.train.subset(held_out, split="validation")
     listener.on_start(spec, recipe, splits, folder)
     start = read_checkpoint(folder)
-    model = build(spec, make_generator(seed, "weights")) if start else first_network(spec, seed)
+    model = same_network(spec, seed, own) if start else first_network(spec, seed, own)
     feed = make_feed(validation, fabric.device)
     steps = chosen_steps(steps_per_epoch(len(training), recipe.batch_size), recipe.epochs)
     recorder = None
@@ -274,9 +260,9 @@ def carry_out(plan: Plan, splits: Splits, folder: Path, fabric: Fabric, listener
         raise TrainingStopped(folder, len(fitted.history), recipe.epochs)
     run = None
     if fabric.is_global_zero:
-        run = write_run(plan, found, folder, fabric, fitted, held_out, listener)
+        run = write_run(plan, found, folder, fabric, fitted, held_out, listener, own)
     fabric.barrier()  # the others wait for the files
-    return run or open_run(folder, device=str(fabric.device))
+    return run or open_run(folder, device=str(fabric.device), model=own)
 
 
 def write_run(
@@ -287,6 +273,7 @@ def write_run(
     fitted: Fitted,
     held_out: torch.Tensor,
     listener: Listener,
+    own: nn.Module | None,
 ) -> Run:
     """Score the chosen weights on the test split, once, and write the run folder.
 
@@ -299,7 +286,7 @@ def write_run(
     splits = in_channels(found, spec.channels)
     validation = splits.train.subset(held_out, split="validation")
     # A fresh network with the chosen weights: the very one that an opened run will have.
-    network = build(spec, make_generator(plan.seed, "weights"))
+    network = same_network(spec, plan.seed, own)
     network.load_state_dict(fitted.best_weights)
     network.eval().to(fabric.device)
     fingerprints = Fingerprints(train=found.train.fingerprint(), test=found.test.fingerprint())

@@ -42,7 +42,7 @@ def write_report(path: Path, *, atlas_dir: Path, run_dir: Path | None = None) ->
 
     Example:
         >>> from layerscope import look, train
-        >>> run = train("digits", model="digit-mlp", epochs=1)
+        >>> run = train("digits", model="digit-mlp", epochs=1, report=False)
         >>> atlas = look(run, effort=None)
         >>> write_report(run.path / "report.html", atlas_dir=atlas.path, run_dir=run.path).name
         'report.html'

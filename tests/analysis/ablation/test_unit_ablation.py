@@ -51,7 +51,7 @@ def four_units() -> tuple[nn.Module, ImageSet]:
 
 def test_a_unit_that_alone_decides_a_class_costs_exactly_that_class(four_units) -> None:
     model, imageset = four_units
-    found = ablate(program_of(model, imageset), "2", imageset, normalise=normalise, way="zero")
+    found = ablate(program_of(model, imageset), "2", imageset, normalise=normalise, baseline="zero")
     assert (found.n, found.accuracy, found.class_accuracy.tolist()) == (60, 1.0, [1, 1, 1])
     assert found.class_counts.tolist() == [20, 20, 20]
     # Without its unit a picture of a or b goes to c, whose bias is largest; c stays with c.
@@ -64,7 +64,7 @@ def test_the_control_takes_as_much_away_and_spares_what_nothing_reads(four_units
     model, imageset = four_units
     model[1].weight.data[3, 3] = 3  # what nothing reads is the loudest
     program = program_of(model, imageset)
-    found = ablate(program, "2", imageset, normalise=normalise, way="mean", controls=40)
+    found = ablate(program, "2", imageset, normalise=normalise, baseline="mean", controls=40)
     one = ablation_record(found, 0)
     assert one.baseline == "mean"
     assert one.accuracy_change == pytest.approx(-1 / 3)
@@ -82,8 +82,10 @@ def test_the_control_takes_as_much_away_and_spares_what_nothing_reads(four_units
 def test_a_dead_unit_changes_nothing_and_neither_does_its_control(four_units) -> None:
     model, imageset = four_units
     model[1].weight.data[3] = 0
-    for way in ("mean", "resample", "zero"):
-        found = ablate(program_of(model, imageset), "2", imageset, normalise=normalise, way=way)
+    for baseline in ("mean", "resample", "zero"):
+        found = ablate(
+            program_of(model, imageset), "2", imageset, normalise=normalise, baseline=baseline
+        )
         assert found.energy[3] == 0
         assert found.change[3] == 0
         assert found.control[:, 3].tolist() == [0] * 20
@@ -122,22 +124,24 @@ def by_hooks(
     return logits
 
 
-@pytest.mark.parametrize("way", ["mean", "resample", "zero"])
+@pytest.mark.parametrize("baseline", ["mean", "resample", "zero"])
 @pytest.mark.parametrize("layer", ["stem", "conv", "head"])
-def test_three_ways_agree_with_hooks_from_the_pixels_on(way, layer) -> None:
+def test_three_baselines_agree_with_hooks_from_the_pixels_on(baseline, layer) -> None:
     torch.manual_seed(3)
     model, imageset = Skipping(), noise_set(50)
     images = normalise(imageset.pixels)
     seen = program_of(model, imageset).output_of(layer, images)
     own = seen.clone()
     other = partners(50, make_generator(7, f"ablation partners/{layer}"))
-    stand_in = {"mean": own.mean(0).expand_as(own), "resample": own[other], "zero": own * 0}[way]
+    stand_in = {"mean": own.mean(0).expand_as(own), "resample": own[other], "zero": own * 0}[
+        baseline
+    ]
     found = ablate(
         program_of(model, imageset),
         layer,
         imageset,
         normalise=normalise,
-        way=way,
+        baseline=baseline,
         controls=2,
         seed=7,
         batch_size=16,
@@ -170,7 +174,7 @@ def test_a_seed_decides_all_and_the_network_is_left_as_it_was() -> None:
     program = program_of(model, imageset)
     weights = {name: value.clone() for name, value in model.state_dict().items()}
     drawn = torch.get_rng_state()
-    settings = {"normalise": normalise, "way": "resample", "most_pictures": 40, "controls": 3}
+    settings = {"normalise": normalise, "baseline": "resample", "most_pictures": 40, "controls": 3}
     one, again, other = (
         ablate(program, "act", imageset, seed=seed, **settings) for seed in (1, 1, 2)
     )
@@ -210,7 +214,9 @@ class Mixes(nn.Module):
 def test_a_network_that_mixes_the_batch_is_run_one_change_at_a_time() -> None:
     torch.manual_seed(0)
     model, imageset = Mixes(), noise_set(40)
-    found = ablate(program_of(model, imageset), "conv", imageset, normalise=normalise, way="zero")
+    found = ablate(
+        program_of(model, imageset), "conv", imageset, normalise=normalise, baseline="zero"
+    )
     images = normalise(imageset.pixels)
     for unit in found.units:
         logits = by_hooks(model, model.conv, images, unit, torch.zeros(40, 4, 4, 4))
@@ -286,7 +292,7 @@ def test_what_cannot_be_ablated_is_refused(four_units) -> None:
     model, imageset = four_units
     program = program_of(model, imageset)
     with pytest.raises(ModelError, match="no ablation baseline 'men'"):
-        ablate(program, "2", imageset, normalise=normalise, way="men")  # type: ignore[arg-type]
+        ablate(program, "2", imageset, normalise=normalise, baseline="men")  # type: ignore[arg-type]
     with pytest.raises(LayerNotFoundError, match="no unit 4 in '2'; they run from 0 to 3"):
         ablate(program, "2", imageset, normalise=normalise, units=[3, 4])
     with pytest.raises(LayerNotFoundError, match="no layer '7'"):

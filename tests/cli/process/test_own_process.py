@@ -89,7 +89,7 @@ def test_a_host_program_keeps_its_threads_and_its_allocator(tmp_path) -> None:
 def test_a_terminal_that_lacks_a_character_shows_another(tmp_path) -> None:
     code = (
         "from layerscope.cli.process.own_process import settle_process; settle_process(); "
-        "from layerscope.cli.print_training import say; say('кошка ü')"
+        "from layerscope.cli.printing.console import say; say('кошка ü')"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],

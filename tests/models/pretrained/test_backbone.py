@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
 import pytest
@@ -103,14 +102,6 @@ def test_a_size_that_a_network_does_not_take_is_refused() -> None:
         built(spec_of("torchvision:vit_b_16", size=40))
     with pytest.raises(ModelError, match="made for 224 px: leave --size out"):
         built(spec_of("torchvision:alexnet", size=24))
-
-
-def test_the_spec_survives_json_and_old_ones_are_read() -> None:
-    spec = spec_of().with_shape(dropout_frac=0.2)
-    value = json.loads(json.dumps(spec.to_json()))
-    assert ModelSpec.from_json(value) == spec
-    del value["weights"]
-    assert ModelSpec.from_json(value) == spec
 
 
 def test_a_summary_counts_what_torchvision_says() -> None:

@@ -132,7 +132,7 @@ def test_a_loss_that_is_not_finite_goes_back_once_with_a_lower_rate(
     run = train(
         digits,
         model="digit-mlp",
-        shape={"hidden": (64,) * 6},
+        hidden=(64,) * 6,
         optimiser="sgd",
         learning_rate=0.5,
         schedule="constant",

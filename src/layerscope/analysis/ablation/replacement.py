@@ -13,7 +13,7 @@ from layerscope.errors import ModelError
 from layerscope.graph.program import Program
 from layerscope.graph.resume import Cached, Cut, WholeCut, cut
 
-Way = Literal["mean", "resample", "zero"]
+Baseline = Literal["mean", "resample", "zero"]
 # Outputs are kept between the passes up to so many bytes, and computed again beyond.
 KEPT_BYTES = 1 << 28
 
@@ -76,7 +76,7 @@ def replace_layer(
     images_of: Callable[[torch.Tensor], torch.Tensor],
     rows: torch.Tensor,
     *,
-    way: Way,
+    baseline: Baseline,
     batch_size: int,
     generator: torch.Generator,
 ) -> ReplacedLayer:
@@ -87,13 +87,13 @@ def replace_layer(
         layer: one of its layers.
         images_of: rows int64 (B,) -> images float (B, C, H, W).
         rows: int64 (N,).
-        way: "mean", "resample" or "zero".
+        baseline: "mean", "resample" or "zero".
         batch_size: pictures at a time.
         generator: decides which other picture each is given by "resample".
     """
     behind = cut(program, layer)
     device = device_of(program.model)
-    partner = partners(len(rows), generator) if way == "resample" else None
+    partner = partners(len(rows), generator) if baseline == "resample" else None
     memory_format = fastest_memory_format(behind, images_of(rows[:1]).to(device))
     kept: dict[int, tuple[Cached, torch.Tensor | None]] = {}
     starts = range(0, len(rows), batch_size)
@@ -122,7 +122,7 @@ def replace_layer(
             yield at, *kept[start]
 
     mean: torch.Tensor | None = None
-    if way == "mean":
+    if baseline == "mean":
         for _, cached, _ in outputs():
             part = in_float64(cached.output).sum(0)
             mean = part if mean is None else mean + part

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import get_args
 
 import numpy as np
 import torch
 
 from layerscope.analysis.ablation.random_directions import random_directions
-from layerscope.analysis.ablation.replacement import Way, replace_layer
+from layerscope.analysis.ablation.replacement import Baseline, replace_layer
 from layerscope.analysis.ablation.stacked_variants import Change, correct_without
 from layerscope.batch_budget import pictures_at_once
 from layerscope.data.imageset import ImageSet
@@ -19,7 +19,7 @@ from layerscope.errors import DataError, LayerNotFoundError, ModelError
 from layerscope.graph.program import Program
 from layerscope.seed import make_generator
 
-WAYS: tuple[Way, ...] = ("mean", "resample", "zero")
+BASELINES: tuple[Baseline, ...] = get_args(Baseline)
 # Each control draw is run at so many amounts of removed energy and read off between them.
 LEVELS = 4
 
@@ -32,8 +32,8 @@ class Ablations:
 
     Args:
         layer: its name.
-        way: what stood in for the unit: its "mean" map, that of another picture ("resample"), or
-            "zero".
+        baseline: what stood in for the unit: its "mean" map, that of another picture
+            ("resample"), or "zero".
         n: pictures.
         units: U unit numbers.
         class_counts: int64 (K,), pictures of each class.
@@ -48,7 +48,7 @@ class Ablations:
     """
 
     layer: str
-    way: Way
+    baseline: Baseline
     n: int
     units: tuple[int, ...]
     class_counts: torch.Tensor = field(repr=False)
@@ -68,7 +68,7 @@ def ablate(
     normalise: Callable[[torch.Tensor], torch.Tensor],
     rows: torch.Tensor | None = None,
     units: Sequence[int] | None = None,
-    way: Literal["mean", "resample", "zero"] = "mean",
+    baseline: Baseline = "mean",
     controls: int = 20,
     seed: int = 0,
     most_pictures: int = 512,
@@ -84,15 +84,15 @@ def ablate(
     do, and often something that the network has never seen.
 
     The control asks whether that unit mattered, or any change of that size would. Let D (U numbers
-    at each picture and place) be the change that replaces *all* units in this way. The ablation of
-    unit u adds D's part along the axis of u. A control adds D's part along random directions
+    at each picture and place) be the change that replaces *all* units by the baseline. The ablation
+    of unit u adds D's part along the axis of u. A control adds D's part along random directions
     instead: as many, at right angles to each other, as carry the same energy (sum of squares over
     pictures and places) as D has along u, the last of them in part. So it removes as much
-    of the layer's activity, by the same way, and never more along a direction than lies there. The
-    random directions mix all units, u too (one in U parts); behind a ReLU they can lead to values
-    below zero, which a unit's own ablation by mean or by another map cannot. Each draw runs at
-    `LEVELS` energies, quantiles of those of the units, and is read off in between on
-    straight lines from (0, 0); with no more units than levels each is run at its own.
+    of the layer's activity, by the same baseline, and never more along a direction than lies there.
+    The random directions mix all units, u too (one in U parts); behind a ReLU they can lead to
+    values below zero, which a unit's own ablation by mean or by another map cannot. Each draw runs
+    at `LEVELS` energies, quantiles of those of the units, and is read off in between on straight
+    lines from (0, 0); with no more units than levels each is run at its own.
 
     Args:
         program: what `read_program` gave; the network is left as it was.
@@ -101,7 +101,7 @@ def ablate(
         normalise: pixels uint8 (B, C, H, W) -> images.
         rows: int64, which pictures; None takes all.
         units: which units; None takes all.
-        way: what stands in for the unit.
+        baseline: what stands in for the unit.
         controls: draws of random directions; 0 for none.
         seed: of the choice of pictures, of the other pictures and of the directions.
         most_pictures: of more, so many are drawn, in the classes' own shares.
@@ -110,15 +110,17 @@ def ablate(
 
     Raises:
         LayerNotFoundError: there is no such layer, or no such unit.
-        ModelError: there is no such way, or the network does not take the pictures.
+        ModelError: there is no such baseline, or the network does not take the pictures.
         DataError: there are too few pictures.
 
     Source: Morcos et al., "On the importance of single directions for generalization", ICLR 2018,
     section 2.2 (ablation of single units and of random directions); Zhou et al., "Revisiting the
     Importance of Individual Units in CNNs via Ablation", 2018 (change of each class's accuracy).
     """
-    if way not in WAYS:
-        raise ModelError(f"there is no ablation baseline {way!r}; there are: {', '.join(WAYS)}")
+    if baseline not in BASELINES:
+        raise ModelError(
+            f"there is no ablation baseline {baseline!r}; there are: {', '.join(BASELINES)}"
+        )
     rows = torch.arange(len(imageset)) if rows is None else rows
     rows = drawn_evenly(imageset.labels, rows, most_pictures, make_generator(seed, "ablation rows"))
     if len(rows) < 2:
@@ -130,7 +132,7 @@ def ablate(
         layer,
         lambda batch: normalise(imageset.take(batch)),
         rows,
-        way=way,
+        baseline=baseline,
         batch_size=pictures_at_once(
             imageset.batch_of(batch_size),
             outputs=[found.shape for found in program.layers],
@@ -175,7 +177,7 @@ def ablate(
         control[draw] = np.interp(energy.numpy(), [0.0, *levels], effects)
     return Ablations(
         layer=layer,
-        way=way,
+        baseline=baseline,
         n=n,
         units=chosen,
         class_counts=counts,

@@ -97,13 +97,11 @@ def stands_for(layer: Layer, before: Layer) -> bool:
 
 def place_before(layer: Layer, before: Layer, place: Place | None) -> Place | None:
     """A place in the maps before that a place of a layer reads."""
-    if place is None or layer.kind != "max_pool":
+    if place is None or layer.kind != "max_pool" or layer.window is None:
         return place
     sides = []
     for i in range(2):
-        kernel, stride, padding, dilation = (
-            layer.options[name][i] for name in ("kernel_size", "stride", "padding", "dilation")
-        )
+        kernel, stride, padding, dilation = layer.window.along(i)
         at = place[i] * stride - padding + dilation * ((kernel - 1) // 2)
         sides.append(min(max(0, at), before.shape[i + 1] - 1))
     return sides[0], sides[1]

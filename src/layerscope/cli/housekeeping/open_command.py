@@ -16,7 +16,7 @@ def open_report(
     ] = Path("runs"),
 ) -> None:
     """Open a run's report in the browser, or say how to see it from here."""
-    from layerscope.cli.print_training import say
+    from layerscope.cli.printing.console import say
     from layerscope.errors import RunError
     from layerscope.training.runs.run_folder import find_run
 

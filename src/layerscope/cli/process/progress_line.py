@@ -75,10 +75,6 @@ class ProgressLine:
             after = f", {left}" if left else ""
             print(f"{100 * self.done:3.0f} %  {what}{after}", file=sys.stderr, flush=True)  # noqa: T201
 
-    def of(self, part: str) -> Callable[[str, int, int], None]:
-        """A part's `progress(what, done, total)`, as the library calls it."""
-        return lambda what, done, total: self.tell(part, done / max(total, 1), what)
-
     @property
     def done(self) -> float:
         """How much of the whole command is done, from 0 to 1."""

@@ -15,7 +15,7 @@ def models(
     containing: Annotated[str, typer.Option(help="Only names with this in them.")] = "",
 ) -> None:
     """List the networks that --model takes."""
-    from layerscope.cli import print_training as show
+    from layerscope.cli.printing import print_machine
     from layerscope.errors import ModelError, nearest
     from layerscope.models.build import model_names
     from layerscope.models.nets.classic import CLASSICS
@@ -24,7 +24,7 @@ def models(
 
     if library is None:
         trained = packaged_names()
-        show.models(
+        print_machine.models(
             [(c.name, c.about, f"{c.parameters:,}", c.name in trained) for c in CLASSICS]
             + [(n, "residual, normalised: the default", "by size", n in trained)
                for n in model_names() if n not in {c.name for c in CLASSICS}]

@@ -83,7 +83,7 @@ class Drawing(NamedTuple):
     clutter_frac: float = 0.0
 
 
-def read_ink(path: Path, *, size: tuple[int, int], ink: Ink) -> Drawing:
+def read_ink(path: Path | Image.Image, *, size: tuple[int, int], ink: Ink) -> Drawing:
     """Read a drawing, scan or photo of one thing as a set's pictures show theirs.
 
     Dark on light is turned round, the ground is taken away (also where the light falls unevenly),
@@ -92,7 +92,7 @@ def read_ink(path: Path, *, size: tuple[int, int], ink: Ink) -> Drawing:
     photo in which nothing can be told from its surroundings.
 
     Args:
-        path: the picture.
+        path: the picture, or one that is open already.
         size: (H, W) that the network takes.
         ink: the layout of its set.
 
@@ -104,7 +104,8 @@ def read_ink(path: Path, *, size: tuple[int, int], ink: Ink) -> Drawing:
     """
     from PIL import Image, ImageOps
 
-    image = open_picture(path).convert("L")
+    name = str(path) if isinstance(path, Path) else "the picture"
+    image = (open_picture(path) if isinstance(path, Path) else path).convert("L")
     values = np.asarray(image, dtype=np.float32)
     border = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
     if values.shape == size and np.median(border) <= 127:
@@ -121,7 +122,7 @@ def read_ink(path: Path, *, size: tuple[int, int], ink: Ink) -> Drawing:
             grey = ImageOps.invert(image) if light else image
             framed = ImageOps.fit(grey, (size[1], size[0]), Image.Resampling.LANCZOS)
             return Drawing(as_pixels(framed), light, 1.0)
-        raise DataError(f"{path} is empty: nothing stands out from its ground; draw something")
+        raise DataError(f"{name} is empty: nothing stands out from its ground; draw something")
     lit = np.where(lit < max(FAINT_FRAC * top, 4 * noise), 0, lit / top).clip(0, 1)
     thing, clutter_frac = main_thing(lit)
     return Drawing(place(thing, size=size, ink=ink), inverted, clutter_frac)

@@ -14,10 +14,11 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from layerscope.graph.layer import INPUT
 from layerscope.graph.layout import Layout
-from layerscope.graph.tracing.follow_places import follow, guessed_shape, seen_of_images
 from layerscope.graph.tracing.operations import operation_of
-from layerscope.graph.tracing.place_labels import layout_of, numbered
-from layerscope.graph.tracing.reach import Seen
+from layerscope.graph.tracing.places.follow_places import follow, seen_of_images
+from layerscope.graph.tracing.places.joined_labels import guessed_labels
+from layerscope.graph.tracing.places.place_labels import layout_of, numbered
+from layerscope.graph.tracing.places.reach import Seen
 from layerscope.graph.tracing.torch_calls import (
     ABOUT,
     NEW,
@@ -199,8 +200,8 @@ class ForwardRecorder(TorchFunctionMode):
         if self.layouts is not None or not any(t in self.seen for t in tensors_in((args, kwargs))):
             return
         after = tuple(made[0].shape[1:])
-        options = operation_of(word, module, args, kwargs, before, after).options
-        found = follow(run, word, module, args, kwargs, made, self.seen.get, options)
+        window = operation_of(word, module, args, kwargs, before, after).window
+        found = follow(run, word, module, args, kwargs, made, self.seen.get, window)
         for tensor, one in zip(made, found, strict=True):
             self.seen[tensor] = one
 
@@ -234,7 +235,7 @@ class ForwardRecorder(TorchFunctionMode):
         path = self.inside[-1] if self.inside else ""
         name = self.counted(f"{path}/{UNSEEN}" if path else UNSEEN)
         if self.layouts is None:
-            labels = guessed_shape(tensor) + numbered(tuple(tensor.shape), 0, "picture")
+            labels = guessed_labels(tensor) + numbered(tuple(tensor.shape), 0, "picture")
             self.seen[tensor] = Seen(labels, None)
         self.tell(
             RecordedCall(name, None, UNSEEN, tensor, (self.last,), seen=self.seen.get(tensor))

@@ -1,14 +1,16 @@
-"""What an operation of a network is: its kind, its function, its options."""
+"""What an operation of a network is: its kind, its function, its window."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch.nn.functional as F
 from torch import fx, nn
+
+from layerscope.graph.window import Window
 
 # What a kind is called for a person; each title is counted ("Convolution 2").
 TITLES = {
@@ -113,13 +115,13 @@ class Operation:
         kind: as docs/atlas.md lists them.
         function: of an activation, such as "relu".
         word: what a person calls it: "Convolution", "ReLU".
-        options: of a convolution or pooling: kernel_size, stride, padding, dilation, groups.
+        window: of a convolution or pooling; None where it slides by no fixed rule.
     """
 
     kind: str
     function: str | None
     word: str
-    options: dict[str, Any] = field(default_factory=dict)
+    window: Window | None = None
 
 
 def operation_of(
@@ -147,20 +149,20 @@ def operation_of(
     else:
         function = call if call in FUNCTIONS else None
         kind = "activation" if function else CALL_KINDS.get(call, "other")
-    options: dict[str, Any] = {}
+    window: Window | None = None
     if kind == "flatten" and len(after) > 1:
         kind = "other"  # a change of shape that leaves units at places
     if kind == "global_pool" and (len(before) != 3 or math.prod(after) != before[0]):
         kind = "other" if module is None and call == "mean" else "avg_pool"
     if kind in ("conv", "max_pool", "avg_pool"):
-        options = options_of(call, module, given, named, before, after)
-        kind = kind if options else "other"
+        window = window_of_call(call, module, given, named, before, after)
+        kind = kind if window else "other"
     if function:
         word = FUNCTIONS[function]
     else:
         name = type(module).__name__ if module else call
         word = TITLES.get(kind) or WORDS.get(name) or plain_word(name)
-    return Operation(kind, function, word, options)
+    return Operation(kind, function, word, window)
 
 
 def call_of(node: fx.Node) -> str:
@@ -176,15 +178,15 @@ def plain_word(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
-def options_of(
+def window_of_call(
     call: str,
     module: nn.Module | None,
     given: Sequence[Any],
     named: Mapping[str, Any],
     before: tuple[int, ...],
     after: tuple[int, ...],
-) -> dict[str, Any]:
-    """The window of a convolution or pooling; {} where it slides by no fixed rule."""
+) -> Window | None:
+    """The window of a convolution or pooling; None where it slides by no fixed rule."""
     if isinstance(module, nn.Conv2d):
         return conv_window(
             module.kernel_size, module.stride, module.padding, module.dilation, module.groups
@@ -201,12 +203,12 @@ def options_of(
         )
     if isinstance(module, nn.MaxPool2d | nn.AvgPool2d):
         dilation = getattr(module, "dilation", 1)
-        return window(module.kernel_size, module.stride, module.padding, dilation)
+        return pooling_window(module.kernel_size, module.stride, module.padding, dilation)
     if module is None and call in ("max_pool2d", "avg_pool2d"):
         names = ["input", "kernel_size", "stride", "padding"]
         names += ["dilation"] if call == "max_pool2d" else []
         found = dict(zip(names, given, strict=False)) | dict(named)
-        return window(
+        return pooling_window(
             found["kernel_size"],
             found.get("stride"),
             found.get("padding", 0),
@@ -215,34 +217,25 @@ def options_of(
     # An adaptive pooling slides evenly only where its output divides its input.
     sides = list(zip(before[1:], after[1:], strict=False))
     if len(sides) != 2 or any(side % parts for side, parts in sides):
-        return {}
-    return window([side // parts for side, parts in sides], None, 0, 1)
+        return None
+    return pooling_window([side // parts for side, parts in sides], None, 0, 1)
 
 
-def conv_window(
-    kernel: Any, stride: Any, padding: Any, dilation: Any, groups: int
-) -> dict[str, Any]:
+def conv_window(kernel: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Window:
     """The window of a convolution, whose padding may be a word."""
     if isinstance(padding, str):
         reach = [d * (k - 1) for d, k in zip(pair(dilation), pair(kernel), strict=True)]
         padding = [0, 0] if padding == "valid" else [side // 2 for side in reach]
-    return window(kernel, stride, padding, dilation, groups=groups)
+    return Window(pair(kernel), pair(stride), pair(padding), pair(dilation), groups)
 
 
-def window(
-    kernel: Any, stride: Any, padding: Any, dilation: Any, *, groups: int = 1
-) -> dict[str, Any]:
-    """Options with single numbers made into pairs; no stride means the kernel's."""
-    return {
-        "kernel_size": pair(kernel),
-        "stride": pair(stride if stride not in (None, (), []) else kernel),
-        "padding": pair(padding),
-        "dilation": pair(dilation),
-        "groups": groups,
-    }
+def pooling_window(kernel: Any, stride: Any, padding: Any, dilation: Any) -> Window:
+    """The window of a pooling; no stride means the kernel's."""
+    step = kernel if stride in (None, (), []) else stride
+    return Window(pair(kernel), pair(step), pair(padding), pair(dilation))
 
 
-def pair(value: Any) -> list[int]:
+def pair(value: Any) -> tuple[int, int]:
     """One number twice, or two numbers."""
-    sides = [int(value)] * 2 if isinstance(value, int) else [int(v) for v in value]
-    return sides * 2 if len(sides) == 1 else sides
+    sides = [int(value)] if isinstance(value, int) else [int(v) for v in value]
+    return sides[0], sides[-1]

@@ -10,10 +10,10 @@ from torch import fx, nn
 from torch.fx.node import map_arg
 
 from layerscope.graph.layer import INPUT, Layer
-from layerscope.graph.tracing.follow_places import follow, seen_of_images
 from layerscope.graph.tracing.operations import call_of, operation_of
-from layerscope.graph.tracing.place_labels import layout_of
-from layerscope.graph.tracing.reach import Seen, reach_of
+from layerscope.graph.tracing.places.follow_places import follow, seen_of_images
+from layerscope.graph.tracing.places.place_labels import layout_of
+from layerscope.graph.tracing.places.reach import Seen, reach_of
 from layerscope.graph.tracing.torch_calls import PASSING, SPLITS, tensors_in
 
 
@@ -136,7 +136,7 @@ class TracedReader:
         )  # fmt: skip
         known = follow(
             call.again, call.word, call.module, call.args, call.kwargs, made,
-            lambda tensor: self.seen.get(id(tensor)), found.options,
+            lambda tensor: self.seen.get(id(tensor)), found.window,
         )  # fmt: skip
         self.seen.update({id(tensor): one for tensor, one in zip(made, known, strict=True)})
 
@@ -168,7 +168,7 @@ class TracedReader:
                 function=found.function,
                 inputs=inputs,
                 shape=shape,
-                options=found.options,
+                window=found.window,
                 module=path,
                 layout=layout,
                 reach=reach_of(one, layout, found.kind, inputs, self.layers),

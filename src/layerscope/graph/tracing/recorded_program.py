@@ -25,8 +25,8 @@ from layerscope.graph.program import (
 from layerscope.graph.state_guard import lent, same_numbers
 from layerscope.graph.tracing.forward_recorder import UNSEEN, ForwardRecorder, RecordedCall
 from layerscope.graph.tracing.operations import operation_of
-from layerscope.graph.tracing.place_labels import layout_of
-from layerscope.graph.tracing.reach import reach_of
+from layerscope.graph.tracing.places.place_labels import layout_of
+from layerscope.graph.tracing.places.reach import reach_of
 
 # The same picture more than once: so a tensor with a row for each picture is told from others.
 ROWS = 2
@@ -239,7 +239,7 @@ class Reading:
                 function=found.function,
                 inputs=done.sources,
                 shape=shape,
-                options=found.options,
+                window=found.window,
                 module=done.module,
                 layout=layout,
                 reach=reach_of(done.seen, layout, found.kind, done.sources, self.layers),

@@ -58,7 +58,7 @@ def ablation_evidence(
         normalise=spec.normalise,
         rows=rows,
         units=range(units),
-        way=budget.effort.ablation_baseline,
+        baseline=budget.effort.ablation_baseline,
         controls=CONTROLS,
         seed=seed,
         most_pictures=pictures,
@@ -77,7 +77,7 @@ def ablation_record(found: Ablations, place: int) -> Ablation:
     """
     changes = found.class_change[place].tolist()
     return Ablation(
-        baseline=found.way,
+        baseline=found.baseline,
         n=found.n,
         accuracy_change=float(found.change[place]),
         class_accuracy_change=tuple(None if math.isnan(change) else change for change in changes),

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from msgspec import convert
 from torch import nn
 
 from layerscope.analysis.activations.scan import LayerScan
@@ -86,7 +85,7 @@ def layer_records(
                 parameters=cost[layer.name].parameters,
                 multiply_adds=cost[layer.name].multiply_adds,
                 receptive_field=ReceptiveFieldRecord(**asdict(field)) if field else None,
-                window=convert(layer.options, Window) if layer.options else None,
+                window=Window(**asdict(layer.window)) if layer.window else None,
                 weight=kept.weight,
                 bias=kept.bias,
                 filter_sprite=filters.filters,

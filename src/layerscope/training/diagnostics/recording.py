@@ -96,7 +96,8 @@ def read_recording(run: Path) -> Recording:
 
     Example:
         >>> from layerscope import train
-        >>> recording = read_recording(train("digits", model="digit-mlp", epochs=1).path)
+        >>> run = train("digits", model="digit-mlp", epochs=1, report=False)
+        >>> recording = read_recording(run.path)
         >>> recording.layers[0], recording.weight(recording.layers[0]).shape[1:]
         ('classifier.1', torch.Size([128, 64]))
     """

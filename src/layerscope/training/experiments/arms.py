@@ -5,23 +5,30 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean, median
-from typing import Any
+from typing import Any, Unpack, cast
 
 from layerscope.data.imageset import Splits
 from layerscope.errors import RecipeError, RunError
 from layerscope.files import write_json
+from layerscope.formats.documents import plain
+from layerscope.formats.experiment_record import (
+    EXPERIMENT_SCHEMA,
+    ArmRecord,
+    DifferenceRecord,
+    ExperimentRecord,
+    QuestionRecord,
+)
 from layerscope.formats.run_files import read_run_record
-from layerscope.training.experiments.comparison import plain
+from layerscope.training.experiments.comparison import as_typed
 from layerscope.training.experiments.paired_differences import Difference, mean_interval, over_seeds
 from layerscope.training.input.prepare import gather, prepare
 from layerscope.training.machine import make_fabric, versions
-from layerscope.training.recipe import Recipe
 from layerscope.training.session import Listener, begin, resume
+from layerscope.training.train_settings import Settings, by_name, of_network, of_recipe
 
-SCHEMA = 1
 NAME = "experiment.json"
 
 
@@ -39,7 +46,7 @@ class Arm:
     """
 
     label: str
-    changes: dict[str, Any]
+    changes: Settings
     accuracies: tuple[float | None, ...] = ()
     train_s: float | None = None
     parameters: int | None = None
@@ -73,25 +80,35 @@ class Experiment:
             for arm, difference in zip(self.arms[1:], self.differences, strict=True)
         )
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {
-            "schema": SCHEMA,
-            "seeds": list(self.seeds),
-            "measure": "validation accuracy at the chosen epoch",
-            "arms": [
-                {
-                    **vars(arm),
-                    "accuracies": list(arm.accuracies),
-                    "runs": list(arm.runs),
-                    "interval": mean_interval([a for a in arm.accuracies if a is not None]),
-                }
+    def record(self, question: QuestionRecord) -> ExperimentRecord:
+        """As it is written down.
+
+        Args:
+            question: what was asked.
+        """
+        return ExperimentRecord(
+            schema=EXPERIMENT_SCHEMA,
+            seeds=self.seeds,
+            measure="validation accuracy at the chosen epoch",
+            arms=tuple(
+                ArmRecord(
+                    label=arm.label,
+                    changes=by_name(arm.changes),
+                    accuracies=arm.accuracies,
+                    train_s=arm.train_s,
+                    parameters=arm.parameters,
+                    runs=arm.runs,
+                    interval=mean_interval([a for a in arm.accuracies if a is not None]),
+                )
                 for arm in self.arms
-            ],
-            "differences": [d.to_json() if d else None for d in self.differences],
-            "verdicts": list(self.verdicts),
-            "versions": versions(),
-        }
+            ),
+            differences=tuple(
+                DifferenceRecord(**asdict(d)) if d else None for d in self.differences
+            ),
+            verdicts=self.verdicts,
+            versions=versions(),
+            question=question,
+        )
 
 
 def experiment(
@@ -101,7 +118,6 @@ def experiment(
     model: str = "compact",
     preset: str = "default",
     seeds: int = 3,
-    shape: dict[str, Any] | None = None,
     size: int | None = None,
     weights: Path | str | None = None,
     data_dir: Path | None = None,
@@ -109,7 +125,7 @@ def experiment(
     device: str = "auto",
     listener: Listener | None = None,
     on_arm: Callable[[str, int, int, int], None] = lambda label, seed, number, of: None,
-    **changes: Any,
+    **settings: Unpack[Settings],
 ) -> Experiment:
     """Train with every value of what is varied, on every seed, and compare.
 
@@ -117,7 +133,7 @@ def experiment(
     seed. Validation accuracy is compared: choosing by the test split would spend it.
 
     Args:
-        data, model, preset, shape, size, weights, data_dir, device, listener, **changes: as for
+        data, model, preset, size, weights, data_dir, device, listener, **settings: as for
             `train`.
         vary: field -> values. The first values together are the arm that the others are compared
             with; several fields are crossed.
@@ -144,25 +160,18 @@ def experiment(
         data, model=model, fabric=make_fabric(device), size=size, weights=weights, data_dir=data_dir
     )
     folder = Path(out)
-    question = {
-        "data": gathered.splits.train.fingerprint(),
-        "weights": gathered.weights.sha256 if gathered.weights else None,
-        "model": model,
-        "preset": preset,
-        "shape": shape or {},
-        "changes": changes,
-        "vary": {name: [*values] for name, values in vary.items()},
-    }
-    asked = [
-        {
-            "preset": preset,
-            "shape": {**(shape or {}), **of_network(arm.changes)},
-            "changes": {**changes, **of_recipe(arm.changes)},
-        }
-        for arm in arms
-    ]
+    question = QuestionRecord(
+        data=gathered.splits.train.fingerprint(),
+        weights=gathered.weights.sha256 if gathered.weights else None,
+        model=model,
+        preset=preset,
+        shape=of_network(settings),
+        changes=of_recipe(settings),
+        vary={name: tuple(values) for name, values in vary.items()},
+    )
+    asked: list[Settings] = [{**settings, **arm.changes} for arm in arms]
     for one in asked:  # refuses a value that cannot be before anything is trained
-        prepare(gathered, **one)
+        prepare(gathered, preset=preset, settings=one)
     claim_folder(folder, question)
     interrupted = False
     turns = itertools.product(range(seeds), enumerate(arms))
@@ -175,11 +184,14 @@ def experiment(
             if unfinished := next(home.glob("*/plan.json"), None):
                 resume(unfinished.parent, gathered.splits, device=device, listener=listener)
             else:
-                begin(gathered, **asked[i], seed=seed, out=home, device=device, listener=listener)
+                begin(
+                    gathered, preset=preset, settings=asked[i], seed=seed, out=home,
+                    device=device, listener=listener,
+                )  # fmt: skip
         except KeyboardInterrupt:
             interrupted = True
     result = read_results(folder, arms, range(seeds))
-    write_json(folder / NAME, {**result.to_json(), "question": question})
+    write_json(folder / NAME, plain(result.record(question)))
     return result
 
 
@@ -195,33 +207,23 @@ def grid(vary: Mapping[str, Sequence[Any]]) -> tuple[Arm, ...]:
         if len(values) < 2:
             raise RecipeError(f"{name} has {len(values)} value; an experiment compares at least 2")
         if len({repr(value) for value in values}) < len(values):
-            raise RecipeError(f"{name} has the same value twice: {', '.join(map(plain, values))}")
+            raise RecipeError(
+                f"{name} has the same value twice: {', '.join(map(as_typed, values))}"
+            )
     arms = []
     for combination in itertools.product(*vary.values()):
         changes = dict(zip(vary, combination, strict=True))
-        arms.append(Arm(", ".join(f"{n}={plain(v)}" for n, v in changes.items()), changes))
+        label = ", ".join(f"{name}={as_typed(value)}" for name, value in changes.items())
+        arms.append(Arm(label, cast("Settings", changes)))
     return tuple(arms)
 
 
-def of_recipe(changes: dict[str, Any]) -> dict[str, Any]:
-    """The changes that are fields of a recipe."""
-    known = {f.name for f in fields(Recipe)}
-    return {name: value for name, value in changes.items() if name in known}
-
-
-def of_network(changes: dict[str, Any]) -> dict[str, Any]:
-    """The changes that are no fields of a recipe: the network knows them, or refuses them."""
-    known = {f.name for f in fields(Recipe)}
-    return {name: value for name, value in changes.items() if name not in known}
-
-
-def claim_folder(folder: Path, question: dict[str, Any]) -> None:
+def claim_folder(folder: Path, question: QuestionRecord) -> None:
     """Write down what a folder's experiment asks, or refuse a folder that asks something else."""
     path = folder / "question.json"
-    question = json.loads(json.dumps(question))  # as JSON reads it back: lists for tuples
     if path.is_file():
         begun = any(folder.glob("arm-*/seed-*/*/plan.json"))
-        if begun and json.loads(path.read_text(encoding="utf-8")) != question:
+        if begun and json.loads(path.read_text(encoding="utf-8")) != plain(question):
             raise RunError(
                 f"{folder} holds another experiment; name a new folder (--out), or give the "
                 "settings that it was begun with"
@@ -230,7 +232,7 @@ def claim_folder(folder: Path, question: dict[str, Any]) -> None:
             return
     elif folder.exists() and any(folder.iterdir()):
         raise RunError(f"{folder} is not empty and holds no experiment; name a new folder (--out)")
-    write_json(path, question)
+    write_json(path, plain(question))
 
 
 def finished(home: Path) -> Path | None:

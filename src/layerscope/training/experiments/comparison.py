@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import torch
 from msgspec import structs
 
 from layerscope.errors import RunError
+from layerscope.formats.quantities import Setting
 from layerscope.formats.run_files import RECORD, read_run_record
 from layerscope.formats.run_record import RunRecord
 from layerscope.models.nets.classic import CLASSICS
@@ -85,7 +85,7 @@ def compare(runs: Sequence[str | Path]) -> Comparison:
 
     Example:
         >>> from layerscope import train
-        >>> runs = [train("digits", model="digit-mlp", epochs=n).path for n in (1, 2)]
+        >>> runs = [train("digits", model="digit-mlp", epochs=n, report=False).path for n in (1, 2)]
         >>> [group.label for group in compare(runs).groups]
         ['epochs=1', 'epochs=2']
     """
@@ -104,7 +104,7 @@ def compare(runs: Sequence[str | Path]) -> Comparison:
     differing = differing_settings(list(settings.values()))
     by_label: dict[str, list[Path]] = {}
     for folder in folders:
-        chosen = ", ".join(f"{n}={plain(settings[folder].get(n))}" for n in differing)
+        chosen = ", ".join(f"{n}={as_typed(settings[folder].get(n))}" for n in differing)
         by_label.setdefault(chosen, []).append(folder)
     if len(by_label) == 1:  # the same but for their seeds
         by_label = {}
@@ -129,7 +129,7 @@ def read_record(folder: Path) -> RunRecord:
     return record
 
 
-def settings_of(record: RunRecord) -> dict[str, Any]:
+def settings_of(record: RunRecord) -> dict[str, Setting]:
     """Every choice of a run in one flat record."""
     shape, recipe = structs.asdict(record.model.shape), structs.asdict(record.recipe)
     return {"model": record.model.name, "weights": start_of(record), **shape, **recipe}
@@ -143,7 +143,7 @@ def start_of(record: RunRecord) -> str:
     return weights.sha256[:12] or weights.name or weights.file or weights.source
 
 
-def differing_settings(settings: Sequence[dict[str, Any]]) -> list[str]:
+def differing_settings(settings: Sequence[Mapping[str, Setting]]) -> list[str]:
     """The settings in which runs differ, without those that follow from another.
 
     Networks of two names differ in many fields of their shape; that is what the names say already.
@@ -160,14 +160,16 @@ def differing_settings(settings: Sequence[dict[str, Any]]) -> list[str]:
     homes["compact"] = asdict(COMPACT)
 
     def is_set(name: str) -> bool:
-        shapes = [(homes.get(values["model"], {}), values) for values in settings]
-        return any(plain(home.get(name, "")) != plain(values[name]) for home, values in shapes)
+        shapes = [(homes.get(str(values["model"]), {}), values) for values in settings]
+        return any(
+            as_typed(home.get(name, "")) != as_typed(values[name]) for home, values in shapes
+        )
 
     of_shape = {field.name for field in fields(NetShape)}
     return [name for name in differing if name not in of_shape or is_set(name)]
 
 
-def plain(value: Any) -> str:
+def as_typed(value: Setting) -> str:
     """A setting as a user types it."""
     if isinstance(value, list | tuple):
         return ",".join(map(str, value))

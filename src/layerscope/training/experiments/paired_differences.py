@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import fmean, stdev
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -26,10 +25,6 @@ class Difference:
     n: int
     what: str
     p: float | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return asdict(self) | {"interval": list(self.interval) if self.interval else None}
 
     def verdict(self, arm: str, baseline: str) -> str:
         """The difference in a plain sentence.

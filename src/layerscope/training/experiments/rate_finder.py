@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Unpack
 
 import torch
 
@@ -22,6 +22,7 @@ from layerscope.training.optim.freezing import begin_epoch
 from layerscope.training.optim.optimiser import make_optimiser, set_rate
 from layerscope.training.optim.pool_before_relu import pool_first
 from layerscope.training.recipe import Recipe
+from layerscope.training.train_settings import Settings
 
 LOWEST, HIGHEST = 1e-6, 10.0
 
@@ -50,14 +51,13 @@ def find_rate(
     *,
     model: str = "compact",
     preset: str = "default",
-    shape: dict[str, Any] | None = None,
     size: int | None = None,
     weights: Path | str | None = None,
     data_dir: Path | None = None,
     device: str = "auto",
     seed: int = 0,
     steps: int = 150,
-    **changes: Any,
+    **settings: Unpack[Settings],
 ) -> RateSearch:
     """Look for a good learning rate before training.
 
@@ -66,7 +66,7 @@ def find_rate(
     and the validation and test pictures are not looked at.
 
     Args:
-        data, model, preset, shape, size, weights, data_dir, device, seed, **changes: as for
+        data, model, preset, size, weights, data_dir, device, seed, **settings: as for
             `train`.
         steps: how many; the sweep ends early once the loss is four times its lowest.
 
@@ -91,7 +91,7 @@ def find_rate(
     gathered = gather(
         data, model=model, fabric=fabric, size=size, weights=weights, data_dir=data_dir
     )
-    spec, recipe = prepare(gathered, preset=preset, shape=shape, changes=changes, seed=seed)
+    spec, recipe = prepare(gathered, preset=preset, settings=settings, seed=seed)
     fabric = make_fabric(device, recipe.precision, freezes=bool(recipe.freeze))
     pictures = in_channels(gathered.splits, spec.channels).train
     feed = make_feed(parted(pictures, recipe, seed)[0], fabric.device)

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
 
 from layerscope.data import load
 from layerscope.data.imageset import ImageSet, Splits
 from layerscope.data.split import stratified_rows
-from layerscope.errors import RecipeError
+from layerscope.errors import ModelError, RecipeError
 from layerscope.models import ModelSpec, build, make_spec
 from layerscope.models.build import model_names
+from layerscope.models.preprocessing import Preprocessing
 from layerscope.models.pretrained.backbone import native_size
 from layerscope.models.pretrained.starting_weights import NONE, choose_weights, load_weights
 from layerscope.models.spec import Weights, is_backbone
 from layerscope.seed import make_generator
 from layerscope.training.input.batches import channel_statistics
+from layerscope.training.input.own_module import copy_of, own_spec
 from layerscope.training.optim.freezing import check_freeze
 from layerscope.training.presets import Preset, make_preset
 from layerscope.training.recipe import Recipe
+from layerscope.training.train_settings import Settings, of_network, of_recipe
 
 if TYPE_CHECKING:
-    import torch
     from lightning_fabric import Fabric
-    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -32,14 +36,14 @@ class Gathered:
     """What a training begins with, found and loaded.
 
     Args:
-        model: the network's name.
+        model: the network's name, or itself.
         splits: the pictures as they were found; the network may take them in other channels.
         source: where they can be loaded again; None where they were handed over in Python.
         size: side of the pictures in pixels; None is the set's own.
         weights: what the network begins with; None for our own networks.
     """
 
-    model: str
+    model: str | nn.Module
     splits: Splits
     source: str | None
     size: int | None
@@ -49,7 +53,7 @@ class Gathered:
 def gather(
     data: str | Path | Splits,
     *,
-    model: str,
+    model: str | nn.Module,
     fabric: Fabric,
     size: int | None = None,
     weights: Path | str | None = None,
@@ -64,10 +68,17 @@ def gather(
     Raises:
         DataError, ModelError: what was asked for cannot be had.
     """
-    model = model_called(model)
+    if isinstance(model, str):
+        model = model_called(model)
+    elif weights is not None:
+        raise ModelError(
+            "weights are for networks named torchvision:NAME or timm:NAME; a module of your own "
+            "begins with those that it has"
+        )
     with fabric.rank_zero_first():
-        found = choose_weights(model, weights)  # before pictures are decoded for nothing
-        size = size or native_size(model)
+        # Before pictures are decoded for nothing.
+        found = choose_weights(model, weights) if isinstance(model, str) else None
+        size = size or (native_size(model) if isinstance(model, str) else None)
         splits = data if isinstance(data, Splits) else load(data, size=size, data_dir=data_dir)
     source = None if isinstance(data, Splits) else str(data)
     return Gathered(model, splits, source, size, found)
@@ -89,16 +100,14 @@ def prepare(
     *,
     preset: str = "default",
     recipe: Recipe | None = None,
-    shape: dict[str, Any] | None = None,
-    changes: dict[str, Any] | None = None,
+    settings: Settings | None = None,
     seed: int = 0,
 ) -> tuple[ModelSpec, Recipe]:
     """Settle every choice of a training before it begins.
 
     Args:
         gathered: pictures and weights.
-        preset, recipe, shape, seed: as for `train`.
-        changes: recipe fields.
+        preset, recipe, settings, seed: as for `train`.
 
     Raises:
         ModelError, RecipeError: pictures that are too small, weights of another network, a layer
@@ -107,38 +116,57 @@ def prepare(
     pictures = gathered.splits.train
     if recipe is not None and preset != "default":
         raise RecipeError(f"preset {preset!r} and a recipe were given; give one of them")
+    own = gathered.model if isinstance(gathered.model, nn.Module) else None
     chosen = make_preset(
         preset,
         pictures.name,
-        gathered.model,
+        gathered.model if isinstance(gathered.model, str) else "",
         channels=pictures.channels,
         n_pictures=len(pictures),
         pretrained=gathered.weights is not None and gathered.weights.source != NONE,
     )
     chosen = Preset(recipe) if recipe else chosen
-    settled = chosen.recipe.with_changes(**(changes or {}))
+    settled = chosen.recipe.with_changes(**of_recipe(settings or {}))
     training, _ = parted(pictures, settled, seed)
     mean, std = channel_statistics(training)
     H, W = pictures.size
-    spec = make_spec(
-        gathered.model,
-        class_names=pictures.class_names,
-        channels=pictures.channels,
-        height=H,
-        width=W,
-        mean=mean,
-        std=std,
-    ).with_shape(**{**chosen.shape, **(shape or {})})
+    if isinstance(gathered.model, str):
+        spec = make_spec(
+            gathered.model,
+            class_names=pictures.class_names,
+            channels=pictures.channels,
+            height=H,
+            width=W,
+            mean=mean,
+            std=std,
+        )
+    else:
+        takes = Preprocessing(pictures.channels, H, W, tuple(mean), tuple(std))
+        tried = pictures.take(torch.arange(min(2, len(pictures))))
+        spec = own_spec(gathered.model, tried, pictures.class_names, takes)
+    spec = spec.with_shape(**{**chosen.shape, **of_network(settings or {})})
     spec = replace(spec, weights=gathered.weights)
-    check_freeze(first_network(spec, seed), settled)
+    check_freeze(first_network(spec, seed, own), settled)
     return spec, settled
 
 
-def first_network(spec: ModelSpec, seed: int) -> nn.Module:
-    """The network that a training begins with: fresh, but for the weights that it was given."""
-    model = build(spec, make_generator(seed, "weights"))
-    load_weights(model, spec)
+def first_network(spec: ModelSpec, seed: int, own: nn.Module | None = None) -> nn.Module:
+    """The network that a training begins with: fresh, but for the weights that it was given.
+
+    Args:
+        spec: of the network.
+        seed: draws its weights.
+        own: the module that was handed over, which is copied with the weights that it has.
+    """
+    model = same_network(spec, seed, own)
+    if own is None:
+        load_weights(model, spec)
     return model
+
+
+def same_network(spec: ModelSpec, seed: int, own: nn.Module | None = None) -> nn.Module:
+    """A network of the same layers, for weights that are put in: see `first_network`."""
+    return copy_of(own) if own is not None else build(spec, make_generator(seed, "weights"))
 
 
 def parted(pictures: ImageSet, recipe: Recipe, seed: int) -> tuple[ImageSet, ImageSet]:

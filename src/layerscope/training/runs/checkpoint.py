@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 from torch import nn
 
@@ -148,7 +149,7 @@ def read_checkpoint(folder: Path) -> State | None:
     try:
         values = torch.load(path, map_location="cpu", weights_only=True)
         history = tuple(EpochFigures(**row) for row in values.pop("history"))
-        setbacks = tuple(Setback.from_json(row) for row in values.pop("setbacks"))
+        setbacks = msgspec.convert(values.pop("setbacks"), tuple[Setback, ...])
         return State(**values, history=history, setbacks=setbacks)
     except (
         RuntimeError,
@@ -157,6 +158,7 @@ def read_checkpoint(folder: Path) -> State | None:
         TypeError,
         KeyError,
         AttributeError,
+        msgspec.ValidationError,
         pickle.UnpicklingError,
     ) as error:
         raise RunError(

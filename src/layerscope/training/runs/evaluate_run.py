@@ -36,7 +36,7 @@ def evaluate(
 
     Example:
         >>> from layerscope import train
-        >>> run = train("digits", model="digit-mlp", epochs=1)
+        >>> run = train("digits", model="digit-mlp", epochs=1, report=False)
         >>> found = evaluate(run)
         >>> found.n, found.accuracy == run.evaluation.accuracy
         (359, True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,3 @@ class Setback:
     learning_rate: float
     lowered_to: float
     spike: Spike | None = None
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Setback:
-        """Read what `dataclasses.asdict` gave."""
-        return cls(**{**value, "spike": Spike(**value["spike"]) if value["spike"] else None})

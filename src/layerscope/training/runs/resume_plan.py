@@ -7,12 +7,18 @@ from pathlib import Path
 
 from layerscope.errors import RunError
 from layerscope.files import write_json
-from layerscope.formats.documents import from_plain, plain, read_document
-from layerscope.formats.older_runs import check_plan
+from layerscope.formats.documents import plain, read_document
+from layerscope.formats.older.older_runs import check_plan
 from layerscope.formats.run_files import read_run_record
-from layerscope.formats.run_record import PLAN_SCHEMA, NetworkRecord, PlanRecord, RecipeRecord
+from layerscope.formats.run_record import PLAN_SCHEMA, PlanRecord
 from layerscope.models import ModelSpec
 from layerscope.training.recipe import Recipe
+from layerscope.training.runs.network_records import (
+    network_record,
+    recipe_of,
+    recipe_record,
+    spec_of,
+)
 
 PLAN = "plan.json"
 
@@ -48,25 +54,6 @@ class Plan:
             recipe=recipe_record(self.recipe),
             fingerprint=self.fingerprint,
         )
-
-
-def network_record(spec: ModelSpec) -> NetworkRecord:
-    """A network's description, as run and plan hold it."""
-    return from_plain(spec.to_json(), NetworkRecord).record
-
-
-def spec_of(record: NetworkRecord) -> ModelSpec:
-    """The network's description that a run or a plan holds.
-
-    Raises:
-        ModelError: it is not one that this version builds.
-    """
-    return ModelSpec.from_json(plain(record))
-
-
-def recipe_record(recipe: Recipe) -> RecipeRecord:
-    """A recipe, as run and plan hold it."""
-    return from_plain(recipe.to_json(), RecipeRecord).record
 
 
 def write_plan(folder: Path, plan: Plan) -> None:
@@ -121,7 +108,7 @@ def read_plan(folder: Path, *, epochs: int | None = None) -> Plan:
     if not (folder / PLAN).is_file():
         raise RunError(f"{folder} is not a run folder (it has no {PLAN}); train anew")
     found = read_plan_record(folder)
-    recipe = Recipe(**plain(found.recipe))
+    recipe = recipe_of(found.recipe)
     if is_finished(folder) and (epochs is None or epochs <= recipe.epochs):
         raise RunError(
             f"{folder} is finished after {recipe.epochs} epochs; there is nothing to resume, but "

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from msgspec import structs
@@ -29,21 +30,27 @@ from layerscope.files import whole_file, write_json, write_tensors
 from layerscope.formats.documents import plain
 from layerscope.formats.file_references import Sprite
 from layerscope.formats.run_figures import EpochFigures, Evaluation
-from layerscope.formats.run_files import EVALUATION, read_run_record
+from layerscope.formats.run_files import EVALUATION, read_history, read_run_record
 from layerscope.formats.run_record import RunRecord
 from layerscope.models import ModelSpec, build
 from layerscope.seed import make_generator
 from layerscope.sprites import write_sprite
-from layerscope.training.runs.resume_plan import spec_of
+from layerscope.training.input.own_module import copy_of
+from layerscope.training.runs.network_records import spec_of
+from layerscope.training.runs.run_pictures import plot_history, run_html
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 HITS = "hits.safetensors"
 WEIGHTS = "model.safetensors"
+REPORT = "report.html"
 # Runs that come with the package; `scripts/pretrain.py` made them.
 DRAWN = "creatures"
 PACKAGED = Path(__file__).parents[1] / "packaged"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """A finished training.
 
@@ -59,10 +66,43 @@ class Run:
 
     path: Path
     spec: ModelSpec
-    model: nn.Module = field(repr=False)
-    record: RunRecord = field(repr=False)
-    data: Splits | None = field(default=None, repr=False)
-    evaluation: Evaluation | None = field(default=None, repr=False)
+    model: nn.Module
+    record: RunRecord
+    data: Splits | None = None
+    evaluation: Evaluation | None = None
+
+    @property
+    def history(self) -> tuple[EpochFigures, ...]:
+        """The figures of each epoch."""
+        return read_history(self.path)
+
+    @property
+    def report(self) -> Path | None:
+        """The page about it; None where none was written."""
+        page = self.path / REPORT
+        return page if page.is_file() else None
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the accuracy of each epoch, on the training pictures and on validation.
+
+        Args:
+            ax: axes of matplotlib to draw into; None makes a figure.
+
+        Returns:
+            The axes.
+        """
+        return plot_history(self.history, ax, title=f"{self.spec.name} on {self.record.data.name}")
+
+    def __repr__(self) -> str:
+        accuracy = self.record.results.test_accuracy
+        return (
+            f"<Run of {self.spec.name} on {self.record.data.name}: test accuracy {accuracy:.4f}; "
+            f"{self.path}>"
+        )
+
+    def _repr_html_(self) -> str:
+        """For a notebook: how well it did, its curves, and where its report is."""
+        return run_html(self.record, self.history, self.path, self.report)
 
 
 def new_run_folder(parent: Path, data_name: str, model_name: str) -> Path:
@@ -120,13 +160,14 @@ def write_evaluation(folder: Path, evaluation: Evaluation, test: ImageSet) -> No
     write_json(folder / EVALUATION, plain(structs.replace(evaluation, mistakes_sprite=sprite)))
 
 
-def open_run(path: str | Path, *, device: str = "cpu") -> Run:
+def open_run(path: str | Path, *, device: str = "cpu", model: nn.Module | None = None) -> Run:
     """Open a run folder: its record, and its network with the trained weights.
 
     Args:
         path: the folder, one that holds runs (the newest is opened), or the name of a network that
             comes trained with the package.
         device: where its network is put, as `layerscope.device.choose_device` names it.
+        model: the module that was trained, where one of your own was handed over; it is copied.
 
     Raises:
         DeviceError: there is no such device here.
@@ -143,15 +184,16 @@ def open_run(path: str | Path, *, device: str = "cpu") -> Run:
     weights_path = path / WEIGHTS
     record = read_run_record(path)
     spec = spec_of(record.model)
-    model = build(spec, make_generator(0, "weights"))
+    network = copy_of(model) if model is not None else build(spec, make_generator(0, "weights"))
     try:
-        model.load_state_dict(load_file(str(weights_path)))
+        network.load_state_dict(load_file(str(weights_path)))
     except (OSError, SafetensorError, RuntimeError) as error:
         raise RunError(
             f"{weights_path} cannot be read ({first_line(error)}); it is missing, cut off or of "
             "another network: train again"
         ) from error
-    return Run(path=path, spec=spec, model=model.eval().to(choose_device(device)), record=record)
+    network = network.eval().to(choose_device(device))
+    return Run(path=path, spec=spec, model=network, record=record)
 
 
 def find_run(path: Path) -> Path:

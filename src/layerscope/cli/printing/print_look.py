@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
-from rich.table import Table
 
-from layerscope.cli.print_training import console, counted, percent, say
+from layerscope.cli.printing.console import columns, console, counted, percent, say
 from layerscope.cli.process.progress_line import ProgressLine
 
 if TYPE_CHECKING:
@@ -101,9 +100,7 @@ def ladder(atlas: Atlas) -> None:
     if not evidence or not evidence.ladder:
         return
     kinds = evidence.kinds
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for i, name in enumerate(("layer", "units", *kinds, "probe")):
-        table.add_column(name, justify="left" if i == 0 else "right")
+    table = columns("layer", "units", *kinds, "probe")
     for rung in evidence.ladder:
         layer = atlas[rung.layer].evidence
         probe = layer and layer.probe
@@ -150,11 +147,9 @@ def units(subject: Subject, layers: list[str]) -> None:
             progress=progress,
         )
     for layer, result in found.items():
-        table = Table(
-            box=None, pad_edge=False, header_style="dim", title=layer, title_justify="left"
-        )
-        for name in ("unit", "mean", "std", "largest", "zeros", "strongest in"):
-            table.add_column(name, justify="left" if name == "strongest in" else "right")
+        names = ("unit", "mean", "std", "largest", "zeros", "strongest in")
+        table = columns(*names, left=["strongest in"])
+        table.title, table.title_justify = layer, "left"
         figures, top = result.statistics, result.top
         for u in range(len(figures.total)):
             table.add_row(

@@ -16,7 +16,7 @@ import torch
 from layerscope.graph.layer import Layer
 from layerscope.graph.layout import Layout
 from layerscope.graph.receptive_field import WHOLE, ReceptiveField, union, widened
-from layerscope.graph.tracing.place_labels import (
+from layerscope.graph.tracing.places.place_labels import (
     FIELDS,
     axes_of,
     field_of,
@@ -25,6 +25,7 @@ from layerscope.graph.tracing.place_labels import (
     numbers_in,
     without,
 )
+from layerscope.graph.window import Window
 
 Reach = ReceptiveField | str | None
 PLACES = ("row", "column")
@@ -109,7 +110,7 @@ def mixed(labels: torch.Tensor, axis: int, reach: Reach) -> Reach:
     return WHOLE if there else reach
 
 
-def slid(seen: Seen, options: dict[str, Any]) -> tuple[Reach, tuple[int, int]]:
+def slid(seen: Seen, window: Window | None) -> tuple[Reach, tuple[int, int]]:
     """What a window sliding over the last two axes sees, and which axes count rows and columns."""
     order = (2, 3)
     if axes_of(seen.labels, "row") == (3,) or axes_of(seen.labels, "column") == (2,):
@@ -117,19 +118,13 @@ def slid(seen: Seen, options: dict[str, Any]) -> tuple[Reach, tuple[int, int]]:
     if not isinstance(seen.reach, ReceptiveField):
         return seen.reach, order
     found = rebased(seen)
-    if found is None or not options:
+    if found is None or window is None:
         return None, order
     assert isinstance(found.reach, ReceptiveField)
     for name, axis in zip(PLACES, order, strict=True):
         if axes_of(found.labels, name) not in ((), (axis,)):
             return None, order
-    turned = options
-    if order == (3, 2):
-        turned = {
-            name: value[::-1] if isinstance(value, list) else value
-            for name, value in options.items()
-        }
-    return widened(found.reach, turned), order
+    return widened(found.reach, window.turned if order == (3, 2) else window), order
 
 
 def enlarged(seen: Seen, sides: Sequence[tuple[int, int]], mode: str) -> Reach:

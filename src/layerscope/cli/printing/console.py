@@ -1,0 +1,61 @@
+"""The one console that commands print on, and what all of them print with."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Collection, Iterator, Sequence
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from layerscope.cli.process.progress_line import ProgressLine
+
+# One console a process: rich keeps live bars and printed lines apart only on the same one.
+# A pipe or a file has no width of its own: 80 columns would cut paths there.
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
+
+
+def say(text: str) -> None:
+    """Print a plain line."""
+    console.print(text, markup=False)
+
+
+def working(**parts: float) -> ProgressLine:
+    """The command's progress line, at once; what follows may take seconds to import."""
+    return ProgressLine(console, parts)
+
+
+@contextlib.contextmanager
+def counted(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar for work that is counted: yields `progress(done, total)`."""
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
+        console=console,
+        transient=True,
+    ) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def columns(*names: str, left: Collection[str] = ()) -> Table:
+    """A table without lines: the first column and those named to the left, others to the right."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for i, name in enumerate(names):
+        table.add_column(name, justify="left" if i == 0 or name in left else "right")
+    return table
+
+
+def percent(share: float | None) -> str:
+    """A share as a percentage, "-" where there is none."""
+    return "-" if share is None else f"{100 * share:.1f}%"
+
+
+def named(names: Sequence[str], most: int = 4) -> str:
+    """Some names, and how many more there are."""
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
