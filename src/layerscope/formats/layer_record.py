@@ -144,6 +144,24 @@ class LayerEvidence(Struct, frozen=True, kw_only=True):
     gabor_frac: Compared | None
 
 
+class Forward(Struct, frozen=True, kw_only=True):
+    """How a layer's output is computed from the layers that it reads, with its window and weights:
+    what a program needs that runs the network from its atlas alone.
+
+    Args:
+        operation: "conv", "dense", "scale" (each channel times `scale`, plus `shift`), "max_pool",
+            "avg_pool", "mean" (over space), "flatten", "copy", "add", or an activation's function.
+        slope: of "leaky_relu" below zero, and the height of "elu"; null of others.
+        scale: of "scale", (C,); else null.
+        shift: of "scale", (C,); else null.
+    """
+
+    operation: str
+    slope: float | None = None
+    scale: ArrayRef | None = None
+    shift: ArrayRef | None = None
+
+
 class LayerRecord(Struct, frozen=True, kw_only=True):
     """One layer of a network.
 
@@ -177,6 +195,8 @@ class LayerRecord(Struct, frozen=True, kw_only=True):
         patch_sprite: patch j of unit u is tile `u * 9 + j`.
         featurevis_sprite: tile u is the image optimised for unit u.
         evidence: the layer's measures; null where there are none.
+        forward: how its output is computed; null where that is none of the operations that an
+            atlas describes, where its weights are left out, and in older atlases.
     """
 
     name: str
@@ -201,6 +221,7 @@ class LayerRecord(Struct, frozen=True, kw_only=True):
     featurevis_sprite: Sprite | None
     evidence: LayerEvidence | None
     unit_axis: Count | None = None
+    forward: Forward | None = None
 
     def unit(self, index: int) -> UnitRecord:
         """One unit.

@@ -180,6 +180,8 @@ export interface Layer {
   evidence: LayerEvidence | null;
   /** of the network's own output, pictures counted as axis 0, along which its units lie: 1 for maps (B, C, H, W), 3 where channels come last; null where units lie along several axes or share theirs with pictures, and in older atlases. */
   unit_axis: number | null;
+  /** how its output is computed; null where that is none of the operations that an atlas describes, where its weights are left out, and in older atlases. */
+  forward: Forward | null;
 }
 
 /** What the layers have learned, beside untrained copies of the network: fresh weights, batch norms that have seen pictures. */
@@ -506,6 +508,18 @@ export interface LayerEvidence {
   effective_field_side_px: Compared | null;
   /** share of the first layer's filters that a Gabor function describes; null where filters are under 5 x 5 or read no picture. */
   gabor_frac: Compared | null;
+}
+
+/** How a layer's output is computed from the layers that it reads, with its window and weights: what a program needs that runs the network from its atlas alone. */
+export interface Forward {
+  /** "conv", "dense", "scale" (each channel times `scale`, plus `shift`), "max_pool", "avg_pool", "mean" (over space), "flatten", "copy", "add", or an activation's function. */
+  operation: string;
+  /** of "leaky_relu" below zero, and the height of "elu"; null of others. */
+  slope: number | null;
+  /** of "scale", (C,); else null. */
+  scale: ArrayRef | null;
+  /** of "scale", (C,); else null. */
+  shift: ArrayRef | null;
 }
 
 /** One layer of the ladder. */

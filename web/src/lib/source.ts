@@ -76,6 +76,7 @@ export class Files {
   private readonly files: Record<string, string>;
   private readonly arrays = new Map<string, Map<string, Tensor>>();
   private readonly urls = new Map<string, string>();
+  private held: string | null = null;
 
   constructor() {
     this.files = embedded<Record<string, string>>("layerscope-files") ?? {};
@@ -90,6 +91,13 @@ export class Files {
 
   tensor(ref: ArrayRef | null | undefined): Tensor | null {
     return (ref && this.arrays.get(ref.file)?.get(ref.name)) || null;
+  }
+
+  /** Arrays that the page computed itself, under a file name of their own; the last ones make room. */
+  hold(file: string, arrays: Map<string, Tensor>): void {
+    if (this.held) this.arrays.delete(this.held);
+    this.held = file;
+    this.arrays.set(file, arrays);
   }
 
   url(sprite: Sprite): string {

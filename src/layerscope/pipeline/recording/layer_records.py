@@ -24,6 +24,7 @@ from layerscope.graph.receptive_field import receptive_fields
 from layerscope.models.spec import ModelSpec
 from layerscope.pipeline.measuring.evidence import GatheredEvidence
 from layerscope.pipeline.recording.array_files import WeightFiles, write_weights
+from layerscope.pipeline.recording.forward_operations import write_forward
 from layerscope.pipeline.recording.sprite_files import write_layer_sprite
 from layerscope.pipeline.recording.unit_records import (
     layer_statistics,
@@ -46,6 +47,7 @@ def layer_records(
     cost = costs(model, layers, channels=spec.channels, height=spec.height, width=spec.width)
     fields = receptive_fields(layers, height=spec.height, width=spec.width)
     weights = write_weights(folder, model, layers)
+    forward = write_forward(folder, model, layers, weights)
     patched = patched_units(
         [
             len(found.statistics.total)
@@ -97,6 +99,7 @@ def layer_records(
                 patch_sprite=patch_sprite,
                 featurevis_sprite=evidence.featurevis_sprites.get(layer.name),
                 evidence=evidence.layers.get(layer.name),
+                forward=forward.get(layer.name),
             )
         )
     return tuple(records)

@@ -1,0 +1,372 @@
+"""The page runs the network itself: its numbers against torch's, in a real browser."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from browsing import Page, needs_page
+from PIL import Image, ImageDraw
+from safetensors.numpy import load_file, save_file
+from torch import nn
+
+from helpers.planted_networks import spec_of as planted_spec
+from layerscope.atlas.atlas_folder import load_atlas
+from layerscope.data.folders.framing import Framing
+from layerscope.data.folders.ink import Ink, read_ink
+from layerscope.data.folders.picture import read_picture
+from layerscope.data.imageset import ImageSet, Splits
+from layerscope.models.probabilities import to_probs
+from layerscope.models.spec import ModelSpec
+from layerscope.pipeline.look import look
+from layerscope.training.runs.run_folder import Run, open_run, packaged_names, with_data
+from layerscope.training.session import train
+from layerscope.view.report import write_report
+
+pytestmark = needs_page
+
+
+def opened(browser: Any, report: Path) -> Page:
+    page = Page(browser).open(report)
+    page.page.wait_for_function(
+        "window.layerscope || document.querySelector('[data-testid=trial-refusal]')"
+    )
+    return page
+
+
+def closed(page: Page) -> None:
+    foreign = [url for url in page.requests if not url.startswith(("file://", "data:", "blob:"))]
+    assert not foreign
+    assert not page.complaints
+    page.page.close()
+
+
+def page_logits(page: Page, pixels: torch.Tensor) -> torch.Tensor:
+    """What the page's network says of pictures, uint8 (N, C, H, W)."""
+    found = page.page.evaluate(
+        "async (all) => { const out = []; for (const one of all)"
+        " out.push((await window.layerscope.run(one)).logits); return out; }",
+        [one.flatten().tolist() for one in pixels],
+    )
+    return torch.tensor(found)
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.parametrize("name", packaged_names())
+def test_a_packaged_network_gives_its_own_logits_in_the_page(
+    browser: Any, name: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    run = open_run(name)
+    if run.record.data.source not in ("digits", "creatures"):
+        request.getfixturevalue("real_data")
+    run = with_data(run)
+    atlas = look(run, effort=None, out=tmp_path / "atlas")
+    page = opened(browser, write_report(tmp_path / "report.html", atlas_dir=atlas.path))
+    test = run.splits.test
+    pixels = test.take(torch.arange(0, len(test), max(1, len(test) // 50)))[:50]
+    with torch.no_grad():
+        own = run.model(run.spec.normalise(pixels))
+    assert page_logits(page, pixels) == pytest.approx(own, abs=1e-3)
+    closed(page)
+
+
+class Varied(nn.Module):
+    """Most of what a page computes, in one network."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(1, 6, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(6), nn.GELU()
+        )
+        self.grouped = nn.Sequential(
+            nn.Conv2d(6, 6, 3, padding=2, dilation=2, groups=3), nn.BatchNorm2d(6), nn.SiLU()
+        )
+        self.average = nn.AvgPool2d(2, padding=1)
+        self.wide = nn.Sequential(
+            nn.Conv2d(6, 8, (1, 3), padding=(0, 1)), nn.LeakyReLU(0.2), nn.Dropout(0.5)
+        )
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.head = nn.Sequential(nn.Flatten(), nn.Linear(8, 5), nn.ELU(0.7), nn.Linear(5, 2))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.stem(x)
+        x = torch.relu(x + self.grouped(x))
+        return self.head(self.pool(self.wide(self.average(x))))
+
+
+def varied() -> nn.Module:
+    torch.manual_seed(0)
+    model = Varied()
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.normal_()
+            module.running_var.uniform_(0.3, 2)
+            nn.init.normal_(module.weight)
+            nn.init.normal_(module.bias)
+    return model.eval()
+
+
+def spec_of(images: ImageSet) -> ModelSpec:
+    return planted_spec(images.channels, images.size[0])
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Path]:
+    """The packaged digits and their report."""
+    folder = tmp_path_factory.mktemp("digits")
+    run = with_data(open_run("digit-cnn"))
+    atlas = look(run, effort=None, out=folder / "atlas")
+    return run, write_report(folder / "report.html", atlas_dir=atlas.path, run_dir=run.path)
+
+
+def received(page: Page, channels: int = 1) -> np.ndarray:
+    """The picture on the page that the network receives: bytes, (H, W), of colour (3, H, W)."""
+    values = page.page.evaluate(
+        "() => { const shown = document.querySelector('[data-testid=received]');"
+        " const { width, height } = shown, copy = new OffscreenCanvas(width, height);"
+        " const context = copy.getContext('2d', { willReadFrequently: true });"
+        " context.drawImage(shown, 0, 0);"
+        " return Array.from(context.getImageData(0, 0, width, height).data); }"
+    )
+    side = int((len(values) // 4) ** 0.5)
+    found = np.array(values, np.uint8).reshape(side, side, 4).transpose(2, 0, 1)
+    return found[0] if channels == 1 else found[:channels]
+
+
+def shown_probs(page: Page) -> dict[int, float]:
+    """Class -> its probability in the table of what the network says now."""
+    found = {}
+    for cell in page.page.query_selector_all("[data-testid^=now-]"):
+        name = cell.get_attribute("data-testid") or ""
+        found[int(name.split("-")[1])] = float(cell.text_content().rstrip("%")) / 100
+    return found
+
+
+def check_shown(page: Page, run: Run, pixels: np.ndarray) -> None:
+    """What stands on the page is what the network itself says of these pixels."""
+    images = run.spec.normalise(torch.from_numpy(pixels.copy())[None, None])
+    with torch.no_grad():
+        probs = to_probs(run.model(images))[0]
+    shown = shown_probs(page)
+    assert len(shown) == 5
+    assert shown == pytest.approx({k: float(probs[k]) for k in shown}, abs=1.1e-4)
+
+
+def seven(ground: int, ink: int) -> Image.Image:
+    """A seven on paper, off its middle."""
+    page = Image.new("L", (180, 190), ground)
+    pen = ImageDraw.Draw(page)
+    pen.line([(40, 50), (110, 50), (70, 150)], fill=ink, width=12, joint="curve")
+    return page
+
+
+def test_norms_skips_groups_and_other_activations_are_computed_too(
+    browser: Any, tmp_path: Path, striped: Splits
+) -> None:
+    model, images = varied(), striped.test
+    spec = spec_of(images)
+    atlas = look(model, images, spec=spec, effort=None, out=tmp_path / "atlas")
+    page = opened(browser, write_report(tmp_path / "report.html", atlas_dir=atlas.path))
+    pixels = images.take(torch.arange(20))
+    with torch.no_grad():
+        own = model(spec.normalise(pixels))
+    assert torch.allclose(page_logits(page, pixels), own, atol=1e-5)
+    closed(page)
+
+
+def test_a_network_that_the_page_cannot_run_is_refused_with_the_layer_that_it_lacks(
+    browser: Any, tmp_path: Path, striped: Splits
+) -> None:
+    model = nn.Sequential(
+        nn.Conv2d(1, 4, 3), nn.InstanceNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(400, 2)
+    )
+    atlas = look(model, striped.test, spec=spec_of(striped.test), effort=None, out=tmp_path / "a")
+    page = opened(browser, write_report(tmp_path / "report.html", atlas_dir=atlas.path))
+    refusal = page.page.text_content("[data-testid=trial-refusal]")
+    assert "does not compute" in refusal
+    assert "(1)" in refusal
+    assert not page.page.query_selector("[data-testid=received]")
+    closed(page)
+
+
+def test_numbers_that_do_not_agree_with_the_recorded_ones_are_not_shown(
+    browser: Any, tmp_path: Path, striped: Splits
+) -> None:
+    """The network changed after its weights were written: the page notices."""
+    atlas = look(
+        varied(), striped.test, spec=spec_of(striped.test), effort=None, out=tmp_path / "a"
+    )
+    weights = atlas.path / "arrays" / "weights.safetensors"
+    tensors = load_file(weights)
+    tensors["head.1.weight"] = tensors["head.1.weight"] * 1.1
+    save_file(tensors, weights)
+    page = opened(browser, write_report(tmp_path / "report.html", atlas_dir=atlas.path))
+    assert "does not agree" in page.page.text_content("[data-testid=trial-refusal]")
+    closed(page)
+
+
+@pytest.mark.browser
+def test_an_own_picture_is_received_and_answered_as_in_python(
+    browser: Any, digits: tuple[Run, Path], tmp_path: Path
+) -> None:
+    run, report = digits
+    seven(250, 20).save(tmp_path / "seven.png")
+    page = opened(browser, report)
+    page.page.set_input_files("[data-testid=file]", tmp_path / "seven.png")
+    page.page.wait_for_selector("[data-testid=brought]")
+    layout = run.record.data.ink
+    drawing = read_ink(
+        tmp_path / "seven.png", size=(28, 28), ink=Ink(layout.fit_frac, layout.by_mass)
+    )
+    assert np.abs(received(page).astype(int) - drawing.pixels[0].numpy()).max() <= 2
+    check_shown(page, run, received(page))
+    assert max(shown_probs(page), key=shown_probs(page).__getitem__) == 7
+    # The rest of the page follows: the walk's own picture and its verdict.
+    page.go(8)
+    assert "your own picture" in page.page.text_content("[data-testid=verdict]")
+    page.page.click("[data-testid=reset]")
+    assert not page.page.query_selector("[data-testid=brought]")
+    closed(page)
+
+
+def test_a_file_that_is_no_picture_is_named_as_such(
+    browser: Any, digits: tuple[Run, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "notes.png").write_text("no picture")
+    Image.new("L", (50, 50), 128).save(tmp_path / "blank.png")
+    page = opened(browser, digits[1])
+    for name, words in (("notes.png", "not a picture"), ("blank.png", "Nothing stands out")):
+        page.page.set_input_files("[data-testid=file]", tmp_path / name)
+        page.page.wait_for_selector("[data-testid=fault]")
+        page.page.wait_for_function(
+            f"document.querySelector('[data-testid=fault]').textContent.includes('{words}')"
+        )
+    closed(page)
+
+
+def test_a_drawing_is_answered_while_it_is_drawn(browser: Any, digits: tuple[Run, Path]) -> None:
+    run, report = digits
+    page = opened(browser, report)
+    pad = page.page.locator("[data-testid=draw-pad]")
+    pad.scroll_into_view_if_needed()
+    box = pad.bounding_box()
+    page.page.mouse.move(box["x"] + 84, box["y"] + 30)
+    page.page.mouse.down()
+    page.page.mouse.move(box["x"] + 84, box["y"] + 140, steps=8)
+    page.page.mouse.up()
+    page.page.wait_for_selector("[data-testid=brought]")
+    check_shown(page, run, received(page))
+    assert max(shown_probs(page), key=shown_probs(page).__getitem__) == 1
+    page.page.click("[data-testid=clear]")
+    assert not page.page.query_selector("[data-testid=brought]")
+    closed(page)
+
+
+def test_painting_and_moving_change_what_the_network_says(
+    browser: Any, digits: tuple[Run, Path]
+) -> None:
+    run, report = digits
+    page = opened(browser, report)
+    before = received(page)
+    page.page.click("[data-testid=move-right]")
+    page.page.wait_for_selector("[data-testid=changed]")
+    moved = received(page)
+    assert (moved[:, 1:] == before[:, :-1]).all()
+    check_shown(page, run, moved)
+    page.page.click("[data-testid=brush-light]")
+    page.page.click("[data-testid=received]", position={"x": 112, "y": 112})
+    page.page.wait_for_timeout(300)
+    assert received(page)[14, 14] == 255
+    check_shown(page, run, received(page))
+    page.page.click("[data-testid=restore]")
+    page.page.wait_for_selector("[data-testid=changed]", state="detached")
+    assert (received(page) == before).all()
+    closed(page)
+
+
+def test_a_unit_switched_off_is_held_at_its_mean(browser: Any, digits: tuple[Run, Path]) -> None:
+    run, report = digits
+    page = Page(browser).open(report, "#/layers/" + hidden_layer(report) + "/3")
+    page.page.wait_for_selector("[data-testid=switch-off]")
+    mean = load_atlas(report.parent / "atlas")[hidden_layer(report)].units[3].mean
+
+    def hold(_module: nn.Module, _inputs: Any, output: torch.Tensor) -> torch.Tensor:
+        output = output.clone()
+        output[:, 3] = mean
+        return output
+
+    pixels = received(page)
+    hook = run.model.get_submodule(hidden_layer(report)).register_forward_hook(hold)
+    try:
+        page.page.click("[data-testid=switch-off]")
+        page.page.wait_for_selector("[data-testid=silenced]")
+        check_shown(page, run, pixels)
+    finally:
+        hook.remove()
+    page.page.click("[data-testid=switch-off]")
+    page.page.wait_for_selector("[data-testid=silenced]", state="detached")
+    check_shown(page, run, pixels)
+    closed(page)
+
+
+def hidden_layer(report: Path) -> str:
+    """The first layer whose units are shown in their own place."""
+    atlas = load_atlas(report.parent / "atlas")
+    return next(layer.name for layer in atlas.record.layers if layer.kind == "activation")
+
+
+@pytest.fixture(scope="module")
+def coloured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Path]:
+    """A short training on coloured noise, and its atlas's folder."""
+    drawn = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (60, 3, 32, 32), generator=drawn, dtype=torch.uint8)
+    sets = [
+        ImageSet("noise", split, pixels, torch.arange(60) % 2, ("a", "b"))
+        for split in ("train", "test")
+    ]
+    folder = tmp_path_factory.mktemp("runs")
+    run = train(Splits(*sets), model="catdog-cnn", out=folder, epochs=1, batch_size=16)
+    return run, look(run, effort=None).path
+
+
+@pytest.mark.parametrize(
+    ("interpolation", "resize_px", "squash"),
+    [
+        ("lanczos", None, False),
+        ("bilinear", 40, False),
+        ("bicubic", 40, False),
+        ("box", None, True),
+        ("hamming", 40, True),
+        ("nearest", None, False),
+    ],
+)
+def test_photos_are_cut_and_resized_as_in_python(
+    browser: Any,
+    coloured: tuple[Run, Path],
+    tmp_path: Path,
+    interpolation: str,
+    resize_px: int | None,
+    squash: bool,
+) -> None:
+    run, atlas = coloured
+    shutil.copytree(run.path, tmp_path / "run")
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    record["model"] |= {"interpolation": interpolation, "resize_px": resize_px, "squash": squash}
+    (tmp_path / "run" / "run.json").write_text(json.dumps(record))
+    values = np.random.default_rng(0).integers(0, 256, (61, 97, 3), np.uint8)
+    Image.fromarray(values).save(tmp_path / "photo.png")
+    report = write_report(tmp_path / "r.html", atlas_dir=atlas, run_dir=tmp_path / "run")
+    page = opened(browser, report)
+    page.page.set_input_files("[data-testid=file]", tmp_path / "photo.png")
+    page.page.wait_for_selector("[data-testid=brought]")
+    framing = Framing(32, 32, resize_px, squash, interpolation)
+    own = read_picture(tmp_path / "photo.png", channels=3, size=framing)
+    difference = received(page, channels=3).astype(int) - own.numpy()
+    assert np.abs(difference).max() <= 1
+    closed(page)

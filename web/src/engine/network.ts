@@ -1,0 +1,170 @@
+// The network of an atlas, run by the page: its operations in order, from the weights in the report.
+
+import type { Atlas, Input, Sample, Window } from "../lib/formats";
+import { normalised } from "../lib/arithmetic";
+import type { Files, Tensor } from "../lib/source";
+import { activated, convolution, dense, FUNCTIONS, pooled, scaled, softmax, spatialMean, sumOfAll } from "./operations";
+
+/** More multiply-adds than this take a page seconds for one picture. */
+export const MOST_MULTIPLY_ADDS = 200e6;
+const STRUCTURE = new Set(["conv", "dense", "scale", "max_pool", "avg_pool", "mean", "flatten", "copy", "add", "softmax"]);
+
+/** One layer, with everything that computing it takes. */
+export interface Operation {
+  layer: string;
+  operation: string;
+  inputs: string[];
+  shape: number[];
+  window: Window | null;
+  slope: number;
+  weight: Tensor | null;
+  bias: Tensor | null;
+  scale: Tensor | null;
+  shift: Tensor | null;
+}
+
+export interface Program {
+  operations: Operation[];
+  input: Input;
+  /** Whether K logits become probabilities together, or one logit alone. */
+  output: "sigmoid" | "softmax";
+}
+
+/** A unit whose map is replaced by one value everywhere: its mean, where it is ablated. */
+export interface Silenced {
+  layer: string;
+  unit: number;
+  value: number;
+}
+
+export interface Outputs {
+  activations: Map<string, Tensor>;
+  logits: number[];
+  probs: number[];
+}
+
+/** The program of an atlas's network, or one sentence on why the page cannot run it. */
+export function programOf(atlas: Atlas, files: Files): Program | string {
+  const cost = atlas.model.multiply_adds;
+  if (cost > MOST_MULTIPLY_ADDS)
+    return `This network takes ${Math.round(cost / 1e6).toLocaleString("en")} million multiply-adds per image, more than a page computes.`;
+  const operations: Operation[] = [];
+  for (const { name, title, inputs, shape, window, weight, bias, forward } of atlas.layers) {
+    const known = forward && (STRUCTURE.has(forward.operation) || forward.operation in FUNCTIONS);
+    if (!known) return `The page does not compute ${title} (${name}), or its weights are not in this report.`;
+    operations.push({
+      layer: name,
+      operation: forward.operation,
+      inputs,
+      shape,
+      window,
+      slope: forward.slope ?? 0,
+      weight: files.tensor(weight),
+      bias: files.tensor(bias),
+      scale: files.tensor(forward.scale),
+      shift: files.tensor(forward.shift),
+    });
+  }
+  return { operations, input: atlas.input, output: atlas.model.output };
+}
+
+function compute(op: Operation, inputs: Tensor[]): Tensor {
+  const [first] = inputs;
+  switch (op.operation) {
+    case "conv":
+      return convolution(first, op.weight!, op.bias, op.window!, op.shape);
+    case "dense":
+      return dense(first, op.weight!, op.bias);
+    case "scale":
+      return scaled(first, op.scale!, op.shift!);
+    case "max_pool":
+    case "avg_pool":
+      return pooled(first, op.window!, op.shape, op.operation);
+    case "mean":
+      return spatialMean(first, op.shape);
+    case "flatten":
+    case "copy":
+      return { shape: op.shape, data: first.data };
+    case "add":
+      return sumOfAll(inputs);
+    case "softmax":
+      return { shape: op.shape, data: softmax(first.data) };
+    default:
+      return activated(first, op.operation, op.slope);
+  }
+}
+
+/** Run a network on one picture, some units replaced by a value. */
+export function run(program: Program, pixels: Tensor, silenced: Silenced[] = []): Outputs {
+  const outputs = new Map<string, Tensor>([["input", normalised(pixels, program.input)]]);
+  let last: Operation | null = null;
+  for (const op of program.operations) {
+    const out = compute(op, op.inputs.map((name) => outputs.get(name)!));
+    const held = silenced.filter(({ layer }) => layer === op.layer);
+    if (held.length) out.data = out.data.slice(); // "copy" shares its input's
+    for (const { unit, value } of held) {
+      const each = out.data.length / op.shape[0];
+      out.data.fill(value, unit * each, (unit + 1) * each);
+    }
+    outputs.set(op.layer, out);
+    last = op;
+  }
+  const found = Array.from(last ? outputs.get(last.layer)!.data : []);
+  outputs.delete("input");
+  return { activations: outputs, ...answer(found, last?.operation ?? "", program.output) };
+}
+
+/** Logits and probabilities from the last layer's values, which may be probabilities already. */
+function answer(values: number[], operation: string, output: Program["output"]): { logits: number[]; probs: number[] } {
+  if (operation === "softmax") return { logits: values.map(Math.log), probs: values };
+  if (output === "softmax") return { logits: values, probs: Array.from(softmax(values)) };
+  const [value] = values;
+  const p = operation === "sigmoid" ? value : 1 / (1 + Math.exp(-value));
+  return { logits: [operation === "sigmoid" ? Math.log(p / (1 - p)) : value], probs: [1 - p, p] };
+}
+
+/** How far the page's numbers are from the recorded ones. */
+export interface Agreement {
+  pictures: number;
+  /** The largest difference of a probability. */
+  probability: number;
+  /** The largest difference of a logit. */
+  logit: number;
+  /** The largest difference of an activation, over the largest activation of its layer. */
+  activation: number;
+}
+
+/** Compare one picture's outputs with what was recorded of it. */
+export function difference(outputs: Outputs, sample: Sample, files: Files): Agreement {
+  const gaps = (a: number[], b: number[]): number => worst(a.map((value, i) => Math.abs(value - b[i])));
+  const shares = Object.entries(sample.activations).map(([layer, ref]) => {
+    const recorded = files.tensor(ref)!.data;
+    const own = outputs.activations.get(layer)!.data;
+    let top = 0;
+    let gap = 0;
+    for (let i = 0; i < recorded.length; i++) {
+      top = Math.max(top, Math.abs(recorded[i]));
+      gap = Math.max(gap, Math.abs(recorded[i] - own[i]));
+    }
+    return top > 0 ? gap / top : gap;
+  });
+  return {
+    pictures: 1,
+    probability: gaps(sample.probs, outputs.probs),
+    logit: gaps(sample.logits, outputs.logits),
+    activation: worst(shares),
+  };
+}
+
+/** The largest; what is no number is the largest of all, for no comparison finds it. */
+const worst = (values: number[]): number => (values.some(Number.isNaN) ? Infinity : Math.max(0, ...values));
+
+export function together(found: Agreement[]): Agreement {
+  const of = (key: keyof Agreement): number => worst(found.map((each) => each[key]));
+  return { pictures: found.length, probability: of("probability"), logit: of("logit"), activation: of("activation") };
+}
+
+/** Whether the page's numbers are the network's own: weights of half precision explain no more than this. */
+export function agrees({ probability, activation }: Agreement): boolean {
+  return probability <= 0.005 && activation <= 0.01;
+}

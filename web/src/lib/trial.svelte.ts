@@ -1,0 +1,135 @@
+// The reader's own experiment: another picture, a changed one, units switched off. The page computes
+// what follows, and everything that shows the chosen picture shows that instead.
+
+import { Engine, type Answer } from "../engine/client";
+import { agrees, difference, programOf, together, type Agreement, type Silenced } from "../engine/network";
+import type { Atlas, Sample } from "./formats";
+import type { Files, Tensor } from "./source";
+import { view } from "./state.svelte";
+
+/** Recorded pictures that the page's numbers are held against before it shows any of its own. */
+const CHECKED = 3;
+const KEY = "pixels";
+
+export class Trial {
+  /** Why the page cannot run this network; empty where it can. */
+  refusal = $state("");
+  checked = $state.raw<Agreement | null>(null);
+  /** Of the brought picture; null where a recorded one is shown. */
+  name = $state<string | null>(null);
+  /** What the network receives, where that is no recorded picture. */
+  pixels = $state.raw<Tensor | null>(null);
+  silenced = $state.raw<Silenced[]>([]);
+  /** What came out; null where nothing was changed. */
+  computed = $state.raw<Sample | null>(null);
+  duration_ms = $state(0);
+
+  private engine: Engine | null = null;
+  private brought: Tensor | null = null;
+  private asked = 0;
+
+  constructor(
+    private readonly atlas: Atlas,
+    private readonly files: Files,
+  ) {}
+
+  /** Build the network and hold it against what was recorded. */
+  async start(): Promise<void> {
+    const program = programOf(this.atlas, this.files);
+    if (typeof program === "string") {
+      this.refusal = program;
+      return;
+    }
+    const engine = new Engine(program);
+    const found: Agreement[] = [];
+    for (const sample of this.atlas.samples.slice(0, CHECKED))
+      found.push(difference(await engine.run(this.files.tensor(sample.pixels)!), sample, this.files));
+    this.checked = together(found);
+    if (agrees(this.checked)) this.engine = engine;
+    else this.refusal = "The page's own computation of this network does not agree with what was recorded, so it shows the recorded pictures alone.";
+  }
+
+  get ready(): boolean {
+    return this.checked !== null && !this.refusal;
+  }
+  get changed(): boolean {
+    return this.pixels !== null || this.silenced.length > 0;
+  }
+  /** The recorded picture that everything began with. */
+  get recorded(): Sample {
+    return this.atlas.samples[view.sample];
+  }
+  get shown(): Sample {
+    return this.computed ?? this.recorded;
+  }
+  /** What the network receives now. */
+  get received(): Tensor {
+    return this.pixels ?? this.files.tensor(this.recorded.pixels)!;
+  }
+
+  choose(sample: number): void {
+    view.sample = sample;
+    this.brought = this.pixels = this.name = null;
+    void this.update();
+  }
+  bring(pixels: Tensor, name: string): void {
+    this.brought = pixels;
+    this.name = name;
+    this.change(pixels);
+  }
+  change(pixels: Tensor): void {
+    this.pixels = pixels;
+    void this.update();
+  }
+  /** Back to the picture as it was chosen or brought. */
+  restore(): void {
+    this.pixels = this.brought;
+    void this.update();
+  }
+  isSilenced(layer: string, unit: number): boolean {
+    return this.silenced.some((s) => s.layer === layer && s.unit === unit);
+  }
+  toggle(layer: string, unit: number, value: number): void {
+    this.silenced = this.isSilenced(layer, unit)
+      ? this.silenced.filter((s) => s.layer !== layer || s.unit !== unit)
+      : [...this.silenced, { layer, unit, value }];
+    void this.update();
+  }
+  reset(): void {
+    this.silenced = [];
+    this.choose(view.sample);
+  }
+
+  /** What the network makes of some pixels (C, H, W), with the same units switched off; nothing on the page changes. */
+  answer(data: Uint8Array): Promise<Answer> {
+    const { channels, height, width } = this.atlas.input;
+    if (!this.engine) throw new Error(this.refusal || "the network is not built yet");
+    if (data.length !== channels * height * width) throw new Error(`give ${channels} x ${height} x ${width} bytes`);
+    return this.engine.run({ shape: [channels, height, width], data }, this.silenced);
+  }
+
+  private async update(): Promise<void> {
+    const turn = ++this.asked;
+    if (!this.changed || !this.engine) {
+      this.computed = null;
+      return;
+    }
+    const pixels = this.received;
+    const answer = await this.engine.run(pixels, this.silenced);
+    if (turn !== this.asked) return; // a newer change has been made meanwhile
+    const file = `trial/${turn}`;
+    this.files.hold(file, new Map([...answer.activations, [KEY, pixels]]));
+    const ref = (name: string) => ({ file, name });
+    this.duration_ms = answer.duration_ms;
+    this.computed = {
+      row: null,
+      id: this.name ?? this.recorded.id,
+      label: this.brought ? null : this.recorded.label,
+      predicted: answer.probs.indexOf(Math.max(...answer.probs)),
+      logits: answer.logits,
+      probs: answer.probs,
+      pixels: ref(KEY),
+      activations: Object.fromEntries([...answer.activations.keys()].map((name) => [name, ref(name)])),
+    };
+  }
+}
