@@ -4,8 +4,58 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from layerscope.formats.file_references import ArrayRef
+from layerscope.formats.quantities import Count, Frac, NonNegative
 from layerscope.formats.run_figures import EpochFigures, Evaluation
 from layerscope.formats.run_record import RunRecord
+
+
+class RecordedMaps(Struct, frozen=True, kw_only=True):
+    """Maps of some units of a layer for the first probe pictures, frame by frame.
+
+    Args:
+        values: uint8 (F, n, u, h, w); a byte b stands for `low + b / 255 * (high - low)`.
+        low: of each frame.
+        high: of each frame.
+    """
+
+    values: ArrayRef
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+class Playback(Struct, frozen=True, kw_only=True):
+    """The recording of a training: F frames, each the state behind one step of the optimiser.
+
+    Args:
+        steps: of the training, 0 for the first.
+        epochs: 1 for the first.
+        loss: of each step's batch.
+        accuracy: of each step's batch.
+        layers: paths of the L convolutions and dense layers.
+        gradient_norm: F x L, Euclidean norms of the weights' gradients; null where it is no number.
+        update_frac: F x L, norm of each weight's change, relative to the weight's norm; likewise.
+        probe_pixels: uint8 (N, C, H, W), fixed validation pictures.
+        probe_labels: their classes.
+        probs: (F, N, K), what the network thought of them.
+        embedding: (F, N, D), the last activation of each, averaged over space.
+        weights: layer -> (F, ...), of small layers.
+        maps: layer -> maps.
+    """
+
+    steps: tuple[Count, ...]
+    epochs: tuple[Count, ...]
+    loss: tuple[float | None, ...]
+    accuracy: tuple[Frac, ...]
+    layers: tuple[str, ...]
+    gradient_norm: tuple[tuple[NonNegative | None, ...], ...]
+    update_frac: tuple[tuple[NonNegative | None, ...], ...]
+    probe_pixels: ArrayRef
+    probe_labels: tuple[Count, ...]
+    probs: ArrayRef
+    embedding: ArrayRef
+    weights: dict[str, ArrayRef]
+    maps: dict[str, RecordedMaps]
 
 
 class EmbeddedRun(Struct, frozen=True, kw_only=True):
@@ -15,8 +65,11 @@ class EmbeddedRun(Struct, frozen=True, kw_only=True):
         run: `run.json`.
         history: the rows of `history.jsonl`.
         evaluation: `evaluation.json`.
+        playback: the recording of the training, frames evenly thinned out to what a page holds;
+            null where none was kept.
     """
 
     run: RunRecord
     history: tuple[EpochFigures, ...]
     evaluation: Evaluation
+    playback: Playback | None = None

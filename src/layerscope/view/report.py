@@ -12,9 +12,15 @@ from layerscope.atlas.atlas_folder import read_atlas
 from layerscope.errors import AtlasError
 from layerscope.files import whole_file
 from layerscope.formats.documents import plain
-from layerscope.formats.embedded_run import EmbeddedRun
+from layerscope.formats.embedded_run import EmbeddedRun, Playback
 from layerscope.formats.run_files import read_evaluation, read_history, read_run_record
+from layerscope.view.playback import FILE, playback_of
 
+# The page holds its own computation against so many recorded samples (web/src/lib/trial.svelte.ts).
+CHECKED = 2
+# A page computes a network of so many multiply-adds in about a tenth of a second: when a picture is
+# chosen, it can work out what its report left out.
+QUICK_MULTIPLY_ADDS = 50_000_000
 # Times that an atlas is read anew because another look replaced it meanwhile.
 TRIES = 10
 
@@ -53,11 +59,14 @@ def write_report(path: Path, *, atlas_dir: Path, run_dir: Path | None = None) ->
             "the report page was not built; install layerscope with 'pip install .', which builds "
             "it, or run 'npm ci && npm run build' in web/"
         )
-    run = embedded_run(run_dir) if run_dir else None
+    playback = playback_of(run_dir) if run_dir else None
+    run = embedded_run(run_dir, playback[0] if playback else None) if run_dir else None
     try:
         atlas, files = atlas_with_files(atlas_dir)
     except OSError as error:
         raise AtlasError(f"{atlas_dir} cannot be read ({error}); look again") from error
+    if playback:
+        files[FILE] = as_base64(gzip.compress(playback[1], compresslevel=6, mtime=0))
     if run_dir and (run_dir / "mistakes.webp").is_file():
         files["run/mistakes.webp"] = as_base64((run_dir / "mistakes.webp").read_bytes())
     page = template.read_text(encoding="utf-8")
@@ -68,13 +77,14 @@ def write_report(path: Path, *, atlas_dir: Path, run_dir: Path | None = None) ->
     return path
 
 
-def embedded_run(run_dir: Path) -> Any:
-    """A run's record, history and evaluation, as plain values."""
+def embedded_run(run_dir: Path, playback: Playback | None) -> Any:
+    """A run's record, history, evaluation and recording, as plain values."""
     return plain(
         EmbeddedRun(
             run=read_run_record(run_dir),
             history=read_history(run_dir),
             evaluation=read_evaluation(run_dir).record,
+            playback=playback,
         )
     )
 
@@ -93,7 +103,7 @@ def atlas_with_files(atlas_dir: Path) -> tuple[dict[str, Any], dict[str, str]]:
     path = atlas_dir / "atlas.json"
     for _ in range(TRIES):
         text = path.read_bytes()
-        atlas = read_atlas(atlas_dir).to_json()
+        atlas = without_computable(read_atlas(atlas_dir).to_json())
         try:
             files = embedded_files(atlas_dir, atlas)
         except FileNotFoundError:
@@ -105,23 +115,54 @@ def atlas_with_files(atlas_dir: Path) -> tuple[dict[str, Any], dict[str, str]]:
     raise OSError("other looks replace it all the time")
 
 
+def without_computable(atlas: dict[str, Any]) -> dict[str, Any]:
+    """An atlas without the activations that the page computes itself, which would double it.
+
+    Those of some samples stay: the page holds its own numbers against them first, and computes none
+    of its own where they disagree.
+    """
+    cost = atlas["model"]["multiply_adds"]
+    if cost > QUICK_MULTIPLY_ADDS or not all(layer["forward"] for layer in atlas["layers"]):
+        return atlas
+    light = [{**sample, "activations": {}} for sample in atlas["samples"][CHECKED:]]
+    return {**atlas, "samples": atlas["samples"][:CHECKED] + light}
+
+
 def embedded_files(atlas_dir: Path, atlas: dict[str, Any]) -> dict[str, str]:
-    """The files that an atlas names, as text; arrays are gzipped, which halves them."""
+    """The files that an atlas names, as text; of arrays those alone that it names, gzipped."""
     files = {}
-    for name in sorted(named_files(atlas)):
+    for name, arrays in sorted(named_files(atlas).items()):
         content = (atlas_dir / name).read_bytes()
         if name.endswith(".safetensors"):
-            content = gzip.compress(content, compresslevel=6, mtime=0)
+            content = gzip.compress(only(content, arrays), compresslevel=6, mtime=0)
         files[name] = as_base64(content)
     return files
 
 
-def named_files(value: Any) -> set[str]:
-    """The files that a record names, anywhere in it."""
+def only(content: bytes, names: set[str]) -> bytes:
+    """A safetensors file with some of its arrays."""
+    from safetensors.numpy import load, save
+
+    arrays = load(content)
+    if set(arrays) <= names:
+        return content
+    return save({name: array for name, array in arrays.items() if name in names})
+
+
+def named_files(value: Any) -> dict[str, set[str]]:
+    """The files that a record names, anywhere in it, each with the names of its arrays."""
+    found: dict[str, set[str]] = {}
+    inner: list[Any] = []
     if isinstance(value, dict):
-        own = {value["file"]} if isinstance(value.get("file"), str) else set()
-        return own.union(*map(named_files, value.values()))
-    return set().union(*map(named_files, value)) if isinstance(value, list) else set()
+        inner = list(value.values())
+        if isinstance(value.get("file"), str):
+            found[value["file"]] = {value["name"]} if "name" in value else set()
+    elif isinstance(value, list):
+        inner = value
+    for part in inner:
+        for file, names in named_files(part).items():
+            found[file] = found.get(file, set()) | names
+    return found
 
 
 def as_base64(data: bytes) -> str:

@@ -1,7 +1,7 @@
-// The network in its worker: ask for a picture, get every layer's output. Only the newest question counts.
+// The network in its worker: ask for a picture, get every layer's output.
 
 import type { Tensor } from "../lib/source";
-import type { Outputs, Program, Silenced } from "./network";
+import { run, type Outputs, type Program, type Silenced } from "./network";
 import type { Reply, Request } from "./network.worker";
 import NetworkWorker from "./network.worker?worker&inline";
 
@@ -9,16 +9,33 @@ export interface Answer extends Outputs {
   duration_ms: number;
 }
 
+interface Question {
+  pixels: Tensor;
+  silenced: Silenced[];
+  resolve: (answer: Answer) => void;
+}
+
 export class Engine {
-  private readonly worker: Worker;
-  private readonly waiting = new Map<number, (answer: Answer) => void>();
+  /** Null where the browser allows no workers: then the page computes on its own thread. */
+  private worker: Worker | null = null;
+  private readonly waiting = new Map<number, Question>();
   private last = 0;
 
-  constructor(program: Program) {
-    this.worker = new NetworkWorker();
+  constructor(private readonly program: Program) {
+    try {
+      this.worker = new NetworkWorker();
+    } catch {
+      return;
+    }
     this.worker.onmessage = ({ data }: MessageEvent<Reply>) => {
-      this.waiting.get(data.id)?.({ ...data.outputs, duration_ms: data.duration_ms });
+      this.waiting.get(data.id)?.resolve({ ...data.outputs, duration_ms: data.duration_ms });
       this.waiting.delete(data.id);
+    };
+    this.worker.onerror = (event) => {
+      event.preventDefault();
+      this.worker = null;
+      for (const question of this.waiting.values()) question.resolve(this.here(question));
+      this.waiting.clear();
     };
     this.post({ program });
   }
@@ -26,12 +43,20 @@ export class Engine {
   run(pixels: Tensor, silenced: Silenced[] = []): Promise<Answer> {
     const id = ++this.last;
     return new Promise((resolve) => {
-      this.waiting.set(id, resolve);
+      const question = { pixels, silenced, resolve };
+      if (!this.worker) return resolve(this.here(question));
+      this.waiting.set(id, question);
       this.post({ id, pixels, silenced });
     });
   }
 
+  private here({ pixels, silenced }: Question): Answer {
+    const start = performance.now();
+    const outputs = run(this.program, pixels, silenced);
+    return { ...outputs, duration_ms: performance.now() - start };
+  }
+
   private post(request: Request): void {
-    this.worker.postMessage(request);
+    this.worker?.postMessage(request);
   }
 }

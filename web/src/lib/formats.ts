@@ -30,6 +30,8 @@ export interface EmbeddedRun {
   history: EpochFigures[];
   /** `evaluation.json`. */
   evaluation: Evaluation;
+  /** the recording of the training, frames evenly thinned out to what a page holds; null where none was kept. */
+  playback: Playback | null;
 }
 
 /** What a training set out to do, as `plan.json` holds it. */
@@ -300,6 +302,36 @@ export interface Evaluation {
   mistakes: Mistake[];
   /** their pictures, in that order; null without any. */
   mistakes_sprite: Sprite | null;
+}
+
+/** The recording of a training: F frames, each the state behind one step of the optimiser. */
+export interface Playback {
+  /** of the training, 0 for the first. */
+  steps: number[];
+  /** 1 for the first. */
+  epochs: number[];
+  /** of each step's batch. */
+  loss: (number | null)[];
+  /** of each step's batch. */
+  accuracy: number[];
+  /** paths of the L convolutions and dense layers. */
+  layers: string[];
+  /** F x L, Euclidean norms of the weights' gradients; null where it is no number. */
+  gradient_norm: ((number | null)[])[];
+  /** F x L, norm of each weight's change, relative to the weight's norm; likewise. */
+  update_frac: ((number | null)[])[];
+  /** uint8 (N, C, H, W), fixed validation pictures. */
+  probe_pixels: ArrayRef;
+  /** their classes. */
+  probe_labels: number[];
+  /** (F, N, K), what the network thought of them. */
+  probs: ArrayRef;
+  /** (F, N, D), the last activation of each, averaged over space. */
+  embedding: ArrayRef;
+  /** layer -> (F, ...), of small layers. */
+  weights: Record<string, ArrayRef>;
+  /** layer -> maps. */
+  maps: Record<string, RecordedMaps>;
 }
 
 /** A network's description: with it and its weights it is built again. */
@@ -662,6 +694,16 @@ export interface Mistake {
   prob: number;
   /** of its own class. */
   prob_of_label: number;
+}
+
+/** Maps of some units of a layer for the first probe pictures, frame by frame. */
+export interface RecordedMaps {
+  /** uint8 (F, n, u, h, w); a byte b stands for `low + b / 255 * (high - low)`. */
+  values: ArrayRef;
+  /** of each frame. */
+  low: number[];
+  /** of each frame. */
+  high: number[];
 }
 
 /** The shape of a network; `layerscope.models.NetShape` says what the fields do. */

@@ -76,7 +76,6 @@ export class Files {
   private readonly files: Record<string, string>;
   private readonly arrays = new Map<string, Map<string, Tensor>>();
   private readonly urls = new Map<string, string>();
-  private held: string | null = null;
 
   constructor() {
     this.files = embedded<Record<string, string>>("layerscope-files") ?? {};
@@ -93,11 +92,13 @@ export class Files {
     return (ref && this.arrays.get(ref.file)?.get(ref.name)) || null;
   }
 
-  /** Arrays that the page computed itself, under a file name of their own; the last ones make room. */
-  hold(file: string, arrays: Map<string, Tensor>): void {
-    if (this.held) this.arrays.delete(this.held);
-    this.held = file;
+  /** Arrays that the page computed itself, under a file name of their own: where each one stands now. */
+  hold(file: string, arrays: Map<string, Tensor>): Record<string, ArrayRef> {
     this.arrays.set(file, arrays);
+    return Object.fromEntries([...arrays.keys()].map((name) => [name, { file, name }]));
+  }
+  release(file: string): void {
+    this.arrays.delete(file);
   }
 
   url(sprite: Sprite): string {

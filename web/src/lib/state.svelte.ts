@@ -35,9 +35,12 @@ function fromHash(): Partial<View> {
 
 export const view = $state<View>({ step: 1, sample: 0, layer: "", unit: FIRST, ...fromHash() });
 
-export function followHash(): void {
+/** Follow the address; a picture is chosen by `choose`, for it may have to be computed first. */
+export function followHash(choose: (sample: number) => void): void {
   window.addEventListener("hashchange", () => {
-    Object.assign(view, fromHash());
+    const { sample, ...rest } = fromHash();
+    Object.assign(view, rest);
+    if (sample !== undefined && sample !== view.sample) choose(sample);
     showPlace();
   });
 }

@@ -8,8 +8,10 @@ import type { Files, Tensor } from "./source";
 import { view } from "./state.svelte";
 
 /** Recorded pictures that the page's numbers are held against before it shows any of its own. */
-const CHECKED = 3;
-const KEY = "pixels";
+const CHECKED = 2;
+const KEY = "/pixels"; // no layer's name
+
+const isRecorded = ({ activations }: Sample): boolean => Object.keys(activations).length > 0;
 
 export class Trial {
   /** Why the page cannot run this network; empty where it can. */
@@ -25,6 +27,7 @@ export class Trial {
   duration_ms = $state(0);
 
   private engine: Engine | null = null;
+  private started: Promise<void> | null = null;
   private brought: Tensor | null = null;
   private asked = 0;
 
@@ -34,19 +37,35 @@ export class Trial {
   ) {}
 
   /** Build the network and hold it against what was recorded. */
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    this.started ??= this.build();
+    return this.started;
+  }
+
+  private async build(): Promise<void> {
     const program = programOf(this.atlas, this.files);
     if (typeof program === "string") {
       this.refusal = program;
       return;
     }
     const engine = new Engine(program);
+    const recorded = this.atlas.samples.filter(isRecorded).slice(0, CHECKED);
     const found: Agreement[] = [];
-    for (const sample of this.atlas.samples.slice(0, CHECKED))
+    for (const sample of recorded)
       found.push(difference(await engine.run(this.files.tensor(sample.pixels)!), sample, this.files));
     this.checked = together(found);
     if (agrees(this.checked)) this.engine = engine;
     else this.refusal = "The page's own computation of this network does not agree with what was recorded, so it shows the recorded pictures alone.";
+  }
+
+  /** Whether a sample can be shown; its activations are computed where the report left them out. */
+  private async complete(sample: Sample): Promise<boolean> {
+    if (isRecorded(sample)) return true;
+    await this.start();
+    if (!this.engine) return false;
+    const { activations } = await this.engine.run(this.files.tensor(sample.pixels)!);
+    sample.activations = this.files.hold(`computed/${sample.id}/${sample.row}`, activations);
+    return true;
   }
 
   get ready(): boolean {
@@ -67,10 +86,12 @@ export class Trial {
     return this.pixels ?? this.files.tensor(this.recorded.pixels)!;
   }
 
-  choose(sample: number): void {
+  async choose(sample: number): Promise<void> {
+    const wished = this.atlas.samples[sample];
+    if (!wished || !(await this.complete(wished))) return;
     view.sample = sample;
     this.brought = this.pixels = this.name = null;
-    void this.update();
+    await this.update();
   }
   bring(pixels: Tensor, name: string): void {
     this.brought = pixels;
@@ -97,7 +118,7 @@ export class Trial {
   }
   reset(): void {
     this.silenced = [];
-    this.choose(view.sample);
+    void this.choose(view.sample);
   }
 
   /** What the network makes of some pixels (C, H, W), with the same units switched off; nothing on the page changes. */
@@ -111,15 +132,15 @@ export class Trial {
   private async update(): Promise<void> {
     const turn = ++this.asked;
     if (!this.changed || !this.engine) {
+      if (this.computed) this.files.release(this.computed.pixels.file);
       this.computed = null;
       return;
     }
     const pixels = this.received;
     const answer = await this.engine.run(pixels, this.silenced);
     if (turn !== this.asked) return; // a newer change has been made meanwhile
-    const file = `trial/${turn}`;
-    this.files.hold(file, new Map([...answer.activations, [KEY, pixels]]));
-    const ref = (name: string) => ({ file, name });
+    if (this.computed) this.files.release(this.computed.pixels.file);
+    const { [KEY]: received, ...activations } = this.files.hold(`trial/${turn}`, new Map([...answer.activations, [KEY, pixels]]));
     this.duration_ms = answer.duration_ms;
     this.computed = {
       row: null,
@@ -128,8 +149,8 @@ export class Trial {
       predicted: answer.probs.indexOf(Math.max(...answer.probs)),
       logits: answer.logits,
       probs: answer.probs,
-      pixels: ref(KEY),
-      activations: Object.fromEntries([...answer.activations.keys()].map((name) => [name, ref(name)])),
+      pixels: received,
+      activations,
     };
   }
 }
