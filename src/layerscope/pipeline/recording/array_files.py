@@ -15,8 +15,9 @@ from layerscope.graph.layer import Layer
 
 # A dense layer of more weights than this is left out of the atlas: its page would not open.
 MOST_WEIGHTS = 1_000_000
-# One of more than this is kept as float16: its page shows sums of thousands of products.
-MOST_EXACT_WEIGHTS = 150_000
+# One of more than this is kept as float16. Up to here a page that runs the network gives its logits
+# to a thousandth (a dense layer of 425,000 weights in float16: to 0.0015).
+MOST_EXACT_WEIGHTS = 500_000
 # Of a network that has more than this in such layers, its largest ones are left out too.
 MOST_WEIGHTS_IN_ALL = 4_000_000
 
