@@ -81,7 +81,7 @@ def forward_of(
         scale, shift = homes.get(f"{layer.name}.scale"), homes.get(f"{layer.name}.shift")
         return Forward(operation="scale", scale=scale, shift=shift) if scale else None
     if layer.kind in ("max_pool", "avg_pool"):
-        return Forward(operation=layer.kind) if layer.options and is_common(module) else None
+        return Forward(operation=layer.kind) if layer.window and is_common(module) else None
     if layer.kind == "global_pool":
         return Forward(operation="mean")
     if layer.kind == "flatten":
