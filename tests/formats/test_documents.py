@@ -42,6 +42,10 @@ UNIT: dict[str, Any] = {
     "ablation": None,
     "featurevis": None,
     "strongest_inputs": [[2, 0.5]],
+    "excited_by": [],
+    "inhibited_by": [[2, -0.25]],
+    "class_weights": [],
+    "recurrence": None,
 }
 
 

@@ -12,11 +12,13 @@ from layerscope.graph.read import read_program
 from layerscope.models import build, make_spec
 from layerscope.pipeline import budget as budgets
 from layerscope.pipeline.budget import (
+    FEW_PICTURES,
     FEWEST_PICTURES,
     MOST_ABLATION,
     MOST_VISUALISED,
     Budget,
     budget_for,
+    control_pictures,
 )
 from layerscope.pipeline.effort import FULL
 
@@ -33,7 +35,7 @@ def test_a_classic_network_is_asked_everything() -> None:
     assert budget.to["features.1"] == 32 * 26 * 26 * 9
     assert budget.to[program.layers[-1].name] == budget.total
     for layer in ("features.1", "features.4"):
-        assert budget.ablation(layer, 64, 80) == (64, 500)
+        assert budget.ablation(layer, 64, 80) == (64, 1000)
         assert budget.made(layer, 64) == 64
 
 
@@ -41,12 +43,13 @@ def test_a_large_network_is_asked_within_the_budget() -> None:
     to = {"first": 1e8, "middle": 9e8, "late": 1.79e9, "last": 1.8e9}
     budget = Budget(FULL, to, 1.8e9)
     assert budget.ablation("first", 64, 80) == (0, 0)
-    assert budget.ablation("last", 512, 80) == (512, 500)
+    assert budget.ablation("last", 512, 80) == (512, 1000)
     for layer in to:
         units, pictures = budget.ablation(layer, 512, 80)
         behind = max(budget.total - to[layer], 1)
-        assert (units + 80 * bool(units)) * pictures * behind <= MOST_ABLATION
-        assert pictures in (0, FEWEST_PICTURES, 500)
+        drawn = 80 * bool(units) * control_pictures(pictures)
+        assert (units * pictures + drawn) * behind <= MOST_ABLATION
+        assert pictures in (0, FEWEST_PICTURES, FEW_PICTURES, 1000)
         made = budget.made(layer, 64)
         assert 1 <= made <= 64
         assert made == 1 or made * FULL.featurevis_steps * 3 * to[layer] <= MOST_VISUALISED
@@ -54,7 +57,7 @@ def test_a_large_network_is_asked_within_the_budget() -> None:
 
 def test_a_network_that_cannot_be_resumed_costs_all_of_itself() -> None:
     to = {"first": 1e8, "last": 1e9}
-    assert Budget(FULL, to, 1e9).ablation("last", 512, 80) == (512, 500)
+    assert Budget(FULL, to, 1e9).ablation("last", 512, 80) == (512, 1000)
     assert Budget(FULL, to, 1e9, resumes=False).ablation("last", 512, 80) == (0, 0)
 
 

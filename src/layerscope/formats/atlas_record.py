@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from layerscope.formats.file_references import ArrayRef
 from layerscope.formats.layer_record import LayerRecord
 from layerscope.formats.quantities import Count, Frac, NonNegative, Positive, Setting
+from layerscope.formats.unit_record import ControlRange
 
 ATLAS_SCHEMA = 3
 
@@ -184,19 +185,31 @@ class RungRecord(Struct, frozen=True, kw_only=True):
 
 
 class CkaRecord(Struct, frozen=True, kw_only=True):
-    """How alike the representations of layers are: linear CKA.
+    """How alike the representations of layers are: linear CKA, of maps that are averaged over
+    their quarters. Such maps follow brightness; at single places less does.
 
     Args:
         layers: names, in the order of rows and columns.
         trained: between all layers of the network.
         untrained: the same in the first untrained copy.
-        with_untrained: of each layer with itself in the first untrained copy.
+        with_untrained: of each layer with itself untrained, the mean over the copies.
+        with_untrained_range: the same over the copies; none in older atlases, as the rest here.
+        with_thumbnail: of each layer with a thumbnail of 4 x 4 pixels of the picture: what a layer
+            shares with that it need not have learned.
+        thumbnail_untrained: the same of the layer in untrained copies.
+        at_places: of each layer with itself untrained, over single places of its maps.
+        thumbnail_at_places: of each layer with a thumbnail of what its units see there.
     """
 
     layers: tuple[str, ...]
     trained: tuple[tuple[float, ...], ...]
     untrained: tuple[tuple[float, ...], ...]
     with_untrained: tuple[float, ...]
+    with_untrained_range: tuple[ControlRange, ...] = ()
+    with_thumbnail: tuple[float, ...] = ()
+    thumbnail_untrained: tuple[ControlRange, ...] = ()
+    at_places: tuple[ControlRange, ...] = ()
+    thumbnail_at_places: tuple[float, ...] = ()
 
 
 class EvidenceRecord(Struct, frozen=True, kw_only=True):
@@ -215,6 +228,8 @@ class EvidenceRecord(Struct, frozen=True, kw_only=True):
         kind_descriptions: kind -> one sentence: how it is measured.
         ladder: a rung for each measured layer.
         cka: null where nothing was measured.
+        other_runs: runs from other seeds that units were looked for in; none where one network was
+            looked at.
     """
 
     n: Count
@@ -227,6 +242,7 @@ class EvidenceRecord(Struct, frozen=True, kw_only=True):
     kind_descriptions: dict[str, str]
     ladder: tuple[RungRecord, ...]
     cka: CkaRecord | None
+    other_runs: tuple[str, ...] = ()
 
 
 class SampleRecord(Struct, frozen=True, kw_only=True):

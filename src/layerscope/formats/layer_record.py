@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import Struct
 
 from layerscope.formats.file_references import ArrayRef, Sprite
 from layerscope.formats.quantities import Count, Frac, Interval, NonNegative
-from layerscope.formats.unit_record import ControlRange, UnitRecord, unit_of
+from layerscope.formats.unit_record import (
+    Ablation,
+    ControlRange,
+    DescriptionRecord,
+    UnitRecord,
+    unit_of,
+)
 
 
 class ReceptiveFieldRecord(Struct, frozen=True, kw_only=True):
@@ -55,7 +63,8 @@ class LayerStatistics(Struct, frozen=True, kw_only=True):
         min: of the values.
         max: of every value.
         zero_frac: share of values that are exactly zero.
-        dead_units: units that were never above zero.
+        dead_units: units that were never above zero, in a layer that cannot fall below zero;
+            elsewhere units that were the same for every picture.
     """
 
     n: Count
@@ -69,15 +78,19 @@ class LayerStatistics(Struct, frozen=True, kw_only=True):
 
 
 class Probe(Struct, frozen=True, kw_only=True):
-    """A linear probe: a linear classifier on the layer, fitted on one half of the pictures and
-    scored on the other.
+    """A linear probe: a linear classifier on the layer, fitted on pictures of the training split
+    where there is one, else on one half of the measured pictures, and scored on the others.
 
     Args:
-        accuracy: on the scored half.
+        accuracy: on the scored pictures.
         interval: 95 %, Wilson.
         n: pictures scored.
         chance: share of the most frequent class.
         untrained: the accuracy on untrained copies of the network.
+        learned_n: pictures that it was fitted on; null in older atlases.
+        learned_split: the split that they are of, such as "train".
+        over_halves: the accuracy of probes fitted on a half of these pictures, over several halves
+            drawn by lot; null where none were fitted.
     """
 
     accuracy: Frac
@@ -85,6 +98,9 @@ class Probe(Struct, frozen=True, kw_only=True):
     n: Count
     chance: Frac
     untrained: ControlRange | None
+    learned_n: Count | None = None
+    learned_split: str = ""
+    over_halves: ControlRange | None = None
 
 
 class Compared(Struct, frozen=True, kw_only=True):
@@ -113,6 +129,86 @@ class EffectiveDimension(Struct, frozen=True, kw_only=True):
     untrained: ControlRange | None
 
 
+class GroupAblation(Struct, frozen=True, kw_only=True):
+    """Units that were ablated together: one by one, units that stand in for each other show
+    nothing.
+
+    Args:
+        kind: "duplicates" for units that respond alike, else the kind that they respond to.
+        words: the class or part that they respond to; "" for all units of a kind.
+        units: of the layer.
+        single_loss_change: the sum of what each changes alone; null where not all were.
+        ablation: of all together; its q is over the layer's groups.
+    """
+
+    kind: str
+    words: str
+    units: tuple[Count, ...]
+    single_loss_change: float | None
+    ablation: Ablation
+
+
+class DirectionRecord(Struct, frozen=True, kw_only=True):
+    """A direction in the space of a layer's units, measured like a unit.
+
+    Args:
+        variance_frac: of the layer's variance that its values alone explain.
+        units: at most 4 [unit, its share of the direction, -1 to 1], largest first.
+        name: the words of the first description that holds in pictures; null where none does.
+        descriptions: every kind that it responds to; those that hold in pictures first.
+        ablation: null where not measured.
+    """
+
+    variance_frac: Frac
+    units: tuple[tuple[Count, float], ...]
+    name: str | None
+    descriptions: tuple[DescriptionRecord, ...]
+    ablation: Ablation | None
+
+
+class KeptRecord(Struct, frozen=True, kw_only=True):
+    """What is left of a layer, and of the network, when only so many units, or directions, are.
+
+    Args:
+        n: how many are kept; all else is held at its mean.
+        units_variance_frac: of the layer's variance that n units explain, the best ones that are
+            found one after the other.
+        directions_variance_frac: that the first n principal components explain.
+        units_accuracy: of the network with these units alone; null where it was not measured.
+        directions_accuracy: with these components alone.
+        random_accuracy: with as many random directions alone, over draws.
+    """
+
+    n: Count
+    units_variance_frac: Frac
+    directions_variance_frac: Frac
+    units_accuracy: Frac | None
+    directions_accuracy: Frac | None
+    random_accuracy: ControlRange | None
+
+
+class DirectionsRecord(Struct, frozen=True, kw_only=True):
+    """A layer by directions instead of single units.
+
+    Args:
+        how: what found them: "nmf" (layers that are never below zero), "pca" or "dictionary" (a
+            sparse autoencoder).
+        variance_frac: of the layer's variance that they explain together, on pictures that they
+            were not fitted to.
+        directions: those that explain most first.
+        kept: units against directions, for a few numbers of them.
+        accuracy: of the whole network on the same pictures; null where it was not measured.
+        n: pictures that `kept` was scored on.
+    """
+
+    how: Literal["nmf", "pca", "dictionary"]
+    variance_frac: Frac
+    directions: tuple[DirectionRecord, ...]
+    kept: tuple[KeptRecord, ...]
+    accuracy: Frac | None
+    n: Count
+
+
 class LayerEvidence(Struct, frozen=True, kw_only=True):
     """The measures of a whole layer, each beside untrained copies of the network.
 
@@ -122,7 +218,7 @@ class LayerEvidence(Struct, frozen=True, kw_only=True):
         effective_dimension: participation ratio.
         sparsity: from 0 (all units alike active) to 1 (a single one), after Vinje and Gallant,
             2000; null of a single unit.
-        dead_frac: share of units never above zero.
+        dead_frac: share of dead units.
         duplicate_pairs: pairs of units that correlate above 0.95.
         duplicates: at most 50 of them: [unit, unit, correlation].
         effective_field_px: [height, width] that hold most of the gradient on the picture; null
@@ -130,6 +226,11 @@ class LayerEvidence(Struct, frozen=True, kw_only=True):
         effective_field_side_px: side of the square of the same area.
         gabor_frac: share of the first layer's filters that a Gabor function describes; null where
             filters are under 5 x 5 or read no picture.
+        groups: units that were ablated together.
+        directions: null where not measured.
+        recurring_frac: share of units that recur in networks trained from other seeds, beside the
+            share of untrained units that recur in other untrained networks; null where one network
+            was looked at.
     """
 
     probe: Probe | None
@@ -142,6 +243,9 @@ class LayerEvidence(Struct, frozen=True, kw_only=True):
     effective_field_px: tuple[NonNegative, NonNegative] | None
     effective_field_side_px: Compared | None
     gabor_frac: Compared | None
+    groups: tuple[GroupAblation, ...] = ()
+    directions: DirectionsRecord | None = None
+    recurring_frac: Compared | None = None
 
 
 class Forward(Struct, frozen=True, kw_only=True):

@@ -152,8 +152,22 @@ class Concept(Struct, frozen=True, kw_only=True):
     untrained_p95: float
 
 
+class ClassChange(Struct, frozen=True, kw_only=True):
+    """How one class's accuracy changes.
+
+    Args:
+        label: the class, as a row of `data.class_names`.
+        change: without less with.
+        interval: 95 %, paired by picture, for all classes together.
+    """
+
+    label: Count
+    change: float
+    interval: tuple[float, float]
+
+
 class Ablation(Struct, frozen=True, kw_only=True):
-    """What the network loses without a unit.
+    """What the network loses without a unit, or without several, or without a direction.
 
     Args:
         baseline: what stood in for the unit's map: its "mean", that of another picture
@@ -162,7 +176,20 @@ class Ablation(Struct, frozen=True, kw_only=True):
         accuracy_change: accuracy without the unit minus accuracy with it: below zero where it
             helps.
         class_accuracy_change: the same for each of the K classes; null for one without pictures.
-        control: the change when random directions of equal activation norm are ablated instead.
+        control: the change of accuracy when random directions of equal activation norm are ablated
+            instead.
+        accuracy_interval: 95 %, paired by picture; null in older atlases, as the rest here.
+        loss_change: of the mean log loss, in nats: above zero where the unit helps.
+        loss_interval: 95 %, paired by picture.
+        p: of a change of the log loss as far from zero (Student's paired test).
+        q: the same as a false-discovery rate over the layer's units.
+        loss_control: the change of the log loss along the random directions.
+        loss_beside_control: of the unit, on the same pictures as the control.
+        control_n: pictures of the control.
+        control_draws: how many random directions.
+        control_frac: share of them that lose at least as much.
+        largest_class_changes: the two classes whose accuracy changes most.
+        class_control_p95: 95 % of random directions change no class's accuracy by more than this.
     """
 
     baseline: Literal["mean", "resample", "zero"]
@@ -170,6 +197,35 @@ class Ablation(Struct, frozen=True, kw_only=True):
     accuracy_change: float
     class_accuracy_change: tuple[float | None, ...]
     control: ControlRange | None
+    accuracy_interval: tuple[float, float] | None = None
+    loss_change: float | None = None
+    loss_interval: tuple[float, float] | None = None
+    p: Frac | None = None
+    q: Frac | None = None
+    loss_control: ControlRange | None = None
+    loss_beside_control: float | None = None
+    control_n: Count = 0
+    control_draws: Count = 0
+    control_frac: Frac | None = None
+    largest_class_changes: tuple[ClassChange, ...] = ()
+    class_control_p95: NonNegative | None = None
+
+
+class Recurrence(Struct, frozen=True, kw_only=True):
+    """Whether a unit is found again in networks trained from other seeds.
+
+    Args:
+        matches: for each of the other runs, the correlation with the unit there that responds most
+            alike, over the same places of the same pictures.
+        units: which unit that is.
+        untrained: the same with untrained networks.
+        recurs: whether the unit's match in every other run is closer than in every untrained one.
+    """
+
+    matches: tuple[float, ...]
+    units: tuple[Count, ...]
+    untrained: ControlRange | None
+    recurs: bool
 
 
 class FeatureVis(Struct, frozen=True, kw_only=True):
@@ -205,7 +261,14 @@ class UnitEvidence(Struct, frozen=True, kw_only=True):
         concepts: at most 3 classes and parts, those furthest beyond their control first.
         ablation: null where not measured.
         featurevis: null where no image was optimised.
-        strongest_inputs: at most 4 [unit of the layer that it reads, norm of the weights on it].
+        strongest_inputs: at most 4 [unit of the layer that it reads, norm of the weights on it],
+            below zero where the weights sum to less than zero.
+        excited_by: at most 4 [unit of the layer that it reads, how much one standard deviation of
+            that unit's response, all over the window, adds before the activation function].
+        inhibited_by: the same of units that lower it.
+        class_weights: how much each logit changes when the response rises by 1 at every place;
+            none where the way to the logits is not linear.
+        recurrence: in networks trained from other seeds; null where one network was looked at.
     """
 
     name: str | None = None
@@ -217,6 +280,10 @@ class UnitEvidence(Struct, frozen=True, kw_only=True):
     ablation: Ablation | None = None
     featurevis: FeatureVis | None = None
     strongest_inputs: tuple[tuple[int, float], ...] = ()
+    excited_by: tuple[tuple[int, float], ...] = ()
+    inhibited_by: tuple[tuple[int, float], ...] = ()
+    class_weights: tuple[float, ...] = ()
+    recurrence: Recurrence | None = None
 
 
 class UnitRecord(UnitEvidence, frozen=True, kw_only=True):
@@ -228,7 +295,8 @@ class UnitRecord(UnitEvidence, frozen=True, kw_only=True):
         std: of its activation.
         max: of every value.
         zero_frac: share of values that are exactly zero.
-        dead: whether it was never above zero (of activations and what follows them).
+        dead: whether it was never above zero, in a layer that cannot fall below zero; elsewhere,
+            whether it was the same for every picture.
         histogram: of its values.
         patches: at most 9, strongest first.
     """

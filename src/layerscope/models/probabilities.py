@@ -44,6 +44,22 @@ def loss_of(
     return F.cross_entropy(logits, labels, label_smoothing=label_smoothing_frac)
 
 
+def losses_of(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of each picture, float (B,), in nats.
+
+    Args:
+        logits: float (B, K), or (B, 1) for a single logit.
+        labels: int64 (B,).
+
+    Example:
+        >>> losses_of(torch.tensor([[0.0], [0.0]]), torch.tensor([0, 1]))
+        tensor([0.6931, 0.6931])
+    """
+    if logits.shape[1] == 1:
+        logits = F.pad(logits, (1, 0))
+    return F.cross_entropy(logits, labels, reduction="none")
+
+
 def predicted(logits: torch.Tensor) -> torch.Tensor:
     """The most probable class of each picture, int64 (B,)."""
     if logits.shape[1] == 1:

@@ -26,10 +26,15 @@ VERY_LARGE_NETWORK = 2e9
 STEPS_OF_VERY_LARGE = 48
 VERY_LARGE_FRAC = 0.25
 # With fewer pictures a unit's effect is lost in rounding; with fewer units nothing is compared.
-FEWEST_PICTURES = 100
+FEW_PICTURES, FEWEST_PICTURES = 400, 100
 FEWEST_UNITS = 8
 # A step of a feature visualisation costs a pass forward and about two backward.
 PASSES_PER_STEP = 3
+
+
+def control_pictures(pictures: int) -> int:
+    """How many of the ablated pictures random directions are run on, of which there are many."""
+    return min(pictures, max(FEWEST_PICTURES // 2, pictures // 4))
 
 
 @dataclass(frozen=True)
@@ -66,10 +71,11 @@ class Budget:
         """How many units of a layer are ablated, and on how many pictures; (0, 0) for none."""
         behind = max(self.total - self.to[layer] if self.resumes else self.total, 1.0)
         asked = self.effort.ablation_pictures
-        for pictures in (asked, min(asked, FEWEST_PICTURES)):
+        for pictures in (asked, min(asked, FEW_PICTURES), min(asked, FEWEST_PICTURES)):
             if not pictures:
                 break
-            runs = math.floor(self.paid(MOST_ABLATION) / (behind * pictures)) - runs_of_control
+            paid = self.paid(MOST_ABLATION) / behind - runs_of_control * control_pictures(pictures)
+            runs = math.floor(paid / pictures)
             if runs >= min(units, FEWEST_UNITS):
                 return min(units, runs), pictures
         return 0, 0

@@ -30,7 +30,7 @@ class Effort:
 
     pictures: int = 1000
     untrained: int = 20
-    ablation_pictures: int = 500
+    ablation_pictures: int = 1000
     ablation_baseline: Literal["mean", "resample", "zero"] = "mean"
     featurevis_steps: int = 128
     closely: int = 0

@@ -8,9 +8,10 @@ from torch import nn
 
 from layerscope.analysis.ablation import replacement as replacing
 from layerscope.analysis.ablation import stacked_variants as stacking
+from layerscope.analysis.ablation.effects import levels_of
 from layerscope.analysis.ablation.random_directions import random_directions
 from layerscope.analysis.ablation.replacement import partners
-from layerscope.analysis.ablation.unit_ablation import Ablations, ablate, drawn_evenly, levels_of
+from layerscope.analysis.ablation.unit_ablation import Ablations, ablate, drawn_evenly
 from layerscope.data.imageset import ImageSet
 from layerscope.errors import DataError, LayerNotFoundError, ModelError
 from layerscope.graph.program import Program
@@ -65,14 +66,14 @@ def test_the_control_takes_as_much_away_and_spares_what_nothing_reads(four_units
     model[1].weight.data[3, 3] = 3  # what nothing reads is the loudest
     program = program_of(model, imageset)
     found = ablate(program, "2", imageset, normalise=normalise, baseline="mean", controls=40)
-    one = ablation_record(found, 0)
+    one = ablation_record(found, found.single, 0)
     assert one.baseline == "mean"
     assert one.accuracy_change == pytest.approx(-1 / 3)
     assert one.class_accuracy_change == (-1, 0, 0)
     assert one.control
     assert -1 / 3 < one.control.mean < 0
     assert one.control.low <= one.control.mean <= one.control.high
-    unread = ablation_record(found, 3)
+    unread = ablation_record(found, found.single, 3)
     assert unread.accuracy_change == 0
     assert unread.class_accuracy_change == (0, 0, 0)
     # Random directions of that energy touch the three units that are read.
@@ -88,7 +89,7 @@ def test_a_dead_unit_changes_nothing_and_neither_does_its_control(four_units) ->
         )
         assert found.energy[3] == 0
         assert found.change[3] == 0
-        assert found.control[:, 3].tolist() == [0] * 20
+        assert found.control[:, 3].tolist() == [0] * 100
 
 
 class Skipping(nn.Module):
@@ -132,7 +133,9 @@ def test_three_baselines_agree_with_hooks_from_the_pixels_on(baseline, layer) ->
     images = normalise(imageset.pixels)
     seen = program_of(model, imageset).output_of(layer, images)
     own = seen.clone()
-    other = partners(50, make_generator(7, f"ablation partners/{layer}"))
+    order = torch.randperm(50, generator=make_generator(7, "ablation rows"))
+    other = torch.empty_like(order)
+    other[order] = order[partners(50, make_generator(7, f"ablation partners/{layer}"))]
     stand_in = {"mean": own.mean(0).expand_as(own), "resample": own[other], "zero": own * 0}[
         baseline
     ]
@@ -233,7 +236,7 @@ def test_a_single_logit_in_colour_and_a_class_without_pictures() -> None:
         program_of(model, imageset), "1", imageset, normalise=normalise, rows=rows, units=[2, 0]
     )
     assert found.units == (2, 0)
-    first = ablation_record(found, 0)
+    first = ablation_record(found, found.single, 0)
     assert first.class_accuracy_change[0] is None
     assert first.class_accuracy_change[1] == pytest.approx(first.accuracy_change)
 
@@ -284,8 +287,14 @@ def test_pictures_are_drawn_in_the_classes_shares_and_partners_are_others() -> N
     partner = partners(7, generator)
     assert partner.sort().values.tolist() == list(range(7))
     assert not (partner == torch.arange(7)).any()
-    assert levels_of(torch.tensor([0.0, 3.0, 1.0])) == [1, 3]
-    assert levels_of(torch.arange(14).double()) == [1, 5, 9, 13]
+
+
+def test_controls_run_at_few_energies_that_reach_every_change() -> None:
+    none = torch.zeros(0)
+    assert levels_of(torch.zeros(3), none) == []
+    assert levels_of(torch.tensor([0.0, 3.0, 1.0]), none) == [1, 3]
+    assert levels_of(torch.arange(14).double(), none) == [7, 13]
+    assert levels_of(torch.arange(14).double(), torch.tensor([5.0, 40.0])) == [7, 13, 40]
 
 
 def test_what_cannot_be_ablated_is_refused(four_units) -> None:

@@ -55,7 +55,9 @@ def test_statistics_against_numpy(model: nn.Sequential, batch_size: int) -> None
         assert figures.high.numpy() == pytest.approx(values.max(axes), abs=1e-6)
         assert figures.low.numpy() == pytest.approx(values.min(axes), abs=1e-6)
         assert figures.zero_frac.numpy() == pytest.approx((values == 0).mean(axes))
-        assert figures.dead.tolist() == (values.max(axes) <= 0).tolist()
+        rectified = layer == "1"
+        silent = values.max(axes) <= 0 if rectified else values.max(axes) == values.min(axes)
+        assert figures.dead.tolist() == silent.tolist()
     assert found["1"].statistics.dead.tolist() == [False, False, True, False, False]
 
 

@@ -77,6 +77,21 @@ def test_a_fooling_image_is_found_and_a_natural_one_is_not() -> None:
         assert same.path_similarity[0] > 0.8
 
 
+def test_further_natural_pictures_pass_and_noise_mostly_does_not() -> None:
+    """The limit is one for means: single pairs spread too widely to show white noise."""
+    program, flagged, noise = program_of(TwoPaths()), 0, 0
+    generator = torch.Generator().manual_seed(0)
+    for seed in range(15):
+        pictures = natural(9, 1000 + seed)[None].expand(5, -1, -1, -1, -1)
+        shown = torch.randint(0, 256, (1, 1, 12, 12), generator=generator).byte()
+        made = torch.cat([natural(4, seed), shown])
+        found = check_paths(program, "top", made, pictures, SPEC, units=[0] * 5).unnatural
+        flagged += int(found[:4].sum())
+        noise += int(found[4])
+    assert flagged <= 3  # of 60
+    assert noise >= 8  # of 15
+
+
 def test_each_unit_is_compared_with_its_own_pictures() -> None:
     program = program_of(TwoPaths())
     tops = torch.stack([natural(5, 1), chequerboard().expand(5, 1, 12, 12)])

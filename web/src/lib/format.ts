@@ -31,3 +31,9 @@ export function points(change: number, decimals = 1): string {
   const text = fixed(100 * change, decimals);
   return Number(text.replace("\u2212", "-")) > 0 ? `+${text}` : text;
 }
+
+/** A number to so many decimals, with its sign. */
+export function signedFixed(value: number, decimals = 3): string {
+  const text = fixed(value, decimals);
+  return Number(text.replace("\u2212", "-")) > 0 ? `+${text}` : text;
+}

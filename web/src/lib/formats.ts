@@ -208,6 +208,8 @@ export interface Evidence {
   ladder: Rung[];
   /** null where nothing was measured. */
   cka: Cka | null;
+  /** runs from other seeds that units were looked for in; none where one network was looked at. */
+  other_runs: string[];
 }
 
 /** A picture walked through the whole network. */
@@ -476,7 +478,7 @@ export interface LayerStatistics {
   max: number;
   /** share of values that are exactly zero. */
   zero_frac: number;
-  /** units that were never above zero. */
+  /** units that were never above zero, in a layer that cannot fall below zero; elsewhere units that were the same for every picture. */
   dead_units: number[];
 }
 
@@ -498,8 +500,16 @@ export interface Unit {
   ablation: Ablation | null;
   /** null where no image was optimised. */
   featurevis: FeatureVis | null;
-  /** at most 4 [unit of the layer that it reads, norm of the weights on it]. */
+  /** at most 4 [unit of the layer that it reads, norm of the weights on it], below zero where the weights sum to less than zero. */
   strongest_inputs: [number, number][];
+  /** at most 4 [unit of the layer that it reads, how much one standard deviation of that unit's response, all over the window, adds before the activation function]. */
+  excited_by: [number, number][];
+  /** the same of units that lower it. */
+  inhibited_by: [number, number][];
+  /** how much each logit changes when the response rises by 1 at every place; none where the way to the logits is not linear. */
+  class_weights: number[];
+  /** in networks trained from other seeds; null where one network was looked at. */
+  recurrence: Recurrence | null;
   /** in its layer. */
   index: number;
   /** of its activation. */
@@ -510,7 +520,7 @@ export interface Unit {
   max: number;
   /** share of values that are exactly zero. */
   zero_frac: number;
-  /** whether it was never above zero (of activations and what follows them). */
+  /** whether it was never above zero, in a layer that cannot fall below zero; elsewhere, whether it was the same for every picture. */
   dead: boolean;
   /** of its values. */
   histogram: Histogram;
@@ -528,7 +538,7 @@ export interface LayerEvidence {
   effective_dimension: EffectiveDimension | null;
   /** from 0 (all units alike active) to 1 (a single one), after Vinje and Gallant, 2000; null of a single unit. */
   sparsity: Compared | null;
-  /** share of units never above zero. */
+  /** share of dead units. */
   dead_frac: Compared | null;
   /** pairs of units that correlate above 0.95. */
   duplicate_pairs: Compared | null;
@@ -540,6 +550,12 @@ export interface LayerEvidence {
   effective_field_side_px: Compared | null;
   /** share of the first layer's filters that a Gabor function describes; null where filters are under 5 x 5 or read no picture. */
   gabor_frac: Compared | null;
+  /** units that were ablated together. */
+  groups: GroupAblation[];
+  /** null where not measured. */
+  directions: Directions | null;
+  /** share of units that recur in networks trained from other seeds, beside the share of untrained units that recur in other untrained networks; null where one network was looked at. */
+  recurring_frac: Compared | null;
 }
 
 /** How a layer's output is computed from the layers that it reads, with its window and weights: what a program needs that runs the network from its atlas alone. */
@@ -568,7 +584,7 @@ export interface Rung {
   synthetic: Record<string, LadderFrac>;
 }
 
-/** How alike the representations of layers are: linear CKA. */
+/** How alike the representations of layers are: linear CKA, of maps that are averaged over their quarters. Such maps follow brightness; at single places less does. */
 export interface Cka {
   /** names, in the order of rows and columns. */
   layers: string[];
@@ -576,8 +592,18 @@ export interface Cka {
   trained: number[][];
   /** the same in the first untrained copy. */
   untrained: number[][];
-  /** of each layer with itself in the first untrained copy. */
+  /** of each layer with itself untrained, the mean over the copies. */
   with_untrained: number[];
+  /** the same over the copies; none in older atlases, as the rest here. */
+  with_untrained_range: ControlRange[];
+  /** of each layer with a thumbnail of 4 x 4 pixels of the picture: what a layer shares with that it need not have learned. */
+  with_thumbnail: number[];
+  /** the same of the layer in untrained copies. */
+  thumbnail_untrained: ControlRange[];
+  /** of each layer with itself untrained, over single places of its maps. */
+  at_places: ControlRange[];
+  /** of each layer with a thumbnail of what its units see there. */
+  thumbnail_at_places: number[];
 }
 
 /** The pictures of a training. */
@@ -814,7 +840,7 @@ export interface Concept {
   untrained_p95: number;
 }
 
-/** What the network loses without a unit. */
+/** What the network loses without a unit, or without several, or without a direction. */
 export interface Ablation {
   /** what stood in for the unit's map: its "mean", that of another picture ("resample"), or "zero". */
   baseline: "mean" | "resample" | "zero";
@@ -824,8 +850,32 @@ export interface Ablation {
   accuracy_change: number;
   /** the same for each of the K classes; null for one without pictures. */
   class_accuracy_change: (number | null)[];
-  /** the change when random directions of equal activation norm are ablated instead. */
+  /** the change of accuracy when random directions of equal activation norm are ablated instead. */
   control: ControlRange | null;
+  /** 95 %, paired by picture; null in older atlases, as the rest here. */
+  accuracy_interval: [number, number] | null;
+  /** of the mean log loss, in nats: above zero where the unit helps. */
+  loss_change: number | null;
+  /** 95 %, paired by picture. */
+  loss_interval: [number, number] | null;
+  /** of a change of the log loss as far from zero (Student's paired test). */
+  p: number | null;
+  /** the same as a false-discovery rate over the layer's units. */
+  q: number | null;
+  /** the change of the log loss along the random directions. */
+  loss_control: ControlRange | null;
+  /** of the unit, on the same pictures as the control. */
+  loss_beside_control: number | null;
+  /** pictures of the control. */
+  control_n: number;
+  /** how many random directions. */
+  control_draws: number;
+  /** share of them that lose at least as much. */
+  control_frac: number | null;
+  /** the two classes whose accuracy changes most. */
+  largest_class_changes: ClassChange[];
+  /** 95 % of random directions change no class's accuracy by more than this. */
+  class_control_p95: number | null;
 }
 
 /** Feature visualisation: the image optimised to activate a unit, and whether it can be trusted. */
@@ -842,6 +892,18 @@ export interface FeatureVis {
   natural_path_similarity: number | null;
   /** whether the image takes another path than natural pictures do. */
   unnatural: boolean;
+}
+
+/** Whether a unit is found again in networks trained from other seeds. */
+export interface Recurrence {
+  /** for each of the other runs, the correlation with the unit there that responds most alike, over the same places of the same pictures. */
+  matches: number[];
+  /** which unit that is. */
+  units: number[];
+  /** the same with untrained networks. */
+  untrained: ControlRange | null;
+  /** whether the unit's match in every other run is closer than in every untrained one. */
+  recurs: boolean;
 }
 
 /** How often a unit takes which value. */
@@ -870,9 +932,9 @@ export interface Patch {
   box_px: [number, number, number, number];
 }
 
-/** A linear probe: a linear classifier on the layer, fitted on one half of the pictures and scored on the other. */
+/** A linear probe: a linear classifier on the layer, fitted on pictures of the training split where there is one, else on one half of the measured pictures, and scored on the others. */
 export interface Probe {
-  /** on the scored half. */
+  /** on the scored pictures. */
   accuracy: number;
   /** 95 %, Wilson. */
   interval: [number, number];
@@ -882,6 +944,12 @@ export interface Probe {
   chance: number;
   /** the accuracy on untrained copies of the network. */
   untrained: ControlRange | null;
+  /** pictures that it was fitted on; null in older atlases. */
+  learned_n: number | null;
+  /** the split that they are of, such as "train". */
+  learned_split: string;
+  /** the accuracy of probes fitted on a half of these pictures, over several halves drawn by lot; null where none were fitted. */
+  over_halves: ControlRange | null;
 }
 
 /** A number of a layer beside its control. */
@@ -902,6 +970,36 @@ export interface EffectiveDimension {
   untrained: ControlRange | null;
 }
 
+/** Units that were ablated together: one by one, units that stand in for each other show nothing. */
+export interface GroupAblation {
+  /** "duplicates" for units that respond alike, else the kind that they respond to. */
+  kind: string;
+  /** the class or part that they respond to; "" for all units of a kind. */
+  words: string;
+  /** of the layer. */
+  units: number[];
+  /** the sum of what each changes alone; null where not all were. */
+  single_loss_change: number | null;
+  /** of all together; its q is over the layer's groups. */
+  ablation: Ablation;
+}
+
+/** A layer by directions instead of single units. */
+export interface Directions {
+  /** what found them: "nmf" (layers that are never below zero), "pca" or "dictionary" (a sparse autoencoder). */
+  how: "dictionary" | "nmf" | "pca";
+  /** of the layer's variance that they explain together, on pictures that they were not fitted to. */
+  variance_frac: number;
+  /** those that explain most first. */
+  directions: Direction[];
+  /** units against directions, for a few numbers of them. */
+  kept: Kept[];
+  /** of the whole network on the same pictures; null where it was not measured. */
+  accuracy: number | null;
+  /** pictures that `kept` was scored on. */
+  n: number;
+}
+
 /** The units of a layer that respond to one kind, beside untrained copies. */
 export interface LadderFrac {
   /** how many. */
@@ -920,6 +1018,16 @@ export interface LadderFrac {
   q: number | null;
   /** whether q is at most 0.05. */
   significant: boolean;
+}
+
+/** What a control reaches over its copies or draws. */
+export interface ControlRange {
+  /** over them. */
+  mean: number;
+  /** the lowest; of random directions the 2.5th percentile. */
+  low: number;
+  /** the highest; of random directions the 97.5th percentile. */
+  high: number;
 }
 
 /** What tells whether pictures have changed. */
@@ -952,12 +1060,42 @@ export interface CalibrationBin {
   accuracy: number | null;
 }
 
-/** What a control reaches over its copies or draws. */
-export interface ControlRange {
-  /** over them. */
-  mean: number;
-  /** the lowest; of random directions the 2.5th percentile. */
-  low: number;
-  /** the highest; of random directions the 97.5th percentile. */
-  high: number;
+/** How one class's accuracy changes. */
+export interface ClassChange {
+  /** the class, as a row of `data.class_names`. */
+  label: number;
+  /** without less with. */
+  change: number;
+  /** 95 %, paired by picture, for all classes together. */
+  interval: [number, number];
+}
+
+/** A direction in the space of a layer's units, measured like a unit. */
+export interface Direction {
+  /** of the layer's variance that its values alone explain. */
+  variance_frac: number;
+  /** at most 4 [unit, its share of the direction, -1 to 1], largest first. */
+  units: [number, number][];
+  /** the words of the first description that holds in pictures; null where none does. */
+  name: string | null;
+  /** every kind that it responds to; those that hold in pictures first. */
+  descriptions: Description[];
+  /** null where not measured. */
+  ablation: Ablation | null;
+}
+
+/** What is left of a layer, and of the network, when only so many units, or directions, are. */
+export interface Kept {
+  /** how many are kept; all else is held at its mean. */
+  n: number;
+  /** of the layer's variance that n units explain, the best ones that are found one after the other. */
+  units_variance_frac: number;
+  /** that the first n principal components explain. */
+  directions_variance_frac: number;
+  /** of the network with these units alone; null where it was not measured. */
+  units_accuracy: number | null;
+  /** with these components alone. */
+  directions_accuracy: number | null;
+  /** with as many random directions alone, over draws. */
+  random_accuracy: ControlRange | null;
 }

@@ -21,7 +21,7 @@ const GENERAL = {
   "parameters": "The numbers that training sets: all weights and biases of a layer or network.",
   "multiply-adds": "One multiplication and one addition each: how many of them an image costs on its way through.",
   "receptive field": "The part of the image that a unit can depend on; it grows from layer to layer.",
-  "dead unit": "A unit that stayed at or below zero on every image it was shown.",
+  "dead unit": "A unit that says nothing about any image: behind a ReLU it was never above zero, elsewhere it never changed.",
   "epoch": "One pass over all training images.",
   "loss": "How wrong the predictions are: minus the logarithm of the probability given to the true class.",
   "gradient": "For each weight, how fast the loss rises when that weight grows: training steps the other way.",

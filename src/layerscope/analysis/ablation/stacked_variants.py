@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import torch
 
 from layerscope.analysis.ablation.replacement import Batch, ReplacedLayer
+from layerscope.analysis.directions.layer_directions import LayerDirections
 from layerscope.graph.resume import WholeCut
-from layerscope.models.probabilities import predicted
+from layerscope.models.probabilities import losses_of, predicted
 
 # Rows put through the layers behind at once; more do not run faster there.
 ROWS_CPU, ROWS_GPU = 256, 4096
@@ -19,17 +20,19 @@ BYTES_CPU, BYTES_GPU = 1 << 25, 1 << 29
 
 @dataclass(frozen=True)
 class Change:
-    """One change of a layer's output: a unit replaced, or its part along some directions.
+    """One change of a layer's output: units replaced, or its part along some directions.
 
     Args:
-        unit: the unit, or None.
+        units: those that are replaced.
         axes: float64 (U, k), directions at right angles; or None.
         shares: float64 (k,), how much of what lies along each is replaced.
+        directions: with read-outs of their own, each of which is replaced; or None.
     """
 
-    unit: int | None = None
+    units: tuple[int, ...] = ()
     axes: torch.Tensor | None = field(default=None, repr=False)
     shares: torch.Tensor | None = field(default=None, repr=False)
+    directions: LayerDirections | None = field(default=None, repr=False)
 
     def apply(self, output: torch.Tensor, stand_in: torch.Tensor, axis: int) -> None:
         """Make the change in place.
@@ -39,61 +42,101 @@ class Change:
             stand_in: of the same shape.
             axis: of the units.
         """
-        if self.unit is not None:
-            output.select(axis, self.unit).copy_(stand_in.select(axis, self.unit))
+        for unit in self.units:
+            output.select(axis, unit).copy_(stand_in.select(axis, unit))
         if self.axes is not None and self.shares is not None:
             used = self.shares > 0
             axes = self.axes[:, used].to(output)
             along = (stand_in - output).movedim(axis, -1) @ axes  # (B, …, k)
             moved = (along * self.shares[used].to(output)) @ axes.T
             output += moved.movedim(-1, axis)
+        if self.directions is not None:
+            apart = self.directions.apart(stand_in.movedim(axis, -1), output.movedim(axis, -1))
+            output += (apart @ self.directions.write.to(output)).movedim(-1, axis)
 
 
-def correct_without(
+@dataclass(frozen=True)
+class Scores:
+    """How the network classifies N pictures, as it is and after each of some changes.
+
+    Args:
+        loss: float32 (N,), the log loss of each picture, in nats.
+        right: bool (N,).
+        losses: float32 (changes, n), of the first n pictures.
+        rights: bool (changes, n).
+    """
+
+    loss: torch.Tensor
+    right: torch.Tensor
+    losses: torch.Tensor
+    rights: torch.Tensor
+
+
+def scores_without(
     found: ReplacedLayer,
     changes: Sequence[Change],
+    controls: Sequence[Change],
     labels: torch.Tensor,
-    n_classes: int,
     *,
+    controlled: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Count correct predictions without and with each change.
+) -> tuple[Scores, Scores]:
+    """Classify the pictures without and with each change.
 
     Args:
         found: the layer on the pictures.
-        changes: each is made by itself.
+        changes: each is made by itself, on all pictures.
+        controls: the same, on the batches that hold the first `controlled` pictures.
         labels: int64 (N,).
-        n_classes: K.
-        progress: told (pictures done, pictures in all).
+        controlled: at most N.
+        progress: told (runs done, runs in all).
 
     Returns:
-        Correct predictions of each class: int64 (K,) as the network is, and
-        (changes, K).
+        Of the changes and of the controls.
     """
-    base = torch.zeros(n_classes, dtype=torch.int64)
-    after = torch.zeros(len(changes), n_classes, dtype=torch.int64)
-    at_once = 0
+    losses: list[list[torch.Tensor]] = [[], []]
+    rights: list[list[torch.Tensor]] = [[], []]
+    base: list[tuple[torch.Tensor, torch.Tensor]] = []
+    at_once = done = 0
+    total = len(changes) * len(labels) + len(controls) * controlled
     for batch in found.batches():
-        output = batch.cached.output
-        right = labels[batch.at]
+        output, own = batch.cached.output, labels[batch.at]
         logits = found.behind.resume(batch.cached, output)
-        base += correct_per_class(logits, right, n_classes)
-        at_once = at_once or stack_size(found, batch, logits, len(changes))
-        for start in range(0, len(changes), at_once):
-            some = changes[start : start + at_once]
-            stacked = torch.cat([output] * len(some))  # in the memory format of the output
-            for change, part in zip(some, stacked.split(len(output)), strict=True):
-                change.apply(part, batch.stand_in, found.unit_axis)
-            answers = found.behind.resume(batch.cached.repeated(len(some)), stacked)
-            for i, part in enumerate(answers.split(len(output))):
-                after[start + i] += correct_per_class(part, right, n_classes)
-        progress(int(batch.at[-1]) + 1, len(labels))
-    return base, after
+        base.append(scored(logits, own))
+        most = max(len(changes), len(controls))
+        at_once = at_once or stack_size(found, batch, logits, most)
+        run = [(0, changes), (1, controls)] if batch.at[0] < controlled else [(0, changes)]
+        for which, wanted in run:
+            parts: list[tuple[torch.Tensor, torch.Tensor]] = []
+            for start in range(0, len(wanted), at_once):
+                some = wanted[start : start + at_once]
+                stacked = torch.cat([output] * len(some))  # in the memory format of the output
+                for change, part in zip(some, stacked.split(len(output)), strict=True):
+                    change.apply(part, batch.stand_in, found.unit_axis)
+                answers = found.behind.resume(batch.cached.repeated(len(some)), stacked)
+                loss, right = scored(answers, own.repeat(len(some)))
+                parts.append((loss.view(len(some), -1), right.view(len(some), -1)))
+                done += len(some) * len(output)
+                progress(min(done, total), total)
+            if parts:
+                losses[which].append(torch.cat([loss for loss, _ in parts]))
+                rights[which].append(torch.cat([right for _, right in parts]))
+    loss, right = (torch.cat([pair[i] for pair in base]) for i in (0, 1))
+    results = []
+    for which in (0, 1):
+        if losses[which]:
+            pair = torch.cat(losses[which], 1), torch.cat(rights[which], 1)
+        else:
+            pair = torch.zeros(0, len(loss)), torch.zeros(0, len(loss), dtype=torch.bool)
+        n = pair[0].shape[1]
+        results.append(Scores(loss[:n], right[:n], *pair))
+    return results[0], results[1]
 
 
-def correct_per_class(logits: torch.Tensor, labels: torch.Tensor, n_classes: int) -> torch.Tensor:
-    """Correct predictions of each class, int64 (K,)."""
-    return torch.bincount(labels[predicted(logits).cpu() == labels], minlength=n_classes)
+def scored(logits: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Each picture's log loss, float32 (B,), and whether it is classified rightly, bool (B,)."""
+    logits = logits.cpu()
+    return losses_of(logits, labels).float(), predicted(logits) == labels
 
 
 def stack_size(found: ReplacedLayer, batch: Batch, logits: torch.Tensor, most: int) -> int:

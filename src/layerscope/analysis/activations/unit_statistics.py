@@ -21,6 +21,24 @@ CACHED_VALUES = 2**17
 BUFFERED_VALUES = 2**19
 
 
+def dead_of(low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
+    """Which units of a layer say nothing about any picture, bool (U,).
+
+    Behind a ReLU those that were never above zero. A layer that can fall below zero, such as the
+    logits, says as much with a value that is always negative: there, those that never change.
+
+    Args:
+        low, high: float (U,), the extremes of each unit.
+
+    Example:
+        >>> dead_of(torch.tensor([0.0, 0.0]), torch.tensor([0.0, 2.0]))
+        tensor([ True, False])
+        >>> dead_of(torch.tensor([-3.0, -1.0]), torch.tensor([-2.0, -1.0]))
+        tensor([False,  True])
+    """
+    return high <= 0 if bool((low >= 0).all()) else low == high
+
+
 @dataclass(frozen=True)
 class UnitStatistics:
     """The activations of U units, summed up.
@@ -72,8 +90,8 @@ class UnitStatistics:
 
     @property
     def dead(self) -> torch.Tensor:
-        """bool (U,): never above zero on any picture."""
-        return self.high <= 0
+        """bool (U,): see `dead_of`."""
+        return dead_of(self.low, self.high)
 
     def merged(self, other: UnitStatistics) -> UnitStatistics:
         """Both together. The histograms must have the same bounds.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy.stats import rankdata
+from scipy.stats import t as student_t
 
 from layerscope.batch_budget import kept_at_once
 from layerscope.device import device_of
@@ -17,7 +18,7 @@ from layerscope.graph.program import Program, not_reached
 from layerscope.graph.receptive_field import ReceptiveField, receptive_fields
 from layerscope.models.spec import ModelSpec
 
-LOW_PERCENTILE = 5.0
+CONFIDENCE = 0.95
 # Kinds whose outputs are what later layers read; convolutions before an activation say the same.
 READ_KINDS = frozenset({"activation", "add"})
 
@@ -30,7 +31,8 @@ class PathCheck:
         path_similarity: float64 (U,), mean rank correlation of the optimised image with each of the
             unit's natural pictures, over the layers before; NaN where there is no layer before.
         natural_path: float64 (U,), the same among the natural pictures.
-        limit: float64 (U,), the 5th percentile of the natural pairs.
+        limit: float64 (U,), above which 95 % of further natural pictures would be alike to these:
+            a prediction limit from the natural pictures' own means.
         unnatural: bool (U,), whether the optimised image lies below it.
         layers: the layers that were compared.
     """
@@ -72,7 +74,9 @@ def check_paths(
 
     Source: Geirhos et al., "Don't trust your eyes: on the (un)reliability of feature
     visualizations", 2023, section 3 (path similarity). There the correlation is scaled between
-    pictures of one class and of others; here it stands beside that of natural pairs.
+    pictures of one class and of others; here it stands beside that of natural pictures, each with
+    the others, and the limit is Hahn and Meeker's for one more ("Statistical Intervals", 1991,
+    section 4.7).
 
     Example:
         >>> check = check_paths(program, "features.4", made.best, top, spec)   # doctest: +SKIP
@@ -94,17 +98,23 @@ def check_paths(
     alike = np.full((U, 1 + k, 1 + k), math.nan)
     if before:
         alike = np.mean([similarities(values, U) for values in means], axis=0)
-    upper = np.triu_indices(k, 1)
-    pairs = alike[:, 1:, 1:][:, upper[0], upper[1]]  # (U, pairs)
+    among = alike[:, 1:, 1:]
+    # Means are held against means: each natural picture's with all the others.
+    means = (among.sum(2) - among.diagonal(axis1=1, axis2=2)) / (k - 1)  # (U, k)
     made = alike[:, 0, 1:].mean(1)
-    limit = np.percentile(pairs, LOW_PERCENTILE, axis=1)
+    limit = means.mean(1) - reach_of_one_more(k) * means.std(1, ddof=1)
     return PathCheck(
         path_similarity=made,
-        natural_path=pairs.mean(1),
+        natural_path=means.mean(1),
         limit=limit,
         unnatural=made < limit,  # never where both are NaN
         layers=tuple(found.name for found in before),
     )
+
+
+def reach_of_one_more(k: int) -> float:
+    """How many standard deviations of k values one more lies below their mean, 1 time in 20."""
+    return float(student_t.ppf(CONFIDENCE, k - 1)) * math.sqrt(1 + 1 / k)
 
 
 def layers_before(program: Program, layer: str) -> list[Layer]:

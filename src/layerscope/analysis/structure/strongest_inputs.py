@@ -1,8 +1,9 @@
-"""The units of the layer before that a unit has its largest weights on."""
+"""The units of the layer before that a unit reads: what excites it and what inhibits it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -14,10 +15,60 @@ STRONGEST = 4
 PASSING = ("activation", "batch_norm", "dropout", "max_pool", "avg_pool", "global_pool", "flatten")
 
 
-def strongest_inputs(
+@dataclass(frozen=True)
+class UnitInputs:
+    """What the units of a layer read, by their weights on the units of the layer before.
+
+    Args:
+        source: the layer that is read; None where it is the picture itself, an addition, or where
+            there are no weights.
+        norms: float (U, V), the Euclidean norm of each unit's weights on each unit before.
+        sums: float (U, V), their sum, as a batch norm behind them scales it: what 1 more
+            everywhere in the window adds to the unit.
+    """
+
+    source: str | None = None
+    norms: torch.Tensor | None = None
+    sums: torch.Tensor | None = None
+
+    @property
+    def strongest(self) -> list[list[tuple[int, float]]]:
+        """For each unit at most four (unit before, norm), largest first; below zero where the
+        weights sum to less than zero.
+        """
+        if self.norms is None or self.sums is None:
+            return []
+        signed = torch.where(self.sums < 0, -self.norms, self.norms)
+        return [largest(row, by) for row, by in zip(signed, self.norms, strict=True)]
+
+    def driving(self, deviations: torch.Tensor, sign: int) -> list[list[tuple[int, float]]]:
+        """For each unit at most four that excite it (sign 1), or inhibit it (sign -1).
+
+        Args:
+            deviations: float (V,), of each unit's response before.
+
+        Returns:
+            (unit before, what one standard deviation of its response adds), furthest first.
+        """
+        if self.sums is None:
+            return []
+        added = self.sums * deviations
+        return [
+            [(unit, value) for unit, value in largest(row, sign * row) if sign * value > 0]
+            for row in added
+        ]
+
+
+def largest(values: torch.Tensor, by: torch.Tensor) -> list[tuple[int, float]]:
+    """The few values that another figure is largest for: [(place, value)]."""
+    order = by.topk(min(STRONGEST, len(by))).indices
+    return list(zip(order.tolist(), values[order].tolist(), strict=True))
+
+
+def unit_inputs(
     model: nn.Module, layers: Sequence[Layer], name: str, measured: Sequence[str]
-) -> tuple[str | None, list[list[tuple[int, float]]]]:
-    """The units that each unit of a layer has its largest weights on.
+) -> UnitInputs:
+    """What the units of a layer read.
 
     Args:
         model: the network.
@@ -25,28 +76,35 @@ def strongest_inputs(
         name: the layer whose inputs are wanted: a convolution, a dense layer, or the activation
             behind one.
         measured: the layers whose units have a page.
-
-    Returns:
-        The layer that is read, and for each unit at most four (unit there, Euclidean norm of
-        the weights on it), strongest first. None and [] where the layer reads the picture itself,
-        an addition, or has no weights.
     """
     known = {layer.name: layer for layer in layers}
     weights = weights_behind(model, known, name)
     if weights is None:
-        return None, []
+        return UnitInputs()
     source = read_through(known, known[weights].inputs, measured)
-    module = dict(model.named_modules()).get(known[weights].module or "-")
+    modules = dict(model.named_modules())
+    module = modules.get(known[weights].module or "-")
     if source is None or not isinstance(module, nn.Conv2d | nn.Linear):
-        return None, []
-    norms = channel_norms(module, known[source].n_units)
-    if norms is None:
-        return None, []
-    best, order = norms.topk(min(STRONGEST, norms.shape[1]), dim=1)
-    return source, [
-        list(zip(units, sizes, strict=True))
-        for units, sizes in zip(order.tolist(), best.tolist(), strict=True)
-    ]
+        return UnitInputs()
+    by_unit = weights_by_unit(module, known[source].n_units)
+    if by_unit is None:
+        return UnitInputs()
+    scale = batch_norm_scale(modules, known, name, weights)
+    return UnitInputs(source, by_unit.norm(dim=2), by_unit.sum(2) * scale[:, None])
+
+
+def batch_norm_scale(
+    modules: Mapping[str, nn.Module], known: Mapping[str, Layer], name: str, weights: str
+) -> torch.Tensor:
+    """What the batch norms between the weights and a layer multiply each unit by, float (U,)."""
+    scale = torch.ones(known[weights].n_units)
+    while name != weights:
+        norm = modules.get(known[name].module or "-")
+        if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d) and norm.running_var is not None:
+            own = (norm.running_var + norm.eps).rsqrt()
+            scale = scale * (own if norm.weight is None else own * norm.weight).detach().cpu()
+        name = known[name].inputs[0]
+    return scale
 
 
 def picture_weights(model: nn.Module, layers: Sequence[Layer], name: str) -> torch.Tensor | None:
@@ -89,15 +147,15 @@ def read_through(
     return None
 
 
-def channel_norms(module: nn.Conv2d | nn.Linear, units: int) -> torch.Tensor | None:
-    """The norm of each unit's weights on each unit before it: float (U, units).
+def weights_by_unit(module: nn.Conv2d | nn.Linear, units: int) -> torch.Tensor | None:
+    """Each unit's weights on each unit before it: float (U, units, weights).
 
     A dense layer behind a flatten has as many weights on a unit as its map has places.
     """
     weight = module.weight.detach().float().cpu()
     if isinstance(module, nn.Conv2d):
         grouped = module.groups > 1 or module.in_channels != units
-        return None if grouped else weight.flatten(2).norm(dim=2)
+        return None if grouped else weight.flatten(2)
     if module.in_features % units:
         return None
-    return weight.view(module.out_features, units, -1).norm(dim=2)
+    return weight.view(module.out_features, units, -1)

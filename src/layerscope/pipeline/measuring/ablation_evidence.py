@@ -1,23 +1,44 @@
-"""The effect of ablating each unit."""
+"""The effect of ablating each unit of a layer, groups of them, and directions."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
+from msgspec import Struct
 
-from layerscope.analysis.ablation.unit_ablation import LEVELS, Ablations, ablate
+from layerscope.analysis.ablation.effects import Effects
+from layerscope.analysis.ablation.unit_ablation import Ablations, ablate
+from layerscope.analysis.directions.layer_directions import LayerDirections
 from layerscope.data.imageset import ImageSet
-from layerscope.formats.unit_record import Ablation, ControlRange
+from layerscope.formats.layer_record import GroupAblation
+from layerscope.formats.unit_record import Ablation, ClassChange, ControlRange
 from layerscope.graph.program import Program
 from layerscope.models.spec import ModelSpec
-from layerscope.pipeline.budget import Budget
+from layerscope.pipeline.budget import Budget, control_pictures
+from layerscope.pipeline.measuring.unit_groups import UnitGroup
 
 # Of a layer with more units, only the first are ablated: each costs a pass behind the layer.
 MOST_ABLATED = 256
-CONTROLS = 20
-CONTROL_RUNS = CONTROLS * LEVELS
+# Random directions, each run at the energies of `effects.levels_of`: three at most.
+CONTROLS = 100
+CONTROL_RUNS = 3 * CONTROLS
+LARGEST_CLASSES = 2
+
+
+class LayerAblations(Struct, frozen=True, kw_only=True):
+    """What the ablations of one layer did.
+
+    Args:
+        units: of each unit; None beyond the budget.
+        groups: of each group.
+        along: of each direction.
+    """
+
+    units: tuple[Ablation | None, ...]
+    groups: tuple[GroupAblation, ...] = ()
+    along: tuple[Ablation, ...] = ()
 
 
 def can_ablate(spec: ModelSpec, imageset: ImageSet) -> bool:
@@ -33,10 +54,12 @@ def ablation_evidence(
     rows: torch.Tensor,
     budget: Budget,
     *,
+    groups: Sequence[UnitGroup] = (),
+    directions: LayerDirections | None = None,
     seed: int,
     progress: Callable[[int, int], None],
-) -> list[Ablation | None]:
-    """Ablate each unit of a layer in turn: a record for each, None beyond the budget.
+) -> LayerAblations:
+    """Ablate each unit of a layer in turn, then groups and directions.
 
     Args:
         program: the network.
@@ -44,13 +67,17 @@ def ablation_evidence(
         layer: whose units.
         imageset, rows: the pictures.
         budget: how many units, and pictures of these.
+        groups: units that are ablated together as well.
+        directions: of the layer.
         seed: of what is drawn.
-        progress: told (pictures done, pictures in all).
+        progress: told (runs done, runs in all).
     """
     U = next(found.n_units for found in program.layers if found.name == layer)
     units, pictures = budget.ablation(layer, min(U, MOST_ABLATED), CONTROL_RUNS)
     if not units:
-        return [None] * U
+        return LayerAblations(units=(None,) * U)
+    if units < U:  # what cannot be paid for one by one is not run together either
+        groups, directions = (), None
     found = ablate(
         program,
         layer,
@@ -58,34 +85,81 @@ def ablation_evidence(
         normalise=spec.normalise,
         rows=rows,
         units=range(units),
+        groups=[group.units for group in groups],
+        directions=directions,
         baseline=budget.effort.ablation_baseline,
         controls=CONTROLS,
         seed=seed,
         most_pictures=pictures,
+        controlled=control_pictures(pictures),
         progress=progress,
     )
-    records: list[Ablation | None] = [ablation_record(found, i) for i in range(len(found.units))]
-    return records + [None] * (U - len(records))
+    records = [ablation_record(found, found.single, i) for i in range(len(found.units))]
+    alone = found.single.loss.mean
+    return LayerAblations(
+        units=(*records, *[None] * (U - len(records))),
+        groups=tuple(
+            GroupAblation(
+                kind=group.kind,
+                words=group.words,
+                units=group.units,
+                single_loss_change=float(alone[list(group.units)].sum()),
+                ablation=ablation_record(found, found.together, i),
+            )
+            for i, group in enumerate(groups)
+        ),
+        along=tuple(
+            ablation_record(found, found.along, k) for k in range(len(found.along.accuracy))
+        ),
+    )
 
 
-def ablation_record(found: Ablations, place: int) -> Ablation:
-    """What the ablation of one unit did.
+def ablation_record(found: Ablations, effects: Effects, i: int) -> Ablation:
+    """What one change did.
 
     Args:
         found: the ablations of a layer.
-        place: of the unit among those that were measured.
+        effects: those of its units, of its groups or of its directions.
+        i: which of them.
     """
-    changes = found.class_change[place].tolist()
+    changes = effects.class_accuracy[i].tolist()
+    known = [k for k, change in enumerate(changes) if not math.isnan(change)]
+    largest = sorted(known, key=lambda k: -abs(changes[k]))[:LARGEST_CLASSES]
+    control = effects.control
+    loss = effects.loss
     return Ablation(
         baseline=found.baseline,
         n=found.n,
-        accuracy_change=float(found.change[place]),
+        accuracy_change=float(effects.accuracy[i]),
+        accuracy_interval=pair(effects.accuracy_interval[i]),
         class_accuracy_change=tuple(None if math.isnan(change) else change for change in changes),
-        control=control_of(found.control[:, place]) if len(found.control) else None,
+        control=control_range(control.accuracy[:, i]) if control else None,
+        loss_change=float(loss.mean[i]),
+        loss_interval=pair(loss.interval[i]),
+        p=float(loss.p[i]),
+        q=float(loss.q[i]),
+        loss_control=control_range(control.loss[:, i]) if control else None,
+        loss_beside_control=float(control.own_loss[i]) if control else None,
+        control_n=control.n if control else 0,
+        control_draws=len(control.loss) if control else 0,
+        control_frac=float((control.loss[:, i] >= control.own_loss[i]).double().mean())
+        if control
+        else None,
+        largest_class_changes=tuple(
+            ClassChange(label=k, change=changes[k], interval=pair(effects.class_interval[i, k]))
+            for k in largest
+        ),
+        class_control_p95=float(control.class_largest[:, i].quantile(0.95)) if control else None,
     )
 
 
-def control_of(draws: torch.Tensor) -> ControlRange:
+def pair(values: torch.Tensor) -> tuple[float, float]:
+    """An interval's two ends."""
+    low, high = values.tolist()
+    return low, high
+
+
+def control_range(draws: torch.Tensor) -> ControlRange:
     """The mean of a control's draws, and what 95 % of them lie between."""
     low, high = draws.quantile(torch.tensor([0.025, 0.975], dtype=draws.dtype)).tolist()
     return ControlRange(mean=float(draws.mean()), low=low, high=high)

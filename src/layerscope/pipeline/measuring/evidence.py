@@ -16,7 +16,8 @@ from layerscope.analysis.concepts.descriptions import KINDS, KindMeasures, descr
 from layerscope.analysis.concepts.headline import headline
 from layerscope.analysis.concepts.layer_ladder import Rung, Share, ladder
 from layerscope.analysis.observe import Observed, Scenes, observe
-from layerscope.analysis.structure.strongest_inputs import strongest_inputs
+from layerscope.analysis.structure.direct_weights import class_weights
+from layerscope.analysis.structure.strongest_inputs import unit_inputs
 from layerscope.data.imageset import ImageSet
 from layerscope.device import device_of
 from layerscope.errors import ModelError
@@ -28,7 +29,7 @@ from layerscope.formats.atlas_record import (
 )
 from layerscope.formats.file_references import Sprite
 from layerscope.formats.layer_record import LayerEvidence
-from layerscope.formats.unit_record import Ablation, UnitEvidence
+from layerscope.formats.unit_record import UnitEvidence
 from layerscope.graph.layer import Layer
 from layerscope.graph.program import Program
 from layerscope.models.spec import ModelSpec
@@ -36,10 +37,11 @@ from layerscope.pipeline.budget import Budget, budget_for
 from layerscope.pipeline.effort import Effort
 from layerscope.pipeline.fingerprint import fingerprint
 from layerscope.pipeline.look_progress import UNITS, Part, Tell, copy_part
-from layerscope.pipeline.measuring.ablation_evidence import ablation_evidence, can_ablate
+from layerscope.pipeline.measuring.ablation_evidence import LayerAblations, can_ablate
+from layerscope.pipeline.measuring.ablation_stages import add_ablations
 from layerscope.pipeline.measuring.featurevis_evidence import LayerFeatureVis, featurevis_evidence
 from layerscope.pipeline.measuring.layer_evidence import compared, gabor_fits, layer_figures
-from layerscope.pipeline.measuring.unit_evidence import unit_evidence
+from layerscope.pipeline.measuring.unit_evidence import unit_evidence, unit_links
 from layerscope.pipeline.measuring.untrained_control import (
     CopyFigures,
     as_measured,
@@ -169,34 +171,21 @@ def gather_evidence(
             copies,
             imageset,
             gabor_fits(program, name),
-            strongest_inputs(model, layers, name, measured)[1],
+            unit_links(
+                unit_inputs(model, layers, name, measured),
+                found,
+                class_weights(program, name, some) if name != layers[-1].name else None,
+            ),
             outputs=outputs_of(spec) if name == layers[-1].name else (),
         )
     closely = looked_at_closely(measured, layers, effort.closely)
+    ablations: dict[str, LayerAblations] = {}
     if effort.ablation_pictures and can_ablate(spec, imageset):
         # The last layer's units are the logits themselves.
-        ablated = [name for name in closely if name != layers[-1].name]
-
-        def ablate_layer(name: str, _: Path) -> list[Ablation | None]:
-            return ablation_evidence(
-                program, spec, name, imageset, rows, budget, seed=seed,
-                progress=partial(progress, Part("ablation", name)),
-            )  # fmt: skip
-
-        results = stages.run_all(
-            [
-                Stage("ablation", partial(ablate_layer, name), list[Ablation | None], layer=name)
-                for name in ablated
-            ]
-        )
-        for name, result in zip(ablated, results, strict=True):
-            if isinstance(result, ModelError):
-                skipped.append(f"no unit of {name!r} was ablated: {result}")
-                continue
-            units[name] = [
-                replace(unit, ablation=record)
-                for unit, record in zip(units[name], result, strict=True)
-            ]
+        ablations = add_ablations(
+            units, [name for name in closely if name != layers[-1].name], found, program, spec,
+            imageset, rows, budget, seed=seed, stages=stages, progress=progress, skipped=skipped,
+        )  # fmt: skip
     sprites = {}
     if effort.featurevis_steps:
         sprites = add_feature_visualisations(
@@ -217,7 +206,10 @@ def gather_evidence(
             cka=cka_record(found, controls[0]) if controls and found else None,
         ),
         layers={
-            name: compared(own[name], [record.layers[name] for record in controls[:LAYER_COPIES]])
+            name: replace(
+                compared(own[name], [record.layers[name] for record in controls[:LAYER_COPIES]]),
+                groups=ablations[name].groups if name in ablations else (),
+            )
             for name in measured
         },
         units=units,

@@ -10,6 +10,7 @@ import torch
 from msgspec import Struct
 from msgspec.structs import replace
 
+from layerscope.analysis.activations.unit_statistics import dead_of
 from layerscope.analysis.observe import Observed
 from layerscope.analysis.structure.effective_field import (
     EffectiveField,
@@ -116,7 +117,7 @@ def layer_figures(
             effective_dimension=effective_dimension(at_places),
             n_units=at_places.shape[1],
             sparsity=sparsity(at_places) if at_places.shape[1] > 1 else None,
-            dead_frac=float((seen.features.peaks.amax(0) <= 0).float().mean()),
+            dead_frac=float(dead_of(at_places.amin(0), seen.features.peaks.amax(0)).float().mean()),
             effective_field_px=field.size_px if field else None,
             effective_field_side_px=math.sqrt(math.prod(field.size_px)) if field else None,
             gabor_frac=float(fits.counts.float().mean()) if fits else None,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 import torch
 
 from layerscope.analysis.concepts.descriptions import Description, KindMeasures
 from layerscope.analysis.observe import Observed
+from layerscope.analysis.structure.strongest_inputs import UnitInputs
 from layerscope.analysis.tuning.gabor_fit import GaborFits
 from layerscope.analysis.tuning.tunings import Tunings
 from layerscope.data.imageset import ImageSet
@@ -18,13 +19,55 @@ from layerscope.formats.unit_record import Concept, DescriptionRecord, Tuning, U
 CONCEPTS = 3
 
 
+Links = Sequence[Sequence[tuple[int, float]]]
+
+
+@dataclass(frozen=True)
+class UnitLinks:
+    """What the units of a layer are connected with; empty where it is not known.
+
+    Args:
+        strongest: of each unit, the units that it reads most, with the signed norm of its weights.
+        excited_by, inhibited_by: the units that raise and lower it most.
+        class_weights: float (U, K); None where the way to the logits is not linear.
+    """
+
+    strongest: Links = ()
+    excited_by: Links = ()
+    inhibited_by: Links = ()
+    class_weights: torch.Tensor | None = None
+
+
+def unit_links(
+    inputs: UnitInputs, found: Mapping[str, Observed], weights: torch.Tensor | None
+) -> UnitLinks:
+    """What the units of a layer are connected with.
+
+    Args:
+        inputs: what they read.
+        found: layer -> what was observed, for how much each unit that is read varies.
+        weights: on the classes.
+    """
+    if inputs.source is None or inputs.source not in found:
+        return UnitLinks(inputs.strongest, class_weights=weights)
+    deviations = found[inputs.source].features.at_places.flatten(0, 1).std(0, correction=0)
+    return UnitLinks(
+        inputs.strongest, inputs.driving(deviations, 1), inputs.driving(deviations, -1), weights
+    )
+
+
+def at(links: Links, u: int) -> tuple[tuple[int, float], ...]:
+    """The links of one unit."""
+    return tuple(links[u]) if u < len(links) else ()
+
+
 def unit_evidence(
     seen: Observed,
     described: Sequence[tuple[Description, ...]],
     untrained: Sequence[KindMeasures],
     imageset: ImageSet,
     fits: GaborFits | None,
-    strongest: Sequence[Sequence[tuple[int, float]]],
+    links: UnitLinks,
     *,
     outputs: Sequence[str] = (),
 ) -> list[UnitEvidence]:
@@ -36,8 +79,7 @@ def unit_evidence(
         untrained: the same layer's measures in untrained copies.
         imageset: the pictures, for the words.
         fits: of its filters, where it has some of a size to be fitted.
-        strongest: of each unit, the units that it reads most and the norm of its weights on them;
-            empty where that is not known.
+        links: of each unit with the units before it and with the classes.
         outputs: what each unit is the output for, in the network's last layer; else empty.
     """
     nulls = {
@@ -58,7 +100,12 @@ def unit_evidence(
                 descriptions=tuple(DescriptionRecord(**asdict(one)) for one in listed),
                 tuning=tuning_record(seen.tunings, fits, u),
                 concepts=concepts(seen, u, imageset, nulls),
-                strongest_inputs=tuple(strongest[u]) if u < len(strongest) else (),
+                strongest_inputs=at(links.strongest, u),
+                excited_by=at(links.excited_by, u),
+                inhibited_by=at(links.inhibited_by, u),
+                class_weights=tuple(links.class_weights[u].tolist())
+                if links.class_weights is not None
+                else (),
             )
         )
     return records
