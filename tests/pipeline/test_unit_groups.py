@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from layerscope.formats.unit_record import DescriptionRecord, UnitEvidence
-from layerscope.pipeline.measuring.unit_groups import UnitGroup, connected, unit_groups
+from layerscope.pipeline.effects.unit_groups import UnitGroup, connected, unit_groups
 
 
 def unit(*kinds: tuple[str, str, bool]) -> UnitEvidence:

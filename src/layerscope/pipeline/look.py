@@ -39,10 +39,10 @@ from layerscope.models.logits import n_logits_of, to_logits
 from layerscope.models.own_pictures import OwnPictures, read_own
 from layerscope.models.spec import ModelSpec
 from layerscope.pipeline.budget import budget_for
+from layerscope.pipeline.effects.ablation_evidence import can_ablate
 from layerscope.pipeline.effort import FULL, QUICK, Effort
 from layerscope.pipeline.look_plan import plan_of
 from layerscope.pipeline.look_progress import PICTURES, WRITING, LookProgress, LookTimer
-from layerscope.pipeline.measuring.ablation_evidence import can_ablate
 from layerscope.pipeline.measuring.evidence import (
     GatheredEvidence,
     evidence_rows,

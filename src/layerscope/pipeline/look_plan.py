@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from layerscope.analysis.tuning.stimuli import FINE
 from layerscope.graph.layer import Layer
 from layerscope.pipeline.budget import PASSES_PER_STEP, Budget
+from layerscope.pipeline.effects.ablation_evidence import CONTROL_RUNS, MOST_ABLATED
 from layerscope.pipeline.look_progress import (
     PICTURES,
     READING,
@@ -15,7 +16,6 @@ from layerscope.pipeline.look_progress import (
     Part,
     copy_part,
 )
-from layerscope.pipeline.measuring.ablation_evidence import CONTROL_RUNS, MOST_ABLATED
 from layerscope.pipeline.measuring.evidence import looked_at_closely
 from layerscope.pipeline.measuring.featurevis_evidence import MOST_VISUALISED
 

@@ -17,7 +17,7 @@ from layerscope.errors import DataError, LayerNotFoundError, ModelError
 from layerscope.graph.program import Program
 from layerscope.graph.read import read_program
 from layerscope.graph.state_guard import evaluating
-from layerscope.pipeline.measuring.ablation_evidence import ablation_record
+from layerscope.pipeline.effects.ablation_evidence import ablation_record
 from layerscope.seed import make_generator
 
 

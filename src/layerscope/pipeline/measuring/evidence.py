@@ -34,11 +34,11 @@ from layerscope.graph.layer import Layer
 from layerscope.graph.program import Program
 from layerscope.models.spec import ModelSpec
 from layerscope.pipeline.budget import Budget, budget_for
+from layerscope.pipeline.effects.ablation_evidence import LayerAblations, can_ablate
+from layerscope.pipeline.effects.ablation_stages import add_ablations
 from layerscope.pipeline.effort import Effort
 from layerscope.pipeline.fingerprint import fingerprint
 from layerscope.pipeline.look_progress import UNITS, Part, Tell, copy_part
-from layerscope.pipeline.measuring.ablation_evidence import LayerAblations, can_ablate
-from layerscope.pipeline.measuring.ablation_stages import add_ablations
 from layerscope.pipeline.measuring.featurevis_evidence import LayerFeatureVis, featurevis_evidence
 from layerscope.pipeline.measuring.layer_evidence import compared, gabor_fits, layer_figures
 from layerscope.pipeline.measuring.unit_evidence import unit_evidence, unit_links

@@ -17,9 +17,9 @@ from layerscope.formats.unit_record import UnitEvidence
 from layerscope.graph.program import Program
 from layerscope.models.spec import ModelSpec
 from layerscope.pipeline.budget import Budget
+from layerscope.pipeline.effects.ablation_evidence import LayerAblations, ablation_evidence
+from layerscope.pipeline.effects.unit_groups import unit_groups
 from layerscope.pipeline.look_progress import Part, Tell
-from layerscope.pipeline.measuring.ablation_evidence import LayerAblations, ablation_evidence
-from layerscope.pipeline.measuring.unit_groups import unit_groups
 from layerscope.pipeline.stages import Stage, Stages
 
 

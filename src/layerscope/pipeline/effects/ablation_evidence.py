@@ -17,7 +17,7 @@ from layerscope.formats.unit_record import Ablation, ClassChange, ControlRange
 from layerscope.graph.program import Program
 from layerscope.models.spec import ModelSpec
 from layerscope.pipeline.budget import Budget, control_pictures
-from layerscope.pipeline.measuring.unit_groups import UnitGroup
+from layerscope.pipeline.effects.unit_groups import UnitGroup
 
 # Of a layer with more units, only the first are ablated: each costs a pass behind the layer.
 MOST_ABLATED = 256
