@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
+import torch.nn.functional as F
 
 from layerscope.analysis.activations.pooled_features import Features, gather_features, place_draws
 from layerscope.analysis.concepts.descriptions import KindMeasures
@@ -35,6 +36,7 @@ from layerscope.models.spec import ModelSpec
 from layerscope.seed import make_generator
 
 GROUND_PICTURES = 300
+THUMBNAIL_PX = 4
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,13 @@ class Scene:
         battery: stimuli at the units' field.
         ranked: what natural patches hold of them.
         cover: float64 (n, parts), how much of each patch each part covers; None without masks.
+        thumbnails: float (n, D), of each patch.
     """
 
     battery: Battery
     ranked: StimulusRanks
     cover: torch.Tensor | None
+    thumbnails: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,9 @@ class Scenes:
         self.ground = ground_of(imageset.take(rows[:GROUND_PICTURES]))
         self.draws = place_draws(len(rows), seed)
         self.figures = picture_figures(imageset, rows)
+        self.thumbnails = torch.cat(
+            [thumbnails_of(imageset.take(batch).float() / 255) for batch in rows.split(256)]
+        )
         self.made: dict[tuple, Scene] = {}
 
     def of(self, layer: Layer, field: ReceptiveField | None) -> Scene:
@@ -116,8 +123,15 @@ class Scenes:
             cover = None
             if self.imageset.part_names:
                 cover = part_cover(self.imageset, self.rows, boxes)
-            self.made[key] = Scene(battery, rank_patches(patches, battery, window[:2]), cover)
+            ranked = rank_patches(patches, battery, window[:2])
+            self.made[key] = Scene(battery, ranked, cover, thumbnails_of(patches))
         return self.made[key]
+
+
+def thumbnails_of(pictures: torch.Tensor) -> torch.Tensor:
+    """Pictures of 4 x 4 pixels, fewer of smaller ones: float (B, C, H, W) -> (B, D)."""
+    height, width = (min(THUMBNAIL_PX, length) for length in pictures.shape[2:])
+    return F.adaptive_avg_pool2d(pictures, (height, width)).flatten(1)
 
 
 def observe(

@@ -13,7 +13,9 @@ class Effort:
     """How much is measured.
 
     Args:
-        pictures: for probes, classes and parts.
+        pictures: for classes and parts, and to score probes on.
+        probe_pictures: of the training split, that probes learn from; 0, or without such a split:
+            one half of `pictures`.
         untrained: copies that serve as the control, at least 2.
         stimuli: steps in which synthetic stimuli cover angles, phases and sizes: "fine", or
             "coarse", a sixth as many, which give no interval of a strength.
@@ -29,6 +31,7 @@ class Effort:
     """
 
     pictures: int = 1000
+    probe_pictures: int = 2500
     untrained: int = 20
     ablation_pictures: int = 1000
     ablation_baseline: Literal["mean", "resample", "zero"] = "mean"
@@ -50,6 +53,15 @@ class Effort:
 
 
 FULL = Effort()
-QUICK = Effort(pictures=400, untrained=5, ablation_pictures=0, featurevis_steps=0)
+QUICK = Effort(
+    pictures=400, probe_pictures=1000, untrained=5, ablation_pictures=0, featurevis_steps=0
+)
 # A page with everything on it within a minute, all that takes long in one layer.
-DEMO = Effort(pictures=400, untrained=3, ablation_pictures=100, featurevis_steps=48, closely=1)
+DEMO = Effort(
+    pictures=400,
+    probe_pictures=400,
+    untrained=3,
+    ablation_pictures=100,
+    featurevis_steps=48,
+    closely=1,
+)

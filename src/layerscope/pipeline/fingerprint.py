@@ -28,7 +28,7 @@ PICTURES_AT_ONCE = 256
 
 def fingerprint(
     program: Program, spec: ModelSpec, imageset: ImageSet, rows: torch.Tensor, effort: Effort,
-    *, seed: int,
+    *, seed: int, training: tuple[ImageSet, torch.Tensor] | None = None,
 ) -> str:  # fmt: skip
     """Sum up everything that the measurements of a network depend on.
 
@@ -59,6 +59,11 @@ def fingerprint(
         add_tensor(found, imageset.take(some))
         if imageset.part_names:
             add_tensor(found, imageset.masks(some))
+    if training is not None:
+        learned, own = training
+        add_tensor(found, learned.labels[own])
+        for some in own.split(PICTURES_AT_ONCE):
+            add_tensor(found, learned.take(some))
     return found.hexdigest()
 
 

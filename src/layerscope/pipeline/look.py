@@ -87,6 +87,7 @@ def look(
     progress: Callable[[LookProgress], None] = lambda now: None,
     tell: Callable[[str], None] = lambda sentence: None,
     fabric: Fabric | None = None,
+    training: ImageSet | None = None,
 ) -> Atlas:
     """Measure every layer of a network and write its atlas.
 
@@ -112,6 +113,8 @@ def look(
             processes make this same call: each takes a share of the pictures, copies and layers,
             and the first writes. Means and spreads may differ from one process's in their last
             digits, nothing else does as long as the processes compute alike.
+        training: pictures that the network learned from, for linear probes to learn from too; None
+            takes those of `data`, or of the run, where there are any.
 
     Returns:
         The atlas, read back from its folder.
@@ -130,6 +133,8 @@ def look(
     started = time.perf_counter()
     timer = LookTimer(progress)
     model, spec, imageset, folder = settle(run, data, spec, out)
+    if training is None:
+        training = training_of(run, data)
     own: OwnPictures | None = None
     if isinstance(pictures, OwnPictures):
         own = pictures
@@ -149,6 +154,7 @@ def look(
             seed=seed,
             timer=timer,
             tell=tell,
+            training=training and in_network_order(training, spec.class_names),
         )
         atlas = None
         if together is None or together.is_global_zero:
@@ -175,6 +181,7 @@ def measure(
     seed: int,
     timer: LookTimer,
     tell: Callable[[str], None],
+    training: ImageSet | None = None,
 ) -> AtlasRecord:
     """Measure a network, and write all files of its atlas but the record, which is returned.
 
@@ -184,7 +191,7 @@ def measure(
         effort, only, seed: those of `look`.
         own: pictures that somebody brought.
         timer: told which part is done how far.
-        tell: that of `look`.
+        tell, training: those of `look`.
     """
     device = device_of(model)
     chosen = measured_rows(imageset, seed)
@@ -243,6 +250,7 @@ def measure(
             stages=stages,
             progress=timer.at,
             features=features.gathered if features else None,
+            training=training,
         )
     timer.at(WRITING, 0, 1)
     samples = write_samples(stages.atlas, program, spec, imageset, seed=seed, own=own)
@@ -312,6 +320,13 @@ def settle(
     if not len(imageset):
         raise AtlasError(f"the {imageset.split} split of {imageset.name} is empty; give pictures")
     return opened(model), spec, in_network_order(imageset, spec.class_names), Path(out)
+
+
+def training_of(run: Any, data: Splits | ImageSet | None) -> ImageSet | None:
+    """The training split that belongs to the pictures that are looked at."""
+    if data is None and not isinstance(run, nn.Module):
+        data = run.data
+    return data.train if isinstance(data, Splits) and len(data.train) else None
 
 
 def with_logits(

@@ -40,6 +40,7 @@ class Subject:
         home: where the atlas goes (`home/atlas`) and the report (`home/report.html`).
         run: the run folder that it came from; None for a network trained elsewhere.
         told: what was found out of it, one sentence each.
+        training: pictures of the same set's training split; None where there is none.
     """
 
     model: nn.Module = field(repr=False)
@@ -48,6 +49,7 @@ class Subject:
     home: Path
     run: Path | None = None
     told: tuple[str, ...] = ()
+    training: ImageSet | None = field(default=None, repr=False)
 
 
 def subject_of(run: Run) -> Subject:
@@ -58,7 +60,7 @@ def subject_of(run: Run) -> Subject:
     """
     if run.data is None:
         raise DataError(f"{run.path.name} was opened without its pictures; see `with_data`")
-    return Subject(run.model, run.spec, run.data.test, run.path, run.path)
+    return Subject(run.model, run.spec, run.data.test, run.path, run.path, training=run.data.train)
 
 
 def find_subject(
@@ -132,10 +134,11 @@ def run_subject(name: str, data: str | None, *, out: Path | None, data_dir: Path
         channels=run.spec.channels,
         data_dir=data_dir,
     )
-    pictures = in_network_order(in_channels(splits, run.spec.channels).test, run.spec.class_names)
+    splits = in_channels(splits, run.spec.channels)
+    pictures = in_network_order(splits.test, run.spec.class_names)
     # Beside what was measured on its own pictures, not over it.
     home = (out or run.path) / f"on-{plain(pictures.name)}"
-    return Subject(run.model, run.spec, pictures, home, run.path)
+    return Subject(run.model, run.spec, pictures, home, run.path, training=splits.train)
 
 
 def given_subject(
@@ -175,6 +178,7 @@ def given_subject(
         in_network_order(splits.test, spec.class_names),
         out or Path("looks") / plain(name),
         told=tuple(told),
+        training=splits.train,
     )
 
 

@@ -36,8 +36,8 @@ class Ablations:
 
     Args:
         layer: its name.
-        baseline: what stood in for the unit: its "mean" map, that of another picture ("resample"), or
-            "zero".
+        baseline: what stood in for the unit: its "mean" map, that of another picture ("resample"),
+            or "zero".
         n: pictures.
         units: U unit numbers.
         class_counts: int64 (K,), pictures of each class.
@@ -121,10 +121,11 @@ def ablate(
     of unit u adds D's part along the axis of u. A control adds D's part along random directions
     instead: as many, at right angles to each other, as carry the same energy (sum of squares over
     pictures and places) as D has along u, the last of them in part. So it removes as much
-    of the layer's activity, by the same baseline, and never more along a direction than lies there. The
-    random directions mix all units, u too (one in U parts); behind a ReLU they can lead to values
-    below zero, which a unit's own ablation by mean or by another map cannot. Each draw runs at a
-    few energies, on the first of the pictures, and is read off between them (`between_levels`).
+    of the layer's activity, by the same baseline, and never more along a direction than lies there.
+    The random directions mix all units, u too (one in U parts); behind a ReLU they can lead to
+    values below zero, which a unit's own ablation by mean or by another map cannot. Each draw runs
+    at a few energies, on the first of the pictures, and is read off between them
+    (`between_levels`).
 
     Args:
         program: what `read_program` gave; the network is left as it was.

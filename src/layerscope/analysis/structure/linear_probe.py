@@ -41,6 +41,7 @@ def probe(
     test_labels: torch.Tensor,
     *,
     n_classes: int,
+    strength: float | None = None,
 ) -> Probe:
     """Train a linear classifier on one layer's features and test it.
 
@@ -54,6 +55,7 @@ def probe(
         test_features: float (M, D).
         test_labels: int64 (M,).
         n_classes: K. A class without training pictures is never named.
+        strength: inverse strength of the penalty; None chooses it.
 
     Raises:
         DataError: the numbers of rows or columns do not fit, labels are out of range, features are
@@ -78,7 +80,7 @@ def probe(
     axes = principal_axes(train)
     train, test = train @ axes, test @ axes
 
-    C = choose_strength(train, labels, n_classes=len(present))
+    C = strength or choose_strength(train, labels, n_classes=len(present))
     weight, bias = fit_decorrelated(train, labels, n_classes=len(present), C=C)
     said = present[(test @ weight.T + bias).argmax(1)]
     n, correct = len(test_labels), int((said == test_labels).sum())

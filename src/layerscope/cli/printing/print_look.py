@@ -67,6 +67,7 @@ def look(
                 ),
                 fabric=fabric,
                 tell=say if first else lambda sentence: None,
+                training=subject.training,
             )
     except KeyboardInterrupt:
         if first:

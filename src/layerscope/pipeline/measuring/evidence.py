@@ -22,7 +22,6 @@ from layerscope.data.imageset import ImageSet
 from layerscope.device import device_of
 from layerscope.errors import ModelError
 from layerscope.formats.atlas_record import (
-    CkaRecord,
     EvidenceRecord,
     LadderFrac,
     RungRecord,
@@ -32,6 +31,7 @@ from layerscope.formats.layer_record import LayerEvidence
 from layerscope.formats.unit_record import UnitEvidence
 from layerscope.graph.layer import Layer
 from layerscope.graph.program import Program
+from layerscope.graph.receptive_field import receptive_fields
 from layerscope.models.spec import ModelSpec
 from layerscope.pipeline.budget import Budget, budget_for
 from layerscope.pipeline.effects.ablation_evidence import LayerAblations, can_ablate
@@ -39,13 +39,14 @@ from layerscope.pipeline.effects.ablation_stages import add_ablations
 from layerscope.pipeline.effort import Effort
 from layerscope.pipeline.fingerprint import fingerprint
 from layerscope.pipeline.look_progress import UNITS, Part, Tell, copy_part
+from layerscope.pipeline.measuring.cka_evidence import cka_record
 from layerscope.pipeline.measuring.featurevis_evidence import LayerFeatureVis, featurevis_evidence
 from layerscope.pipeline.measuring.layer_evidence import compared, gabor_fits, layer_figures
+from layerscope.pipeline.measuring.layer_probes import probe_pictures
 from layerscope.pipeline.measuring.unit_evidence import unit_evidence, unit_links
 from layerscope.pipeline.measuring.untrained_control import (
     CopyFigures,
     as_measured,
-    likeness_of,
     measure_copy,
 )
 from layerscope.pipeline.stages import Stage, Stages
@@ -102,6 +103,7 @@ def gather_evidence(
     stages: Stages,
     progress: Tell,
     features: Mapping[str, Features] | None = None,
+    training: ImageSet | None = None,
 ) -> GatheredEvidence:
     """Measure what the layers of a network have learned, beside untrained copies of it.
 
@@ -115,12 +117,18 @@ def gather_evidence(
         stages: where finished stages are kept, and where the files of the atlas go.
         progress: told (part, done, total) of the parts that are not kept.
         features: of the evidence's pictures (`evidence_rows`), where another pass gathered them.
+        training: pictures that it did learn from, for probes to learn from too; None where there
+            are none.
     """
     model, layers = program.model, program.layers
     budget = budget_for(effort, program, spec)
     effort = budget.effort
     rows = evidence_rows(imageset, effort, seed)
-    stages = stages.of(fingerprint(program, spec, imageset, rows, effort, seed=seed))
+    probing = probe_pictures(training, spec, most=effort.probe_pictures, seed=seed)
+    learned = (probing.imageset, probing.rows) if probing else None
+    stages = stages.of(
+        fingerprint(program, spec, imageset, rows, effort, seed=seed, training=learned)
+    )
     device = device_of(model)
     some = spec.normalise(imageset.take(rows[:CALIBRATION_PICTURES])).to(device)
     progress(UNITS, 0, 1)
@@ -133,13 +141,17 @@ def gather_evidence(
         if name not in found
     ]
     labels = imageset.labels[rows]
-    own = layer_figures(program, found, labels, imageset.n_classes, some, fields=budget.fields)
+    own = layer_figures(
+        program, found, labels, imageset.n_classes, some, probing, over_halves=True,
+        fields=budget.fields,
+    )  # fmt: skip
 
     def control(i: int, _: Path) -> CopyFigures:
         progress(copy_part(i, effort.untrained), 0, 1)
         return measure_copy(
             program, found, scenes, some, seed=seed, copy=i, with_layers=i < LAYER_COPIES,
             fields=budget.fields,
+            probing=probing,
         )  # fmt: skip
 
     # A copy is measured in the network's own layers, and which those are depends on `measured`.
@@ -203,7 +215,15 @@ def gather_evidence(
             kinds=kinds_of(values),
             kind_descriptions={kind: HOW[kind] for kind in kinds_of(values)},
             ladder=tuple(rung_record(rung, layers) for rung in rungs),
-            cka=cka_record(found, controls[0]) if controls and found else None,
+            cka=cka_record(
+                found,
+                scenes.thumbnails,
+                place_thumbnails(program, spec, scenes, measured),
+                [record.cka for record in controls],
+                controls[0].likeness,
+            )
+            if controls and found
+            else None,
         ),
         layers={
             name: replace(
@@ -222,6 +242,15 @@ def evidence_rows(imageset: ImageSet, effort: Effort, seed: int) -> torch.Tensor
     """The pictures that evidence is gathered on: all, or a seeded choice, in order."""
     order = torch.randperm(len(imageset), generator=make_generator(seed, "evidence pictures"))
     return order[: effort.pictures].sort().values
+
+
+def place_thumbnails(
+    program: Program, spec: ModelSpec, scenes: Scenes, names: Sequence[str]
+) -> dict[str, torch.Tensor]:
+    """Thumbnails of what each layer's units see at the places where they are compared."""
+    fields = receptive_fields(program.layers, height=spec.height, width=spec.width)
+    known = {layer.name: layer for layer in program.layers}
+    return {name: scenes.of(known[name], fields[name]).thumbnails for name in names}
 
 
 def add_feature_visualisations(
@@ -315,18 +344,4 @@ def ladder_frac(share: Share) -> LadderFrac:
         excess_interval=share.excess_interval,
         q=share.q,
         significant=share.significant,
-    )
-
-
-def cka_record(found: Mapping[str, Observed], control: CopyFigures) -> CkaRecord | None:
-    """How alike the layers are: trained, untrained, and each with itself untrained."""
-    own, untrained = likeness_of(found), control.likeness
-    if untrained is None:
-        return None
-    place = [untrained.layers.index(name) for name in own.layers]
-    return CkaRecord(
-        layers=own.layers,
-        trained=own.matrix,
-        untrained=tuple(tuple(untrained.matrix[i][j] for j in place) for i in place),
-        with_untrained=tuple(control.cka[name] for name in own.layers),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from statistics import fmean
 
 import torch
 from msgspec import Struct
@@ -17,7 +16,6 @@ from layerscope.analysis.structure.effective_field import (
     effective_field,
     spread_units,
 )
-from layerscope.analysis.structure.linear_probe import halves, probe
 from layerscope.analysis.structure.representation_geometry import (
     class_separation,
     duplicate_units,
@@ -31,6 +29,11 @@ from layerscope.errors import UnreachedError
 from layerscope.formats.layer_record import Compared, EffectiveDimension, LayerEvidence, Probe
 from layerscope.formats.unit_record import ControlRange
 from layerscope.graph.program import Program
+from layerscope.pipeline.measuring.layer_probes import (
+    ProbePictures,
+    control_range,
+    layer_probes,
+)
 
 # More pairs than this say no more than their number.
 MOST_DUPLICATES = 50
@@ -72,8 +75,10 @@ def layer_figures(
     labels: torch.Tensor,
     n_classes: int,
     images: torch.Tensor,
+    probing: ProbePictures | None,
     *,
     fields: tuple[int, int],
+    over_halves: bool = False,
 ) -> dict[str, LayerFigures]:
     """Measure whole layers.
 
@@ -84,35 +89,22 @@ def layer_figures(
         n_classes: K.
         images: float (B, C, H, W), for the effective receptive field.
         fields: (pictures, units) that it is measured on.
+        probing: what probes learn from; None: half of the measured pictures.
+        over_halves: whether probes are fitted to halves of that too.
 
     Returns:
-        layer -> its figures. The probe learns from one half of each class's pictures and is scored
-        on the other.
+        layer -> its figures.
     """
-    learned, scored = halves(labels)
+    scored = {name: seen.features.pooled for name, seen in found.items()}
+    probes = layer_probes(program, scored, labels, n_classes, probing, over_halves=over_halves)
     figures = {}
     for name, seen in found.items():
         pooled, at_places = seen.features.pooled, seen.features.at_places.flatten(0, 1)
-        result = None
-        # Of a class with a single picture the other half has none.
-        if len(labels[learned].unique()) > 1 and len(scored):
-            result = probe(
-                pooled[learned], labels[learned], pooled[scored], labels[scored],
-                n_classes=n_classes,
-            )  # fmt: skip
         field = field_of(program, name, images[: fields[0]], n_units=fields[1])
         fits = gabor_fits(program, name)
         pairs = duplicate_units(at_places)
         figures[name] = LayerFigures(
-            probe=Probe(
-                accuracy=result.accuracy,
-                interval=result.interval,
-                n=result.n,
-                chance=result.chance,
-                untrained=None,
-            )
-            if result
-            else None,
+            probe=probes.get(name),
             class_separation=class_separation(pooled, labels),
             effective_dimension=effective_dimension(at_places),
             n_units=at_places.shape[1],
@@ -155,7 +147,9 @@ def compared(own: LayerFigures, untrained: Sequence[LayerFigures]) -> LayerEvide
     """A layer's figures beside those of its untrained copies."""
 
     def control(key: str) -> ControlRange | None:
-        return spread([found for copy in untrained if (found := getattr(copy, key)) is not None])
+        return control_range(
+            [found for copy in untrained if (found := getattr(copy, key)) is not None]
+        )
 
     def beside(key: str) -> Compared | None:
         value = getattr(own, key)
@@ -163,7 +157,7 @@ def compared(own: LayerFigures, untrained: Sequence[LayerFigures]) -> LayerEvide
 
     probes = [copy.probe.accuracy for copy in untrained if copy.probe]
     return LayerEvidence(
-        probe=replace(own.probe, untrained=spread(probes)) if own.probe else None,
+        probe=replace(own.probe, untrained=control_range(probes)) if own.probe else None,
         class_separation=beside("class_separation"),
         effective_dimension=EffectiveDimension(
             value=own.effective_dimension,
@@ -178,10 +172,3 @@ def compared(own: LayerFigures, untrained: Sequence[LayerFigures]) -> LayerEvide
         effective_field_side_px=beside("effective_field_side_px"),
         gabor_frac=beside("gabor_frac"),
     )
-
-
-def spread(values: Sequence[float]) -> ControlRange | None:
-    """Mean and range of a control; None without one."""
-    if not values:
-        return None
-    return ControlRange(mean=fmean(values), low=min(values), high=max(values))

@@ -12,7 +12,6 @@ from torch import nn
 from layerscope.analysis.concepts.descriptions import KindMeasures
 from layerscope.analysis.controls.untrained_copies import calibrate_batch_norms, untrained_copy
 from layerscope.analysis.observe import Observed, Scenes, observe
-from layerscope.analysis.structure.cka import cka_matrix, linear_cka
 from layerscope.batch_budget import pictures_at_once
 from layerscope.device import device_of
 from layerscope.graph.program import Program
@@ -20,20 +19,15 @@ from layerscope.graph.read import read_program
 from layerscope.graph.tracing.recorded_program import RecordedProgram
 from layerscope.models import build, model_names
 from layerscope.models.spec import ModelSpec
+from layerscope.pipeline.measuring.cka_evidence import (
+    CopyLikeness,
+    LayerLikeness,
+    copy_likeness,
+    likeness_of,
+)
 from layerscope.pipeline.measuring.layer_evidence import LayerFigures, layer_figures
+from layerscope.pipeline.measuring.layer_probes import ProbePictures
 from layerscope.seed import make_generator
-
-
-class LayerLikeness(Struct, frozen=True, kw_only=True):
-    """How alike the layers of one network are.
-
-    Args:
-        layers: names, in the order of rows and columns.
-        matrix: linear CKA between each two.
-    """
-
-    layers: tuple[str, ...]
-    matrix: tuple[tuple[float, ...], ...]
 
 
 class UnitValues(Struct, frozen=True, kw_only=True):
@@ -56,13 +50,13 @@ class CopyFigures(Struct, frozen=True, kw_only=True):
     Args:
         units: layer -> kind -> each unit's value, whether it holds in pictures, and how clearly.
         layers: layer -> its figures.
-        cka: layer -> linear CKA with the same layer, trained; of the first copy alone.
+        cka: layer -> how alike it is to the same layer, trained, and to thumbnails.
         likeness: between the copy's layers; of the first copy alone.
     """
 
     units: dict[str, dict[str, UnitValues]]
     layers: dict[str, LayerFigures]
-    cka: dict[str, float]
+    cka: dict[str, CopyLikeness]
     likeness: LayerLikeness | None
 
 
@@ -76,6 +70,7 @@ def measure_copy(
     copy: int,
     with_layers: bool,
     fields: tuple[int, int],
+    probing: ProbePictures | None = None,
 ) -> CopyFigures:
     """Measure one untrained copy of a network.
 
@@ -85,9 +80,10 @@ def measure_copy(
         scenes: the same pictures and stimuli.
         calibration: float (B, C, H, W), pictures for the copy's batch norms.
         seed: of what is drawn.
-        copy: which one. The first is also compared with the network itself.
+        copy: which one.
         with_layers: whether whole layers are measured too: most of a copy's time.
         fields: (pictures, units) for effective receptive fields.
+        probing: what probes learn from; None: half of the measured pictures.
     """
     network = untrained(program.model, scenes.spec, make_generator(seed, f"untrained {copy}"))
     at_once = pictures_at_once(
@@ -98,7 +94,7 @@ def measure_copy(
     calibrate_batch_norms(network, calibration, batch_size=at_once)
     return control_record(
         read_copy(program, network, calibration[:1]), trained, scenes, calibration,
-        with_layers=with_layers, with_cka=copy == 0, fields=fields,
+        with_layers=with_layers, with_likeness=copy == 0, probing=probing, fields=fields,
     )  # fmt: skip
 
 
@@ -123,8 +119,9 @@ def control_record(
     images: torch.Tensor,
     *,
     with_layers: bool,
-    with_cka: bool,
+    with_likeness: bool,
     fields: tuple[int, int],
+    probing: ProbePictures | None,
 ) -> CopyFigures:
     """What is kept of an untrained copy: values of units and layers."""
     imageset = scenes.imageset
@@ -135,16 +132,13 @@ def control_record(
             name: {kind: unit_values(seen.units, kind) for kind in seen.units.values}
             for name, seen in found.items()
         },
-        layers=layer_figures(program, found, labels, imageset.n_classes, images, fields=fields)
+        layers=layer_figures(
+            program, found, labels, imageset.n_classes, images, probing, fields=fields
+        )
         if with_layers
         else {},
-        cka={
-            name: float(linear_cka(trained[name].features.pooled, found[name].features.pooled))
-            for name in found
-        }
-        if with_cka
-        else {},
-        likeness=likeness_of(found) if with_cka else None,
+        cka=copy_likeness(trained, found, scenes.thumbnails),
+        likeness=likeness_of(found) if with_likeness else None,
     )
 
 
@@ -155,12 +149,6 @@ def unit_values(units: KindMeasures, kind: str) -> UnitValues:
         holds=tuple(units.holds[kind].tolist()),
         auroc=tuple(None if a != a else a for a in units.auroc[kind].tolist()),
     )
-
-
-def likeness_of(found: Mapping[str, Observed]) -> LayerLikeness:
-    """How alike the layers of one network are."""
-    layers, matrix = cka_matrix({name: seen.features.pooled for name, seen in found.items()})
-    return LayerLikeness(layers=tuple(layers), matrix=tuple(map(tuple, matrix.tolist())))
 
 
 def as_measured(units: Mapping[str, Mapping[str, UnitValues]]) -> dict[str, KindMeasures]:
