@@ -25,6 +25,8 @@ class Effort:
         featurevis_steps: of feature visualisation; 0 leaves it out.
         closely: in how many layers units are ablated and get images, the last ones that have
             maps; 0 is all layers.
+        directions: how the directions of a layer are found: "nmf", "pca", "dictionary", "auto"
+            (nmf where no value is below zero, else pca), or "none".
 
     Raises:
         AtlasError: too little for a control, or for anything.
@@ -38,13 +40,14 @@ class Effort:
     featurevis_steps: int = 128
     closely: int = 0
     stimuli: Literal["fine", "coarse"] = "fine"
+    directions: Literal["auto", "nmf", "pca", "dictionary", "none"] = "auto"
 
     def __post_init__(self) -> None:
         # Each copy is judged against the others, as the network is against all of them.
         if self.untrained < 2:
             copies = "copy" if self.untrained == 1 else "copies"
             raise AtlasError(f"{self.untrained} untrained {copies} is no control; give at least 2")
-        for name in ("ablation_baseline", "stimuli"):
+        for name in ("ablation_baseline", "stimuli", "directions"):
             value, choices = getattr(self, name), get_args(get_type_hints(type(self))[name])
             if value not in choices:
                 raise AtlasError(f"{name} is {value!r}; there are {', '.join(choices)}")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
+
+How = Literal["nmf", "pca", "dictionary"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class LayerDirections:
         rectified: whether a direction cannot be read below zero.
     """
 
-    how: str
+    how: How
     read: torch.Tensor = field(repr=False)
     offset: torch.Tensor = field(repr=False)
     write: torch.Tensor = field(repr=False)

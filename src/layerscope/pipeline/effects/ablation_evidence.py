@@ -9,7 +9,12 @@ import torch
 from msgspec import Struct
 
 from layerscope.analysis.ablation.effects import Effects
-from layerscope.analysis.ablation.unit_ablation import Ablations, ablate
+from layerscope.analysis.ablation.unit_ablation import Ablations, ablate, drawn_evenly
+from layerscope.analysis.directions.kept_parts import (
+    KeptAccuracy,
+    KeptVariance,
+    kept_accuracy,
+)
 from layerscope.analysis.directions.layer_directions import LayerDirections
 from layerscope.data.imageset import ImageSet
 from layerscope.formats.layer_record import GroupAblation
@@ -18,6 +23,7 @@ from layerscope.graph.program import Program
 from layerscope.models.spec import ModelSpec
 from layerscope.pipeline.budget import Budget, control_pictures
 from layerscope.pipeline.effects.unit_groups import UnitGroup
+from layerscope.seed import make_generator
 
 # Of a layer with more units, only the first are ablated: each costs a pass behind the layer.
 MOST_ABLATED = 256
@@ -25,6 +31,21 @@ MOST_ABLATED = 256
 CONTROLS = 100
 CONTROL_RUNS = 3 * CONTROLS
 LARGEST_CLASSES = 2
+MOST_KEPT_PICTURES = 400
+
+
+class KeptScores(Struct, frozen=True, kw_only=True):
+    """The accuracy of the network with a few units, or directions, of a layer alone.
+
+    Args:
+        units: that explain most of the layer's variance.
+        components: as many principal components.
+        random: as many random directions.
+    """
+
+    units: float
+    components: float
+    random: ControlRange
 
 
 class LayerAblations(Struct, frozen=True, kw_only=True):
@@ -34,11 +55,17 @@ class LayerAblations(Struct, frozen=True, kw_only=True):
         units: of each unit; None beyond the budget.
         groups: of each group.
         along: of each direction.
+        kept: with a few units or directions alone, for each number of them.
+        accuracy: of the whole network on the same pictures; None where none were kept alone.
+        kept_n: these pictures.
     """
 
     units: tuple[Ablation | None, ...]
     groups: tuple[GroupAblation, ...] = ()
     along: tuple[Ablation, ...] = ()
+    kept: tuple[KeptScores, ...] = ()
+    accuracy: float | None = None
+    kept_n: int = 0
 
 
 def can_ablate(spec: ModelSpec, imageset: ImageSet) -> bool:
@@ -56,6 +83,7 @@ def ablation_evidence(
     *,
     groups: Sequence[UnitGroup] = (),
     directions: LayerDirections | None = None,
+    kept: KeptVariance | None = None,
     seed: int,
     progress: Callable[[int, int], None],
 ) -> LayerAblations:
@@ -69,6 +97,7 @@ def ablation_evidence(
         budget: how many units, and pictures of these.
         groups: units that are ablated together as well.
         directions: of the layer.
+        kept: units and components that are kept alone.
         seed: of what is drawn.
         progress: told (runs done, runs in all).
     """
@@ -77,7 +106,7 @@ def ablation_evidence(
     if not units:
         return LayerAblations(units=(None,) * U)
     if units < U:  # what cannot be paid for one by one is not run together either
-        groups, directions = (), None
+        groups, directions, kept = (), None, None
     found = ablate(
         program,
         layer,
@@ -94,6 +123,14 @@ def ablation_evidence(
         controlled=control_pictures(pictures),
         progress=progress,
     )
+    alone_scores = None
+    if kept is not None:
+        some = drawn_evenly(
+            imageset.labels, rows, min(pictures, MOST_KEPT_PICTURES), make_generator(seed, "kept")
+        )
+        alone_scores = kept_accuracy(
+            program, layer, imageset, some, kept, normalise=spec.normalise, seed=seed
+        )
     records = [ablation_record(found, found.single, i) for i in range(len(found.units))]
     alone = found.single.loss.mean
     return LayerAblations(
@@ -111,6 +148,23 @@ def ablation_evidence(
         along=tuple(
             ablation_record(found, found.along, k) for k in range(len(found.along.accuracy))
         ),
+        kept=kept_scores(alone_scores) if alone_scores else (),
+        accuracy=alone_scores.whole if alone_scores else None,
+        kept_n=alone_scores.n if alone_scores else 0,
+    )
+
+
+def kept_scores(found: KeptAccuracy) -> tuple[KeptScores, ...]:
+    """The same for each number that is kept."""
+    return tuple(
+        KeptScores(
+            units=float(found.units[i]),
+            components=float(found.components[i]),
+            random=ControlRange(
+                mean=float(draws.mean()), low=float(draws.min()), high=float(draws.max())
+            ),
+        )
+        for i, draws in enumerate(found.random.unbind(1))
     )
 
 

@@ -18,6 +18,7 @@ from layerscope.graph.program import Program
 from layerscope.models.spec import ModelSpec
 from layerscope.pipeline.budget import Budget
 from layerscope.pipeline.effects.ablation_evidence import LayerAblations, ablation_evidence
+from layerscope.pipeline.effects.directions_evidence import DirectionsFound
 from layerscope.pipeline.effects.unit_groups import unit_groups
 from layerscope.pipeline.look_progress import Part, Tell
 from layerscope.pipeline.stages import Stage, Stages
@@ -33,6 +34,7 @@ def add_ablations(
     rows: torch.Tensor,
     budget: Budget,
     *,
+    directions: Mapping[str, DirectionsFound],
     seed: int,
     stages: Stages,
     progress: Tell,
@@ -40,7 +42,7 @@ def add_ablations(
 ) -> dict[str, LayerAblations]:
     """Add its ablation to each unit's record; returns what was found of groups and directions.
 
-    A layer that it cannot be done for is named in `skipped`.
+    A layer that it cannot be done for is named in `skipped`; `directions` are ablated too.
     """
     groups = {
         name: unit_groups(
@@ -50,8 +52,10 @@ def add_ablations(
     }
 
     def make(name: str, _: Path) -> LayerAblations:
+        along = directions.get(name)
         return ablation_evidence(
-            program, spec, name, imageset, rows, budget, groups=groups[name], seed=seed,
+            program, spec, name, imageset, rows, budget, groups=groups[name],
+            directions=along and along.directions, kept=along and along.kept, seed=seed,
             progress=partial(progress, Part("ablation", name)),
         )  # fmt: skip
 

@@ -36,6 +36,7 @@ from layerscope.models.spec import ModelSpec
 from layerscope.pipeline.budget import Budget, budget_for
 from layerscope.pipeline.effects.ablation_evidence import LayerAblations, can_ablate
 from layerscope.pipeline.effects.ablation_stages import add_ablations
+from layerscope.pipeline.effects.directions_evidence import directions_of, directions_record
 from layerscope.pipeline.effort import Effort
 from layerscope.pipeline.fingerprint import fingerprint
 from layerscope.pipeline.look_progress import UNITS, Part, Tell, copy_part
@@ -146,12 +147,15 @@ def gather_evidence(
         fields=budget.fields,
     )  # fmt: skip
 
+    # The last layer's units are the logits themselves.
+    hidden = [name for name in found if name != layers[-1].name]
+    directions = directions_of(program, found, hidden, scenes, effort)
+
     def control(i: int, _: Path) -> CopyFigures:
         progress(copy_part(i, effort.untrained), 0, 1)
         return measure_copy(
             program, found, scenes, some, seed=seed, copy=i, with_layers=i < LAYER_COPIES,
-            fields=budget.fields,
-            probing=probing,
+            fields=budget.fields, probing=probing, effort=effort,
         )  # fmt: skip
 
     # A copy is measured in the network's own layers, and which those are depends on `measured`.
@@ -171,6 +175,7 @@ def gather_evidence(
             skipped.append(f"layer {name!r} has no evidence: it is not run in an untrained copy")
             del found[name]
     nulls = [as_measured(record.units) for record in controls]
+    untrained_directions = [as_measured(record.directions) for record in controls]
     values = {name: found[name].units for name in measured}
     rungs = ladder(values, nulls)
     titles = {layer.name: layer.title for layer in layers}
@@ -196,7 +201,8 @@ def gather_evidence(
         # The last layer's units are the logits themselves.
         ablations = add_ablations(
             units, [name for name in closely if name != layers[-1].name], found, program, spec,
-            imageset, rows, budget, seed=seed, stages=stages, progress=progress, skipped=skipped,
+            imageset, rows, budget, directions=directions, seed=seed, stages=stages,
+            progress=progress, skipped=skipped,
         )  # fmt: skip
     sprites = {}
     if effort.featurevis_steps:
@@ -229,6 +235,13 @@ def gather_evidence(
             name: replace(
                 compared(own[name], [record.layers[name] for record in controls[:LAYER_COPIES]]),
                 groups=ablations[name].groups if name in ablations else (),
+                directions=directions_record(
+                    directions[name],
+                    [copy[name] for copy in untrained_directions if name in copy],
+                    ablations.get(name),
+                )
+                if name in directions
+                else None,
             )
             for name in measured
         },

@@ -19,6 +19,8 @@ from layerscope.graph.read import read_program
 from layerscope.graph.tracing.recorded_program import RecordedProgram
 from layerscope.models import build, model_names
 from layerscope.models.spec import ModelSpec
+from layerscope.pipeline.effects.directions_evidence import directions_of
+from layerscope.pipeline.effort import FULL, Effort
 from layerscope.pipeline.measuring.cka_evidence import (
     CopyLikeness,
     LayerLikeness,
@@ -50,12 +52,15 @@ class CopyFigures(Struct, frozen=True, kw_only=True):
     Args:
         units: layer -> kind -> each unit's value, whether it holds in pictures, and how clearly.
         layers: layer -> its figures.
+        directions: layer -> kind -> the same of its directions, of the copies whose layers are
+            measured.
         cka: layer -> how alike it is to the same layer, trained, and to thumbnails.
         likeness: between the copy's layers; of the first copy alone.
     """
 
     units: dict[str, dict[str, UnitValues]]
     layers: dict[str, LayerFigures]
+    directions: dict[str, dict[str, UnitValues]]
     cka: dict[str, CopyLikeness]
     likeness: LayerLikeness | None
 
@@ -71,6 +76,7 @@ def measure_copy(
     with_layers: bool,
     fields: tuple[int, int],
     probing: ProbePictures | None = None,
+    effort: Effort = FULL,
 ) -> CopyFigures:
     """Measure one untrained copy of a network.
 
@@ -84,6 +90,7 @@ def measure_copy(
         with_layers: whether whole layers are measured too: most of a copy's time.
         fields: (pictures, units) for effective receptive fields.
         probing: what probes learn from; None: half of the measured pictures.
+        effort: how directions are found.
     """
     network = untrained(program.model, scenes.spec, make_generator(seed, f"untrained {copy}"))
     at_once = pictures_at_once(
@@ -95,6 +102,7 @@ def measure_copy(
     return control_record(
         read_copy(program, network, calibration[:1]), trained, scenes, calibration,
         with_layers=with_layers, with_likeness=copy == 0, probing=probing, fields=fields,
+        effort=effort,
     )  # fmt: skip
 
 
@@ -122,16 +130,17 @@ def control_record(
     with_likeness: bool,
     fields: tuple[int, int],
     probing: ProbePictures | None,
+    effort: Effort,
 ) -> CopyFigures:
     """What is kept of an untrained copy: values of units and layers."""
     imageset = scenes.imageset
     found = observe(program, list(trained), scenes, intervals=False)
     labels = imageset.labels[scenes.rows]
+    hidden = [name for name in found if name != program.layers[-1].name]
+    along = directions_of(program, found, hidden, scenes, effort) if with_layers else {}
     return CopyFigures(
-        units={
-            name: {kind: unit_values(seen.units, kind) for kind in seen.units.values}
-            for name, seen in found.items()
-        },
+        units={name: kind_values(seen.units) for name, seen in found.items()},
+        directions={name: kind_values(one.units) for name, one in along.items()},
         layers=layer_figures(
             program, found, labels, imageset.n_classes, images, probing, fields=fields
         )
@@ -140,6 +149,11 @@ def control_record(
         cka=copy_likeness(trained, found, scenes.thumbnails),
         likeness=likeness_of(found) if with_likeness else None,
     )
+
+
+def kind_values(units: KindMeasures) -> dict[str, UnitValues]:
+    """What is kept of every kind."""
+    return {kind: unit_values(units, kind) for kind in units.values}
 
 
 def unit_values(units: KindMeasures, kind: str) -> UnitValues:
