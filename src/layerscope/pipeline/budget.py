@@ -114,6 +114,12 @@ def budget_for(effort: Effort, program: Program, spec: ModelSpec) -> Budget:
     less.append(
         f"effective receptive fields of {FIELDS_OF_LARGE[1]} units on {FIELDS_OF_LARGE[0]} pictures"
     )
+    if effort.probe_pictures:
+        less.append("linear probes that learn from one half of the measured pictures")
+        effort = replace(effort, probe_pictures=0)
+    if effort.directions != "none":
+        less.append("no directions beside units")
+        effort = replace(effort, directions="none")
     if sum_so_far > VERY_LARGE_NETWORK:
         if effort.stimuli == "fine":
             less.append(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from layerscope.analysis.tuning.stimuli import FINE
 from layerscope.graph.layer import Layer
-from layerscope.pipeline.budget import PASSES_PER_STEP, Budget
+from layerscope.pipeline.budget import PASSES_PER_STEP, Budget, control_pictures
 from layerscope.pipeline.effects.ablation_evidence import CONTROL_RUNS, MOST_ABLATED
 from layerscope.pipeline.look_progress import (
     PICTURES,
@@ -16,7 +16,7 @@ from layerscope.pipeline.look_progress import (
     Part,
     copy_part,
 )
-from layerscope.pipeline.measuring.evidence import looked_at_closely
+from layerscope.pipeline.measuring.evidence import LAYER_COPIES, looked_at_closely
 from layerscope.pipeline.measuring.featurevis_evidence import MOST_VISUALISED
 
 # Seconds for a multiply-add of a forward pass, and for what each layer costs beside the passes.
@@ -54,17 +54,22 @@ def plan_of(
         runs = min(pictures, effort.pictures) + (
             STIMULI if budget.stimuli == FINE else COARSE_STIMULI
         )
-        plan[UNITS] = runs * deepest + 5 * LAYER_S * len(measured)
+        units_s = runs * deepest + 5 * LAYER_S * len(measured)
+        # Whole layers take the probes' pictures, and their directions are measured as units are.
+        layers_s = units_s * (effort.directions != "none") + effort.probe_pictures * deepest
+        plan[UNITS] = units_s + layers_s
         for i in range(effort.untrained):
-            plan[copy_part(i, effort.untrained)] = plan[UNITS]
+            with_layers = layers_s if i < LAYER_COPIES else 0.0
+            plan[copy_part(i, effort.untrained)] = units_s + with_layers
         closely = looked_at_closely(measured, layers, effort.closely)
         if effort.ablation_pictures and ablates:
             for name in closely:
                 n, some = budget.ablation(name, min(units[name], MOST_ABLATED), CONTROL_RUNS)
                 behind = budget.total - budget.to[name] if budget.resumes else budget.total
                 if name != layers[-1].name:
+                    drawn = CONTROL_RUNS * min(control_pictures(some), pictures)
                     plan[Part("ablation", name)] = (
-                        PASS_S * (n + CONTROL_RUNS) * min(some, pictures) * behind + LAYER_S
+                        PASS_S * (n * min(some, pictures) + drawn) * behind + LAYER_S
                     )
         if effort.featurevis_steps:
             for name in closely:

@@ -10,7 +10,9 @@ import torch
 from layerscope.analysis.ablation.replacement import replace_layer
 from layerscope.analysis.ablation.stacked_variants import Change, scores_without
 from layerscope.analysis.directions.find_directions import covariance
+from layerscope.batch_budget import pictures_at_once
 from layerscope.data.imageset import ImageSet
+from layerscope.device import device_of
 from layerscope.graph.program import Program
 from layerscope.seed import make_generator
 
@@ -132,7 +134,12 @@ def kept_accuracy(
     generator = make_generator(seed, f"kept directions/{layer}")
     found = replace_layer(
         program, layer, lambda batch: normalise(imageset.take(batch)), rows,
-        way="mean", batch_size=imageset.batch_of(batch_size), generator=generator,
+        baseline="mean", generator=generator,
+        batch_size=pictures_at_once(
+            imageset.batch_of(batch_size),
+            outputs=[found.shape for found in program.layers],
+            on_gpu=device_of(program.model).type != "cpu",
+        ),
     )  # fmt: skip
     U = found.n_units
     changes = [
