@@ -55,5 +55,5 @@ def timm() -> ModuleType:
             raise
         raise ModelError(
             "networks named timm:NAME need timm, which is not installed: "
-            "pip install layerscope[timm]"
+            "pip install 'layerscope[timm]'"
         ) from error

@@ -7,9 +7,16 @@ from typing import Annotated
 
 import typer
 
+from layerscope.cli.reference import completions as offer
+
 app = typer.Typer(no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="A set's name, or a folder or zip of class folders.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        help="A set's name, or a folder or zip of class folders.", autocompletion=offer.sets
+    ),
+]
 DataDir = Annotated[
     Path | None, typer.Option(help="Where the data sets lie; else LAYERSCOPE_DATA.")
 ]
@@ -27,7 +34,12 @@ def list_sets() -> None:
 
 @app.command()
 def fetch(
-    name: Annotated[str, typer.Argument(help="mnist, fashion-mnist, cifar10 or cats-vs-dogs.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="mnist, fashion-mnist, cifar10 or cats-vs-dogs.", autocompletion=offer.sets
+        ),
+    ],
 ) -> None:
     """Download a public set into the cache."""
     from layerscope.cli.printing.console import say
@@ -41,10 +53,11 @@ def check(name: Name, data_dir: DataDir = None) -> None:
     """Look a set over: duplicates, blank pictures, uneven classes, broken files."""
     from layerscope.cli.printing import print_sets
     from layerscope.cli.printing.console import counted
-    from layerscope.data import load
-    from layerscope.data.check import check as look_over
 
     with counted("reading pictures") as progress:
+        from layerscope.data import load
+        from layerscope.data.check import check as look_over
+
         splits = load(name, data_dir=data_dir, progress=progress)
     print_sets.findings(splits, look_over(splits))
 
@@ -56,15 +69,13 @@ def show_set(
     split: Annotated[str, typer.Option(help="train or test.")] = "train",
     masks: Annotated[bool, typer.Option(help="Paint the parts (creatures).")] = False,
     data_dir: DataDir = None,
-    seed: Annotated[int, typer.Option(help="Seed of the choice.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of the choice.")] = 0,
     rows: Annotated[
         str, typer.Option(metavar="3,17,…", help="These pictures instead of a choice.")
     ] = "",
 ) -> None:
     """Write a contact sheet: a row of pictures for each class."""
     from layerscope.cli.printing.console import counted, say
-    from layerscope.data import load
-    from layerscope.data.contact_sheet import write_sheet
     from layerscope.errors import DataError
 
     if split not in ("train", "test"):
@@ -74,6 +85,9 @@ def show_set(
     except ValueError as error:
         raise DataError(f"--rows is {rows!r}; give whole numbers, such as 3,17") from error
     with counted("reading pictures") as progress:
+        from layerscope.data import load
+        from layerscope.data.contact_sheet import write_sheet
+
         splits = load(name, data_dir=data_dir, progress=progress)
     chosen = splits.train if split == "train" else splits.test
     path = out or Path(f"{chosen.name}-{split}.png")

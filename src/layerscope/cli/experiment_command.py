@@ -7,11 +7,17 @@ from typing import Annotated
 
 import typer
 
+from layerscope.cli.reference import completions as offer
 from layerscope.cli.train_command import BatchSize, Device, Optimiser, Rate, Settings, StartWeights
 
 
 def experiment(
-    data: Annotated[str, typer.Argument(help="A set's name, or a folder or zip of photos.")],
+    data: Annotated[
+        str,
+        typer.Argument(
+            help="A set's name, or a folder or zip of photos.", autocompletion=offer.sets
+        ),
+    ],
     vary: Annotated[
         list[str],
         typer.Option(
@@ -22,9 +28,15 @@ def experiment(
         ),
     ],
     seeds: Annotated[int, typer.Option(help="How many seeds each value is trained with.")] = 3,
-    model: Annotated[str, typer.Option(help="As for train.")] = "compact",
-    preset: Annotated[str, typer.Option(help="As for train.")] = "default",
-    epochs: Annotated[int | None, typer.Option(help="Passes over the training pictures.")] = None,
+    model: Annotated[
+        str, typer.Option(help="As for train.", autocompletion=offer.networks)
+    ] = "compact",
+    preset: Annotated[
+        str, typer.Option(help="As for train.", autocompletion=offer.presets)
+    ] = "default",
+    epochs: Annotated[
+        int | None, typer.Option(help="Epochs: passes over the training pictures.")
+    ] = None,
     batch_size: BatchSize = None,
     optimiser: Optimiser = None,
     learning_rate: Rate = None,
@@ -66,7 +78,12 @@ def experiment(
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(help="Folders of finished runs, two or more.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Folders of finished runs, two or more.", autocompletion=offer.runs_here
+        ),
+    ],
 ) -> None:
     """Say in which settings finished runs differ, and what came of it, with intervals."""
     from layerscope.cli.printing import print_experiments

@@ -7,13 +7,23 @@ from typing import Annotated
 
 import typer
 
+from layerscope.cli.reference import completions as offer
 from layerscope.cli.train_command import BatchSize, Device, Optimiser, Seed, Settings, StartWeights
 
 
 def find_rate(
-    data: Annotated[str, typer.Argument(help="A set's name, or a folder or zip of photos.")],
-    model: Annotated[str, typer.Option(help="As for train.")] = "compact",
-    preset: Annotated[str, typer.Option(help="As for train.")] = "default",
+    data: Annotated[
+        str,
+        typer.Argument(
+            help="A set's name, or a folder or zip of photos.", autocompletion=offer.sets
+        ),
+    ],
+    model: Annotated[
+        str, typer.Option(help="As for train.", autocompletion=offer.networks)
+    ] = "compact",
+    preset: Annotated[
+        str, typer.Option(help="As for train.", autocompletion=offer.presets)
+    ] = "default",
     batch_size: BatchSize = None,
     optimiser: Optimiser = None,
     settings: Settings = None,
@@ -27,16 +37,20 @@ def find_rate(
     seed: Seed = 0,
 ) -> None:
     """Look for a good learning rate: train briefly while it climbs, and plot the loss."""
-    from layerscope.cli.printing.console import say
-    from layerscope.cli.settings import parse_settings
-    from layerscope.training.experiments.rate_finder import find_rate as search_rate
-    from layerscope.training.experiments.rate_plot import plot_rates
+    from layerscope.cli.printing.console import say, working
 
-    chosen = parse_settings(settings or (), batch_size=batch_size, optimiser=optimiser)
-    search = search_rate(
-        data, model=model, preset=preset, size=size, weights=weights,
-        data_dir=data_dir, device=device, seed=seed, **chosen,
-    )  # fmt: skip
+    with working(searching=1) as line:
+        from layerscope.cli.settings import parse_settings
+        from layerscope.training.experiments.rate_finder import find_rate as search_rate
+        from layerscope.training.experiments.rate_plot import plot_rates
+
+        chosen = parse_settings(settings or (), batch_size=batch_size, optimiser=optimiser)
+        search = search_rate(
+            data, model=model, preset=preset, size=size, weights=weights,
+            data_dir=data_dir, device=device, seed=seed,
+            progress=lambda done, total: line.tell("searching", done / total, "trying rates"),
+            **chosen,
+        )  # fmt: skip
     plot_rates(search, plot)
     breaks = (
         f"it breaks away at {search.breaks_at:.2g}"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from layerscope.cli.reference import completions as offer
 from layerscope.cli.train_command import Device, StartWeights
 from layerscope.errors import ModelError
 
@@ -20,13 +23,15 @@ def look(
             help="A run folder, or a folder of runs: its latest. A network that comes trained, "
             "such as fashion-cnn. Or one from elsewhere: torchvision:NAME, timm:NAME, hf:NAME or "
             "its folder, module:make, file.py:make, a .keras or .onnx file.",
+            autocompletion=offer.subjects,
         ),
     ],
     data: Annotated[
         str | None,
         typer.Option(
             help="Pictures to measure on: a set's name, or a folder or zip of class folders; "
-            "else those that the run was tested on."
+            "else those that the run was tested on.",
+            autocompletion=offer.sets,
         ),
     ] = None,
     picture: Annotated[
@@ -52,7 +57,10 @@ def look(
     ] = False,
     ablation: Annotated[
         str,
-        typer.Option(help="Ablation baseline, what stands in for a unit: mean, resample or zero."),
+        typer.Option(
+            help="Ablation baseline, what stands in for a unit: mean, resample or zero.",
+            autocompletion=offer.baselines,
+        ),
     ] = "mean",
     masks: Annotated[
         Path | None,
@@ -95,42 +103,47 @@ def look(
         Path | None, typer.Option(help="Where the data sets lie; else LAYERSCOPE_DATA.")
     ] = None,
     device: Device = "auto",
-    seed: Annotated[int, typer.Option(help="Seed of what is drawn.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of what is drawn.")] = 0,
 ) -> None:
     """Measure every layer of a trained network; write its atlas and report.html."""
     from layerscope.cli.printing import print_look
-    from layerscope.cli.process.own_process import fit_threads
-    from layerscope.models.preprocessing import InputOptions
-    from layerscope.pipeline.effort import FULL, QUICK
-    from layerscope.pipeline.subject import find_subject
-    from layerscope.training.machine import fabric_of_torchrun
+    from layerscope.cli.printing.console import working
 
-    subject = find_subject(
-        network,
-        data=data,
-        weights=weights,
-        options=InputOptions(
-            scale=scale,
-            mean=numbers("--mean", mean),
-            std=numbers("--std", std),
-            size=size,
-            crop=crop,
-        ),
-        classes=classes,
-        masks=masks,
-        out=out,
-        data_dir=data_dir,
-        device=device,
-    )
-    fit_threads(subject.model, subject.spec)
-    effort = QUICK if quick else replace(FULL, ablation_baseline=ablation)
-    if layer:
-        print_look.units(subject, layer)
-    else:
-        print_look.look(
-            subject, effort=effort, only=only, pictures=picture or (), seed=seed,
-            fabric=fabric_of_torchrun(),
-        )  # fmt: skip
+    # Of several processes the first one speaks.
+    speaks = os.environ.get("RANK", "0") == "0"
+    with working(looking=1) if speaks else contextlib.nullcontext() as line:
+        from layerscope.cli.process.own_process import fit_threads
+        from layerscope.models.preprocessing import InputOptions
+        from layerscope.pipeline.effort import FULL, QUICK
+        from layerscope.pipeline.subject import find_subject
+        from layerscope.training.machine import fabric_of_torchrun
+
+        subject = find_subject(
+            network,
+            data=data,
+            weights=weights,
+            options=InputOptions(
+                scale=scale,
+                mean=numbers("--mean", mean),
+                std=numbers("--std", std),
+                size=size,
+                crop=crop,
+            ),
+            classes=classes,
+            masks=masks,
+            out=out,
+            data_dir=data_dir,
+            device=device,
+        )
+        fit_threads(subject.model, subject.spec)
+        effort = QUICK if quick else replace(FULL, ablation_baseline=ablation)
+        if layer:
+            print_look.units(subject, layer, line)
+        else:
+            print_look.look(
+                subject, effort=effort, only=only, pictures=picture or (), seed=seed, line=line,
+                fabric=fabric_of_torchrun(),
+            )  # fmt: skip
 
 
 def numbers(option: str, text: str | None) -> tuple[float, ...] | None:

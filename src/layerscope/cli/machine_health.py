@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+# Package -> the extra of pyproject.toml that brings it, and what that is for.
 EXTRAS = {
-    "timm": ("timm", "more pretrained networks"),
-    "keras": ("keras", "Keras 3 models"),
+    "timm": ("timm", "the networks of timm"),
+    "keras": ("keras", "networks of Keras 3"),
+    "onnx2torch": ("onnx", "networks in ONNX files"),
+    "transformers": ("transformers", "networks of Hugging Face"),
     "pillow-heif": ("heic", "pictures of phones (HEIC)"),
 }
 

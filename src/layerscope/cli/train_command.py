@@ -4,25 +4,36 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from layerscope.cli.reference import completions as offer
+
+if TYPE_CHECKING:
+    from layerscope.training.runs.run_folder import Run
+    from layerscope.training.session import Listener
 
 Out = Annotated[Path, typer.Option(help="The folder of runs.")]
 Device = Annotated[
     str,
     typer.Option(help="What computes: auto (a GPU where there is one), cpu, cuda, cuda:1, mps."),
 ]
-Seed = Annotated[int, typer.Option(help="Seed of everything that is drawn.")]
+Seed = Annotated[int, typer.Option(help="Random seed of everything that is drawn.")]
 Optimiser = Annotated[
     str | None,
-    typer.Option("--optimiser", "--optimizer", help="muon, adamw, adam or sgd."),
+    typer.Option(
+        "--optimiser",
+        "--optimizer",
+        help="muon, adamw, adam or sgd.",
+        autocompletion=offer.optimisers,
+    ),
 ]
 Rate = Annotated[
     float | None,
     typer.Option("--learning-rate", "--lr", help="The highest one of the schedule."),
 ]
-BatchSize = Annotated[int | None, typer.Option(help="Pictures a step.")]
+BatchSize = Annotated[int | None, typer.Option(help="Batch size: pictures a step.")]
 Settings = Annotated[
     list[str] | None,
     typer.Option(
@@ -42,53 +53,97 @@ StartWeights = Annotated[
 ]
 
 
-def demo(out: Out = Path("runs"), device: Device = "auto", seed: Seed = 0) -> None:
+def demo(
+    out: Out = Path("runs"),
+    device: Device = "auto",
+    seed: Seed = 0,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            help="Go on with this run of a demo that was interrupted.",
+            autocompletion=offer.runs_here,
+        ),
+    ] = None,
+) -> None:
     """Train on drawn cats and dogs, look through every layer, write the report. Offline."""
     started = time.perf_counter()
     from layerscope.cli.printing import print_look, print_training
     from layerscope.cli.printing.console import say, working
 
     with working(training=1, looking=2) as line:
-        from layerscope.cli.process.own_process import with_threads
         from layerscope.pipeline.effort import DEMO
         from layerscope.pipeline.subject import subject_of
-        from layerscope.training.session import train as train_run
 
-        run = train_run(
-            "creatures", model="catdog-cnn", epochs=2, out=out, device=device, seed=seed,
-            listener=with_threads(print_training.training(line)),
-        )  # fmt: skip
-        print_training.evaluation(run)
-        again = f"'layerscope look {run.path}'"
-        print_look.look(subject_of(run), effort=DEMO, seed=seed, line=line, again=again)
+        told = print_training.training(line)
+        run = demo_run(told, out=out, device=device, seed=seed, resume=resume)
+        if run.evaluation:  # else it was printed when the training ended
+            print_training.evaluation(run)
+        again = f"'layerscope demo --resume {run.path}'"
+        print_look.look(subject_of(run), effort=DEMO, seed=run.record.seed, line=line, again=again)
     say(f"All of it took {time.perf_counter() - started:.0f} s.")
+
+
+def demo_run(listener: Listener, *, out: Path, device: str, seed: int, resume: Path | None) -> Run:
+    """The demo's training: begun, gone on with, or finished already.
+
+    Raises:
+        TrainingStopped: Ctrl-C; it names the demo that goes on, looking included.
+    """
+    from layerscope.cli.process.own_process import with_threads
+    from layerscope.training import session
+    from layerscope.training.runs.resume_plan import is_finished
+    from layerscope.training.runs.run_folder import open_run, with_data
+
+    listener = with_threads(listener)
+    try:
+        if resume is None:
+            return session.train(
+                "creatures", model="catdog-cnn", epochs=2, out=out, device=device, seed=seed,
+                listener=listener,
+            )  # fmt: skip
+        if not is_finished(resume):
+            return session.resume(resume, device=device, listener=listener)
+        return with_data(open_run(resume, device=device))
+    except session.TrainingStopped as stop:
+        raise session.TrainingStopped(stop.folder, stop.epoch, stop.epochs, "demo") from stop
 
 
 def train(
     data: Annotated[
         str | None,
-        typer.Argument(help="A set's name (see 'data list'), or a folder or zip of photos."),
+        typer.Argument(
+            help="A set's name (see 'data list'), or a folder or zip of photos.",
+            autocompletion=offer.sets,
+        ),
     ] = None,
     model: Annotated[
         str,
         typer.Option(
             help="digit-mlp, digit-cnn, fashion-cnn, catdog-cnn, dog-classifier, compact, "
-            "or a published network: torchvision:NAME, timm:NAME."
+            "or a published network: torchvision:NAME, timm:NAME.",
+            autocompletion=offer.networks,
         ),
     ] = "compact",
     preset: Annotated[
         str,
         typer.Option(
             help="default, quick (the tutorial's figure in the least time), best (the highest "
-            "figure) or tutorial (what the tutorials do)."
+            "figure) or tutorial (what the tutorials do).",
+            autocompletion=offer.presets,
         ),
     ] = "default",
-    epochs: Annotated[int | None, typer.Option(help="Passes over the training pictures.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Epochs: passes over the training pictures.")
+    ] = None,
     batch_size: BatchSize = None,
     optimiser: Optimiser = None,
     learning_rate: Rate = None,
     augment: Annotated[
-        str | None, typer.Option(help="none, shift, flip, flip-shift, strong or flip-strong.")
+        str | None,
+        typer.Option(
+            help="none, shift, flip, flip-shift, strong or flip-strong.",
+            autocompletion=offer.augmentations,
+        ),
     ] = None,
     settings: Settings = None,
     weights: StartWeights = None,
@@ -103,7 +158,8 @@ def train(
         Path | None,
         typer.Option(
             help="Go on with this run, as it was begun, or with the latest unfinished one of a "
-            "folder of runs. With --epochs a finished run is trained longer."
+            "folder of runs. With --epochs a finished run is trained longer.",
+            autocompletion=offer.runs_here,
         ),
     ] = None,
     report: Annotated[

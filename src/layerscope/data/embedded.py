@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from layerscope.seed import derive_seed, make_generator
 
 CREATURES_N = {"train": 4000, "test": 1000}
 CREATURES_PX = 64
+AT_ONCE = 250
 
 
 def load_digits() -> Splits:
@@ -68,17 +71,39 @@ def draw_into(
     homes: list[Path], n: int, split: str, size: int, progress: Callable[[int], None]
 ) -> None:
     """Draw creatures, a few hundred at a time, into a file of pixels and one of masks."""
-    from layerscope.data.creatures import draw
+    from layerscope.data.creatures import Drawing, draw
 
     seed = derive_seed(0, f"creatures/{split}")
+
+    def some(first: int) -> Drawing:
+        return draw(min(AT_ONCE, n - first), size=size, seed=seed, first=first)
+
     with (
+        one_core_each() as pool,
         whole_file(homes[0]) as pixels_file,
         whole_file(homes[1]) as masks_file,
         pixels_file.open("wb") as pixels_out,
         masks_file.open("wb") as masks_out,
     ):
-        for first in range(0, n, 250):
-            drawn = draw(min(250, n - first), size=size, seed=seed, first=first)
+        done = 0
+        for drawn in pool.map(some, range(0, n, AT_ONCE)):
             pixels_out.write(drawn.pixels.numpy().tobytes())
             masks_out.write(drawn.masks.numpy().tobytes())
-            progress(first + len(drawn.pixels))
+            done += len(drawn.pixels)
+            progress(done)
+
+
+@contextlib.contextmanager
+def one_core_each() -> Iterator[ThreadPoolExecutor]:
+    """As many threads as torch may use, each computing on its own.
+
+    A drawing is thousands of short operations: parted among threads one by one they wait for each
+    other longer than they work. What was not begun when the block is left, by Ctrl-C say, is not.
+    """
+    n_threads = torch.get_num_threads()
+    pool = ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(n_threads)  # a part of the setting belongs to the whole process

@@ -96,7 +96,7 @@ def read_own(
                 pixels.append(read_for(spec, path, ink=ink).pixels)
         else:
             ids.append(f"your picture {i + 1}")
-            pixels.append(drawing_of(as_image(one), spec, ink=ink).pixels)
+            pixels.append(drawing_of(as_image(one, ids[-1]), spec, ink=ink).pixels)
     if not pixels:
         raise DataError("no picture was given; name files or folders")
     if most is not None and len(pixels) > most:
@@ -113,7 +113,9 @@ def drawing_of(image: Image.Image, spec: ModelSpec, *, ink: Ink | None) -> Drawi
     return Drawing(as_pixels(frame_image(image, spec.preprocessing.framing)), False)
 
 
-def as_image(picture: np.ndarray | torch.Tensor | Image.Image) -> Image.Image:
+def as_image(
+    picture: np.ndarray | torch.Tensor | Image.Image, name: str = "the picture"
+) -> Image.Image:
     """An array, a tensor or a Pillow picture as one of Pillow's with 8 bits, grey or colour.
 
     Raises:
@@ -122,7 +124,7 @@ def as_image(picture: np.ndarray | torch.Tensor | Image.Image) -> Image.Image:
     from PIL import Image
 
     if not isinstance(picture, np.ndarray | torch.Tensor):
-        return to_eight_bits(picture)
+        return to_eight_bits(picture, name)
     channels_first = isinstance(picture, torch.Tensor)
     if isinstance(picture, torch.Tensor):
         picture = picture.detach().cpu().numpy()
@@ -145,4 +147,5 @@ def as_image(picture: np.ndarray | torch.Tensor | Image.Image) -> Image.Image:
             f"a picture of {picture.dtype} was given; give uint8 from 0 to 255, or floats from 0 "
             "to 1"
         )
-    return to_eight_bits(Image.fromarray(picture[..., 0] if picture.shape[2:] == (1,) else picture))
+    image = Image.fromarray(picture[..., 0] if picture.shape[2:] == (1,) else picture)
+    return to_eight_bits(image, name)

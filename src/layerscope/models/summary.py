@@ -14,6 +14,9 @@ from layerscope.graph.receptive_field import ReceptiveField, receptive_fields
 from layerscope.models.build import build
 from layerscope.models.spec import ModelSpec
 
+# Where a terminal is too narrow for all columns.
+LEFT_OUT_FIRST = ("multiply-adds", "sees", "kind")
+
 
 @dataclass(frozen=True)
 class Row:
@@ -34,8 +37,13 @@ class Summary:
     dense_parameters: int
     picture_px: tuple[int, int]
 
-    def text(self) -> str:
-        """The table as aligned text, with the totals and what they mean below."""
+    def text(self, width: int | None = None) -> str:
+        """The table as aligned text, with the totals and what they mean below.
+
+        Args:
+            width: of the terminal; columns that find no room are left out, and named. None keeps
+                all of them.
+        """
         header = ("layer", "kind", "output", "parameters", "multiply-adds", "sees")
         rows = [
             (
@@ -50,17 +58,16 @@ class Summary:
         ]
         totals = ("all", "", "", f"{self.parameters:,}", f"{self.multiply_adds:,}", "")
         lines: list[tuple[str, ...]] = [header, *rows, totals]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
-        left = (True, True, False, False, False, False)
-        aligned = [
-            "  ".join(
-                cell.ljust(width) if to_left else cell.rjust(width)
-                for cell, width, to_left in zip(line, widths, left, strict=True)
-            ).rstrip()
-            for line in lines
-        ]
+        for n in range(len(LEFT_OUT_FIRST) + 1):
+            gone = LEFT_OUT_FIRST[:n]
+            shown = [i for i, name in enumerate(header) if name not in gone]
+            aligned = in_columns([[line[i] for i in shown] for line in lines])
+            if width is None or max(len(line) for line in aligned) <= width:
+                break
         rule = "-" * max(len(line) for line in aligned)
         table = [aligned[0], rule, *aligned[1:-1], rule, aligned[-1]]
+        if gone:
+            table.append(f"(left out for want of room: {', '.join(gone)})")
         return "\n".join([*table, self.comparison()])
 
     def sees(self, row: Row) -> str:
@@ -80,6 +87,18 @@ class Summary:
             "Fully-connected layers of the same shapes would learn "
             f"{in_words(self.dense_parameters)} parameters, {times:,.0f} times as many."
         )
+
+
+def in_columns(lines: list[list[str]]) -> list[str]:
+    """Rows of cells as lines: the first two columns to the left, numbers to the right."""
+    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if i < 2 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    ]
 
 
 def summarise(model: nn.Module, *, channels: int, height: int, width: int) -> Summary:

@@ -81,12 +81,12 @@ class Listener:
 class TrainingStopped(KeyboardInterrupt):
     """Ctrl-C in a training: what is finished is kept, and the test split stays unscored."""
 
-    def __init__(self, folder: Path, epoch: int, epochs: int) -> None:
+    def __init__(self, folder: Path, epoch: int, epochs: int, command: str = "train") -> None:
         super().__init__(
-            f"stopped after {epoch} of {epochs} epochs; go on with: layerscope train --resume "
+            f"stopped after {epoch} of {epochs} epochs; go on with: layerscope {command} --resume "
             f"{folder}"
         )
-        self.folder = folder
+        self.folder, self.epoch, self.epochs = folder, epoch, epochs
 
 
 def train(

@@ -58,6 +58,19 @@ def test_sixteen_bits_are_scaled_not_cut(tmp_path: Path) -> None:
     assert read(tmp_path / "a.png", 1)[..., 0].tolist() == [[0, 1, 128, 255]]
 
 
+@pytest.mark.parametrize("ending", ["png", "tif"])
+def test_sixteen_bits_are_scaled_alike_however_dark_a_picture_is(
+    tmp_path: Path, ending: str
+) -> None:
+    path = tmp_path / f"a.{ending}"
+    for values, expected in (([0, 256], [0, 1]), ([0, 4_095], [0, 16]), ([0, 0], [0, 0])):
+        Image.fromarray(np.array([values], np.uint16)).save(path)
+        assert read(path, 1)[..., 0].tolist() == [expected]
+    Image.fromarray(np.array([[0, 255]], np.uint16)).save(path)
+    with pytest.raises(DataError, match=r"uses only 255 of 65,535.* save it with 8 bits"):
+        read(path, 1)
+
+
 def test_floating_point_from_0_to_1_is_scaled(tmp_path: Path) -> None:
     Image.fromarray(np.array([[0.0, 0.5, 1.0]], np.float32)).save(tmp_path / "a.tif")
     assert read(tmp_path / "a.tif", 1)[..., 0].tolist() == [[0, 128, 255]]

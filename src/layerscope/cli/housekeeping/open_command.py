@@ -9,10 +9,16 @@ from typing import Annotated
 
 import typer
 
+from layerscope.cli.reference import completions as offer
+
 
 def open_report(
     run: Annotated[
-        Path, typer.Argument(help="A run folder, a folder of runs (its latest), or a report.html.")
+        Path,
+        typer.Argument(
+            help="A run folder, a folder of runs (its latest), or a report.html.",
+            autocompletion=offer.runs_here,
+        ),
     ] = Path("runs"),
 ) -> None:
     """Open a run's report in the browser, or say how to see it from here."""

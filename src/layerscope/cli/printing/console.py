@@ -7,19 +7,25 @@ import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.markup import escape
 from rich.table import Table
 
+from layerscope.cli.printing.terminal_width import in_lines
 from layerscope.cli.process.progress_line import ProgressLine
 
 # One console a process: rich keeps live bars and printed lines apart only on the same one.
-# A pipe or a file has no width of its own: 80 columns would cut paths there.
-console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
+# A pipe or a file has no width: any would cut paths there.
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 1000)
 
 
 def say(text: str) -> None:
-    """Print a plain line."""
-    console.print(text, markup=False)
+    """Print a sentence; on a terminal it is broken between words, and paths stay whole."""
+    console.print(in_lines(text, console), markup=False)
+
+
+def warn(text: str) -> None:
+    """Print a sentence that should not be overlooked."""
+    console.print(f"[yellow]![/yellow] {escape(in_lines(text, console))}")
 
 
 def working(**parts: float) -> ProgressLine:
@@ -29,17 +35,9 @@ def working(**parts: float) -> ProgressLine:
 
 @contextlib.contextmanager
 def counted(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar for work that is counted: yields `progress(done, total)`."""
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(compact=True),
-        console=console,
-        transient=True,
-    ) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    """Show the progress line for work that is counted: yields `progress(done, total)`."""
+    with working(counting=1) as line:
+        yield lambda done, total: line.tell("counting", done / max(total, 1), what)
 
 
 def columns(*names: str, left: Collection[str] = ()) -> Table:

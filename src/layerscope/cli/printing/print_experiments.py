@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
+from rich.table import Table
 
 from layerscope.cli.printing.console import columns, console, percent, say
+from layerscope.cli.printing.terminal_width import fits, one_line
 from layerscope.cli.process.progress_line import ProgressLine
 
 if TYPE_CHECKING:
@@ -37,17 +38,25 @@ def arms(result: Experiment) -> None:
     """Print an experiment's table and verdicts."""
     from layerscope.training.experiments.arms import mean_of
 
-    seeds = (f"seed {s}" for s in result.seeds)
-    table = columns("arm", "validation", *seeds, "parameters", "train")
-    for arm in result.arms:
-        table.add_row(
-            escape(arm.label),
-            percent(mean_of(arm)),
-            *(percent(a) for a in arm.accuracies),
-            f"{arm.parameters:,}" if arm.parameters else "-",
-            f"{arm.train_s:.1f} s" if arm.train_s is not None else "-",
-        )
-    console.print(table)
+    def of_seeds(seeds: Sequence[int]) -> Table:
+        each = (f"seed {seed}" for seed in seeds)
+        table = columns("arm", "validation", *each, "parameters", "train")
+        for arm in result.arms:
+            table.add_row(
+                one_line(arm.label),
+                percent(mean_of(arm)),
+                *(percent(a) for a in arm.accuracies[: len(seeds)]),
+                f"{arm.parameters:,}" if arm.parameters else "-",
+                f"{arm.train_s:.1f} s" if arm.train_s is not None else "-",
+            )
+        return table
+
+    whole = of_seeds(result.seeds)
+    if fits(whole, console):
+        console.print(whole)
+    else:
+        console.print(of_seeds(()))
+        say(f"each of {len(result.seeds)} seeds: {result.path / 'experiment.json'}")
     say("")
     for verdict in result.verdicts:
         say(verdict)
@@ -57,15 +66,26 @@ def comparison(result: Comparison) -> None:
     """Print the settings in which finished runs differ, and what came of it."""
     from statistics import fmean
 
-    table = columns("runs with", "runs", "validation", "test")
-    for group in result.groups:
-        table.add_row(
-            escape(group.label),
-            str(len(group.runs)),
-            percent(fmean(group.validation)),
-            percent(fmean(group.test)),
-        )
-    console.print(table)
+    def with_names(names: Sequence[str]) -> Table:
+        table = columns("runs with", "runs", "validation", "test")
+        for name, group in zip(names, result.groups, strict=True):
+            table.add_row(
+                one_line(name),
+                str(len(group.runs)),
+                percent(fmean(group.validation)),
+                percent(fmean(group.test)),
+            )
+        return table
+
+    labels = [group.label for group in result.groups]
+    whole = with_names(labels)
+    if fits(whole, console):
+        console.print(whole)
+    else:
+        numbers = [f"({i})" for i in range(1, len(labels) + 1)]
+        console.print(with_names(numbers))
+        for number, label in zip(numbers, labels, strict=True):
+            say(f"{number} {label}")
     say("")
     for verdict in result.verdicts:
         say(verdict)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
+from rich.text import Text
 
-from layerscope.cli.printing.console import columns, console, counted, percent, say
+from layerscope.cli.printing.console import columns, console, percent, say
+from layerscope.cli.printing.terminal_width import groups_that_fit, one_line, tail
 from layerscope.cli.process.progress_line import ProgressLine
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from layerscope.models.own_pictures import OwnPictures
     from layerscope.pipeline.effort import Effort
     from layerscope.pipeline.subject import Subject
+
+PICTURES = "looking at pictures"
 
 
 def look(
@@ -37,7 +39,7 @@ def look(
     Args:
         subject, effort, only, seed: as for `pipeline.look.look`.
         pictures: files and folders of one's own, walked through every layer.
-        line: the command's progress line, which has a part "looking"; None makes one.
+        line: the command's progress line, which has a part "looking"; None shows none.
         again: what goes on with a look that was interrupted.
         fabric: of several processes that look together: the first one speaks and writes.
     """
@@ -49,26 +51,22 @@ def look(
     for sentence in subject.told if first else ():
         say(sentence)
     try:
-        with contextlib.ExitStack() as stack:
-            if line is None and first:
-                line = stack.enter_context(ProgressLine(console, {"looking": 1}))
-            part = line
-            atlas = look_through(
-                subject.model,
-                subject.pictures,
-                spec=subject.spec,
-                out=subject.home / "atlas",
-                effort=effort,
-                only=only,
-                pictures=own,
-                seed=seed,
-                progress=lambda now: (
-                    part.tell("looking", now.done_frac, str(now.part)) if part else None
-                ),
-                fabric=fabric,
-                tell=say if first else lambda sentence: None,
-                training=subject.training,
-            )
+        atlas = look_through(
+            subject.model,
+            subject.pictures,
+            spec=subject.spec,
+            out=subject.home / "atlas",
+            effort=effort,
+            only=only,
+            pictures=own,
+            seed=seed,
+            progress=lambda now: (
+                line.tell("looking", now.done_frac, str(now.part)) if line else None
+            ),
+            fabric=fabric,
+            tell=say if first else lambda sentence: None,
+            training=subject.training,
+        )
     except KeyboardInterrupt:
         if first:
             say(f"what is measured is kept; {again} goes on where it stopped")
@@ -96,35 +94,51 @@ def own_pictures(subject: Subject, pictures: Sequence[Path]) -> OwnPictures:
 
 
 def ladder(atlas: Atlas) -> None:
-    """Print what each layer's units are selective for, beside the untrained control."""
+    """Print what each layer's units respond to, beside the untrained control.
+
+    Kinds that no unit of any layer responds to are named below; where the terminal is too narrow
+    for the others, they are parted into two tables.
+    """
     evidence = atlas.record.evidence
     if not evidence or not evidence.ladder:
         return
-    kinds = evidence.kinds
-    table = columns("layer", "units", *kinds, "probe")
-    for rung in evidence.ladder:
-        layer = atlas[rung.layer].evidence
-        probe = layer and layer.probe
-        responds = [rung.responds.get(kind) for kind in kinds]
-        table.add_row(
-            escape(rung.title),
-            str(rung.n_units),
-            *(beside(one and one.frac, one and one.untrained_mean) for one in responds),
-            beside(probe and probe.accuracy, probe and probe.untrained and probe.untrained.mean),
-        )
+    rungs = evidence.ladder
+    found = [
+        k for k in evidence.kinds if any(r.responds[k].count for r in rungs if k in r.responds)
+    ]
+    cells: list[list[Text]] = []
+    for kind in found:
+        shares = [rung.responds.get(kind) for rung in rungs]
+        own = [beside(one and one.frac, one and one.untrained_mean) for one in shares]
+        cells.append([Text(kind), *own])
+    probes = [(one := atlas[rung.layer].evidence) and one.probe for rung in rungs]
+    own = [beside(p and p.accuracy, p and p.untrained and p.untrained.mean) for p in probes]
+    cells.append([Text("probe"), *own])
+    named = [[Text("layer"), *(one_line(rung.title) for rung in rungs)],
+             [Text("units"), *(Text(str(rung.n_units)) for rung in rungs)]]  # fmt: skip
     say("")
     say(evidence.headline)
     say("")
-    say("% of units that respond to each kind, seen in pictures too (untrained copies in brackets)")
-    console.print(table)
+    say("% of units that respond to each kind, in pictures too (untrained in brackets)")
+    widths = [max(len(cell) for cell in column) + 2 for column in named]
+    plain = [[cell.plain for cell in column] for column in cells]
+    for group in groups_that_fit(plain, beside=sum(widths), width=console.width + 2):
+        shown = [*named, *(cells[i] for i in group)]
+        table = columns(*(column[0].plain for column in shown))
+        for row in zip(*(column[1:] for column in shown), strict=True):
+            table.add_row(*row)
+        console.print(table)
+    absent = [kind for kind in evidence.kinds if kind not in found]
+    if absent:
+        say(f"no unit of any layer: {', '.join(absent)}")
 
 
-def beside(share: float | None, control: float | None) -> str:
+def beside(share: float | None, control: float | None) -> Text:
     """A share with its control's mean in brackets: "74 (26)"."""
     if share is None:
-        return "-"
-    own = whole_percent(share)
-    return f"{own} [dim]({whole_percent(control)})[/dim]" if control is not None else own
+        return Text("-")
+    own = Text(whole_percent(share))
+    return own.append(f" ({whole_percent(control)})", "dim") if control is not None else own
 
 
 def whole_percent(share: float) -> str:
@@ -132,33 +146,33 @@ def whole_percent(share: float) -> str:
     return f"{100 * share:.0f}"
 
 
-def units(subject: Subject, layers: list[str]) -> None:
+def units(subject: Subject, layers: list[str], line: ProgressLine | None) -> None:
     """Measure some layers and print a line for each of their units."""
     from layerscope.analysis.activations.scan import scan
     from layerscope.graph.activation_hooks import check_layers
 
     check_layers(subject.model, layers)
     pictures = subject.pictures
-    with counted("looking") as progress:
-        found = scan(
-            subject.model,
-            pictures,
-            normalise=subject.spec.normalise,
-            layers=layers,
-            progress=progress,
-        )
+    found = scan(
+        subject.model,
+        pictures,
+        normalise=subject.spec.normalise,
+        layers=layers,
+        progress=lambda done, total: line.tell("looking", done / total, PICTURES) if line else None,
+    )
     for layer, result in found.items():
         names = ("unit", "mean", "std", "largest", "zeros", "strongest in")
         table = columns(*names, left=["strongest in"])
         table.title, table.title_justify = layer, "left"
         figures, top = result.statistics, result.top
         for u in range(len(figures.total)):
+            where = pictures.picture_id(int(top.rows[u, 0]))
             table.add_row(
                 str(u),
                 f"{float(figures.mean[u]):.3f}",
                 f"{float(figures.std[u]):.3f}",
                 f"{float(figures.high[u]):.3f}",
                 percent(float(figures.zero_frac[u])),
-                "dead" if figures.dead[u] else pictures.picture_id(int(top.rows[u, 0])),
+                "dead" if figures.dead[u] else one_line(tail(where, console.width // 3)),
             )
         console.print(table)

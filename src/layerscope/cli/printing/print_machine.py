@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from layerscope.cli.printing.console import columns, console, say
 
@@ -19,7 +19,7 @@ def health(checks: list[Check]) -> None:
     marks = {"ok": "ok", "note": "--", "broken": "BROKEN"}
     for check in checks:
         advice = f"; {check.advice}" if check.advice else ""
-        table.add_row(marks[check.state], check.what, escape(check.found + advice))
+        table.add_row(marks[check.state], check.what, Text(check.found + advice))
     console.print(table)
 
 

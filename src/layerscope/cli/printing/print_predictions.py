@@ -6,9 +6,9 @@ import json
 from typing import TYPE_CHECKING
 
 import typer
-from rich.markup import escape
 
-from layerscope.cli.printing.console import columns, console, percent
+from layerscope.cli.printing.console import columns, console, percent, say
+from layerscope.cli.printing.terminal_width import one_line, tail
 
 if TYPE_CHECKING:
     from layerscope.models.predict import Prediction
@@ -20,15 +20,22 @@ def predictions(rows: list[Prediction], *, top: int, as_json: bool) -> None:
         typer.echo(json.dumps([row.to_json() for row in rows], indent=1, ensure_ascii=False))
         return
     table = columns("picture", "label", "probability", "then", left=["label", "then"])
+    table.columns[0].no_wrap = True  # cut to size already
+    notes = []
     for row in rows:
+        name = one_line(tail(row.path, console.width // 4))
         if row.error is not None:
-            table.add_row(escape(row.path), "-", "", escape(row.error))
+            table.add_row(name, "-")
+            notes.append(f"{row.path}: {row.error}")
             continue
         first, *others = row.probs[:top]
-        then = ", ".join(f"{name} {percent(prob)}" for name, prob in others)
-        note = "  (dark on light, inverted)" if row.inverted else ""
+        then = ", ".join(f"{other} {percent(prob)}" for other, prob in others)
+        table.add_row(name, one_line(first[0]), percent(first[1]), one_line(then))
+        if row.inverted:
+            notes.append(f"{row.path}: dark on light, inverted")
         if row.low_confidence:
             why = ": show one thing on a plain ground" if row.cluttered else ""
-            note += f"  low confidence{why}"
-        table.add_row(escape(row.path), escape(first[0]), percent(first[1]), escape(then + note))
+            notes.append(f"{row.path}: low confidence{why}")
     console.print(table)
+    for note in notes:
+        say(note)

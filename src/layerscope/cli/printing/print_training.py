@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
-
-from layerscope.cli.printing.console import columns, console, percent, say
+from layerscope.cli.printing.console import columns, console, percent, say, warn
 from layerscope.cli.printing.print_sets import skipped
+from layerscope.cli.printing.terminal_width import one_line
 from layerscope.cli.process.progress_line import ProgressLine
 
 if TYPE_CHECKING:
@@ -33,7 +32,9 @@ def training(line: ProgressLine) -> Listener:
         )
         skipped(splits)
         say("")
-        say(summarise_spec(spec).text())
+        *rows, sentence = summarise_spec(spec).text(width=console.width).splitlines()
+        console.print("\n".join(rows), markup=False)
+        say(sentence)
         say("")
         line.tell("training", 0.0, f"epoch 1 of {recipe.epochs}")
 
@@ -52,7 +53,7 @@ def training(line: ProgressLine) -> Listener:
         )
 
     def on_finding(finding) -> None:
-        console.print(f"[yellow]![/yellow] {escape(finding.sentence)}")
+        warn(finding.sentence)
 
     return Listener(
         on_start=on_start, on_progress=on_progress, on_epoch=on_epoch, on_finding=on_finding
@@ -83,18 +84,18 @@ def evaluation(run: Run) -> None:
         f"give {beside.most_frequent_frac:.4f}"
     )
     for warning in beside.warnings:
-        console.print(f"[yellow]![/yellow] {escape(warning)}")
+        warn(warning)
     table = columns("class", "n", "precision", "recall", "mistaken for", left=["mistaken for"])
     names = [row.name for row in figures.per_class]
     for k, row in enumerate(figures.per_class[:MOST_CLASSES]):
         others = [(n, names[j]) for j, n in enumerate(figures.confusion[k]) if j != k and n]
         most = max(others, default=None)
         table.add_row(
-            escape(row.name),
+            one_line(row.name),
             f"{row.n:,}",
             percent(row.precision),
             percent(row.recall),
-            escape(f"{most[1]} ({most[0]})") if most else "",
+            one_line(f"{most[1]} ({most[0]})" if most else ""),
         )
     console.print(table)
     if len(figures.per_class) > MOST_CLASSES:

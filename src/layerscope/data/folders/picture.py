@@ -62,8 +62,10 @@ def without_warnings() -> Iterator[None]:
 def open_picture(source: Path | BinaryIO, *, name: str = "", least_px: int = 0) -> Image.Image:
     """Open a picture of any kind as 8-bit grey ("L") or colour ("RGB"), upright.
 
-    EXIF rotation is applied, transparency lies over white, 16-bit and floating-point values are
-    scaled to 8 bits, CMYK and palettes become RGB, of an animation the first frame is taken.
+    EXIF rotation is applied, transparency lies over white, 16-bit values are scaled from 0 to
+    65,535 to 8 bits whatever a picture uses of them (so that the pictures of a folder stay
+    comparable), floating-point values from 0 to 1 too, CMYK and palettes become RGB, of an
+    animation the first frame is taken.
 
     Args:
         source: a file's path, or a file open for reading.
@@ -72,7 +74,8 @@ def open_picture(source: Path | BinaryIO, *, name: str = "", least_px: int = 0) 
             many pixels; 0 decodes it whole.
 
     Raises:
-        DataError: no such file, not a picture, damaged, or of more than 80 million pixels.
+        DataError: no such file, not a picture, damaged, of more than 80 million pixels, or of 16
+            bits of which it uses less than the 8 that are kept.
     """
     with without_warnings():
         return opened(source, name=name, least_px=least_px)
@@ -103,7 +106,7 @@ def opened(source: Path | BinaryIO, *, name: str, least_px: int) -> Image.Image:
         if least_px:
             image.draft("RGB" if image.mode != "L" else "L", (least_px, least_px))
         image.load()
-        return to_eight_bits(ImageOps.exif_transpose(image))
+        return to_eight_bits(ImageOps.exif_transpose(image), name)
     except DataError:
         raise
     except Image.DecompressionBombError as error:
@@ -118,15 +121,21 @@ def opened(source: Path | BinaryIO, *, name: str, least_px: int) -> Image.Image:
         raise DataError(f"{name} cannot be read ({error}); it is damaged: save it again") from error
 
 
-def to_eight_bits(image: Image.Image) -> Image.Image:
-    """Bring any mode of Pillow's to "L" or "RGB"."""
+def to_eight_bits(image: Image.Image, name: str) -> Image.Image:
+    """Bring any mode of Pillow's to "L" or "RGB".
+
+    Raises:
+        DataError: 16 bits a value, all of them so small that 8 bits would show black.
+    """
     from PIL import Image
 
     if image.mode in ("1", "L", "RGB"):
         if "transparency" not in image.info:
             return image.convert("L") if image.mode == "1" else image
         image = image.convert("RGBA")
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+    if image.mode.startswith("I;16"):
+        return from_sixteen_bits(np.asarray(image), name)
+    if image.mode in ("I", "F"):
         values = np.asarray(image).astype(np.float64)
         top = values.max(initial=0.0)
         if image.mode == "F" and values.min(initial=0.0) >= 0 and top <= 1:
@@ -142,6 +151,27 @@ def to_eight_bits(image: Image.Image) -> Image.Image:
         ground = Image.new("RGBA", coloured.size, (255, 255, 255, 255))
         return Image.alpha_composite(ground, coloured).convert("L" if grey else "RGB")
     return image.convert("RGB")
+
+
+def from_sixteen_bits(values: np.ndarray, name: str) -> Image.Image:
+    """Scale 16-bit values to 8 bits by what the format says of them: 65,535 is white.
+
+    Args:
+        values: uint16 (H, W).
+        name: what to call the picture in a message.
+
+    Raises:
+        DataError: there is something in it, but all of it below 256.
+    """
+    from PIL import Image
+
+    top = int(values.max(initial=0))
+    if 0 < top < 256:
+        raise DataError(
+            f"{name} has 16 bits a value and uses only {top} of 65,535, so that it would be black: "
+            "save it with 8 bits, or spread its values first"
+        )
+    return Image.fromarray((values * (255 / 65535)).round().astype(np.uint8))
 
 
 def read_picture(

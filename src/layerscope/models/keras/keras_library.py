@@ -28,7 +28,7 @@ def keras() -> ModuleType:
         if error.name != "keras":
             raise
         raise ModelError(
-            "Keras networks need keras, which is not installed: pip install layerscope[keras]"
+            "Keras networks need keras, which is not installed: pip install 'layerscope[keras]'"
         ) from error
     if found.backend.backend() != "torch":
         raise ModelError(

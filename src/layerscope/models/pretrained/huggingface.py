@@ -36,7 +36,7 @@ def transformers() -> ModuleType:
             raise
         raise ModelError(
             "networks named hf:NAME need transformers, which is not installed: "
-            "pip install layerscope[transformers]"
+            "pip install 'layerscope[transformers]'"
         ) from error
     return found
 

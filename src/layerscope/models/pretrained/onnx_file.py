@@ -18,7 +18,7 @@ from layerscope.models.preprocessing import InputFacts
 from layerscope.models.pretrained.opened_network import OpenedNetwork
 from layerscope.vision import torchvision
 
-INSTALL = "ONNX files need onnx, onnx2torch and onnxruntime: pip install layerscope[onnx]"
+INSTALL = "ONNX files need onnx, onnx2torch and onnxruntime: pip install 'layerscope[onnx]'"
 # Of a network that leaves its picture's size open; only the comparison takes it.
 OPEN_SIDE_PX = 224
 ALIKE_FRAC = 1e-3

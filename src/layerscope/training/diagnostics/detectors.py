@@ -240,7 +240,7 @@ def over_fitting(evidence: Evidence) -> Finding | None:
     if risen and last.train_loss < best.train_loss and gap > 0.05:
         return Finding(
             "over-fitting",
-            f"the network memorises its pictures since epoch {best.epoch}: the validation "
+            f"the network is overfitting since epoch {best.epoch}: the validation "
             f"loss rose from {best.validation_loss:.2f} to {last.validation_loss:.2f} while the "
             f"training loss fell to {last.train_loss:.2f}: set augment, weight_decay, dropout_frac "
             "or stop_after_epochs, or bring more pictures",
@@ -267,7 +267,7 @@ def under_fitting(evidence: Evidence) -> Finding | None:
             more, field = "unfreeze more of it", "freeze"
         return Finding(
             "under-fitting",
-            f"the network under-fits: after {last.epoch} epochs it knows only "
+            f"the network is underfitting: after {last.epoch} epochs it knows only "
             f"{100 * last.train_accuracy:.1f} % of the very pictures it learns from (guessing: "
             f"{100 * chance:.0f} %): train for more epochs or with a higher learning_rate, {more}, "
             "or augment less",

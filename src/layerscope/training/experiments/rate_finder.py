@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -57,6 +58,7 @@ def find_rate(
     device: str = "auto",
     seed: int = 0,
     steps: int = 150,
+    progress: Callable[[int, int], None] = lambda done, total: None,
     **settings: Unpack[Settings],
 ) -> RateSearch:
     """Look for a good learning rate before training.
@@ -69,6 +71,7 @@ def find_rate(
         data, model, preset, size, weights, data_dir, device, seed, **settings: as for
             `train`.
         steps: how many; the sweep ends early once the loss is four times its lowest.
+        progress: told how many steps are done, and of how many.
 
     Returns:
         The curve and what it suggests.
@@ -118,6 +121,7 @@ def find_rate(
         if recipe.gradient_clip:
             fabric.clip_gradients(wrapped, optimiser, max_norm=recipe.gradient_clip)
         optimiser.step()
+        progress(len(raw), steps)
     return read_curve(recipe, rates, raw)
 
 
