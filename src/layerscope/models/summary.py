@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -58,12 +59,11 @@ class Summary:
         ]
         totals = ("all", "", "", f"{self.parameters:,}", f"{self.multiply_adds:,}", "")
         lines: list[tuple[str, ...]] = [header, *rows, totals]
-        for n in range(len(LEFT_OUT_FIRST) + 1):
-            gone = LEFT_OUT_FIRST[:n]
+        aligned, gone = in_columns(lines), []
+        while width and max(map(len, aligned)) > width and len(gone) < len(LEFT_OUT_FIRST):
+            gone.append(LEFT_OUT_FIRST[len(gone)])
             shown = [i for i, name in enumerate(header) if name not in gone]
             aligned = in_columns([[line[i] for i in shown] for line in lines])
-            if width is None or max(len(line) for line in aligned) <= width:
-                break
         rule = "-" * max(len(line) for line in aligned)
         table = [aligned[0], rule, *aligned[1:-1], rule, aligned[-1]]
         if gone:
@@ -89,7 +89,7 @@ class Summary:
         )
 
 
-def in_columns(lines: list[list[str]]) -> list[str]:
+def in_columns(lines: Sequence[Sequence[str]]) -> list[str]:
     """Rows of cells as lines: the first two columns to the left, numbers to the right."""
     widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
     return [
