@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from layerscope import measures
     from layerscope.api.look_and_report import look, look_at
+    from layerscope.api.name_pictures import predict
     from layerscope.api.open_atlas import load_atlas
     from layerscope.api.train_and_report import resume, train
     from layerscope.atlas.atlas_folder import Atlas
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from layerscope.graph.activation_hooks import trace
     from layerscope.graph.layer import Layer
     from layerscope.graph.read import read_graph
-    from layerscope.models.predict import Prediction, predict
+    from layerscope.models.predict import Prediction
     from layerscope.models.preprocessing import Preprocessing
     from layerscope.models.spec import ModelSpec, NetShape
     from layerscope.models.summary import summarise
@@ -81,7 +82,7 @@ _HOMES = {
     "look": ("layerscope.api.look_and_report", "look"),
     "look_at": ("layerscope.api.look_and_report", "look_at"),
     "open_run": ("layerscope.training.runs.run_folder", "open_run"),
-    "predict": ("layerscope.models.predict", "predict"),
+    "predict": ("layerscope.api.name_pictures", "predict"),
     "read_graph": ("layerscope.graph.read", "read_graph"),
     "read_recording": ("layerscope.training.diagnostics.recording", "read_recording"),
     "summarise": ("layerscope.models.summary", "summarise"),

@@ -18,12 +18,12 @@ from layerscope.errors import DataError, DeviceError, LayerscopeError, RunError
 from layerscope.files import whole_file
 from layerscope.formats.documents import Document, from_plain
 from layerscope.formats.run_record import RunRecord
-from layerscope.training import session
 from layerscope.training.epoch_metrics import score
 from layerscope.training.input.batches import make_feed
 from layerscope.training.input.prepare import gather, parted, prepare
 from layerscope.training.loop import fit
 from layerscope.training.machine import make_fabric
+from layerscope.training.runs import finish_run
 from layerscope.training.runs.checkpoint import read_checkpoint
 from layerscope.training.runs.evaluation import evaluation_of, predict_logits
 from layerscope.training.runs.run_folder import Run, find_run, open_run, with_data
@@ -288,13 +288,13 @@ def test_a_finished_run_that_goes_on_keeps_its_score(
 ) -> None:
     settings = {**QUICK, "epochs": 1, "schedule": "constant", "learning_rate": 1e-4}
     scored: list[str] = []
-    own = session.predict_logits
+    own = finish_run.predict_logits
 
     def noting(model, spec, imageset, **options):
         scored.append(imageset.split)
         return own(model, spec, imageset, **options)
 
-    monkeypatch.setattr(session, "predict_logits", noting)
+    monkeypatch.setattr(finish_run, "predict_logits", noting)
     first = train(striped, model="digit-mlp", out=tmp_path, **settings)
     assert scored.count("test") == 1
     assert first.record.results.test_epoch is None

@@ -16,9 +16,9 @@ class Cost:
     """What a layer costs, for one picture.
 
     Args:
-        parameters: numbers that are learned; counted once where a module is used again.
-        multiply_adds: multiplications with an addition each; biases and norms, which a good
-            runtime folds away, are not counted.
+        parameters: weights and biases; counted once where a module is used again.
+        multiply_adds: of its weights; biases and norms, which a good runtime folds away, are
+            not counted.
         dense_parameters: what a fully-connected layer from the same inputs to the same outputs
             would learn; 0 for layers that learn nothing.
     """

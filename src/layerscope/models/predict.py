@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -48,6 +48,7 @@ class Prediction:
             from light ink on dark.
         error: why the file could not be read, else None; then there is no label.
         cluttered: whether the thing could not well be told from its surroundings.
+        pixels: uint8 (C, H, W) that the network was given, of a picture that is no file.
     """
 
     path: str
@@ -56,6 +57,7 @@ class Prediction:
     inverted: bool = False
     error: str | None = None
     cluttered: bool = False
+    pixels: torch.Tensor | None = field(default=None, compare=False)
 
     @property
     def low_confidence(self) -> bool:
@@ -77,12 +79,12 @@ class Prediction:
             (name, html_repr.bar(prob), f"{100 * prob:.1f} %")
             for name, prob in self.probs[:SHOWN_CLASSES]
         ]
-        shown = ""
+        shown, pixels = "", self.pixels
         with suppress(DataError):  # the file may be gone by now
-            pixels = read_picture(Path(self.path), channels=3, size=(SHOWN_PX, SHOWN_PX))
-            shown = html_repr.picture(
-                pixels.permute(1, 2, 0).numpy(), label=self.path, height_px=SHOWN_PX
-            )
+            if pixels is None:
+                pixels = read_picture(Path(self.path), channels=3, size=(SHOWN_PX, SHOWN_PX))
+            colour = pixels.expand(3, -1, -1).permute(1, 2, 0).numpy()
+            shown = html_repr.picture(colour, label=self.path, height_px=SHOWN_PX)
         return html_repr.section(self.path, shown, html_repr.table(("", "", ""), rows))
 
     def to_json(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from urllib.parse import urlparse
 
 import torch
 
-from layerscope.errors import ModelError
+from layerscope.errors import ModelError, first_line
 from layerscope.files import sha256_of
 from layerscope.models.pretrained.backbone import find_backbone
 from layerscope.vision import timm, torchvision
@@ -56,7 +56,7 @@ def from_torch_hub(name: str, url: str) -> Path:
                 url, str(file), hash_prefix=marked[1] if marked else None, progress=False
             )
         except (OSError, RuntimeError, ValueError) as error:
-            raise out_of_reach(name, url, str(error)) from error
+            raise out_of_reach(name, url, error) from error
     elif marked:
         check(file, marked[1], name=str(file))
     return file
@@ -78,7 +78,7 @@ def from_hugging_face(name: str, repository: str, file_name: str) -> Path:
             checksum = hub.get_hf_file_metadata(url).etag or ""
             file = Path(hub.hf_hub_download(repository, file_name, revision=revision or None))
     except Exception as error:  # each version of its client has other errors for no network
-        raise out_of_reach(name, url, str(error)) from error
+        raise out_of_reach(name, url, error) from error
     if re.fullmatch(r"[a-f0-9]{64}", checksum):
         check(file, checksum, name=str(file))
     return file
@@ -98,11 +98,10 @@ def check(file: Path, checksum: str, *, name: str) -> None:
         )
 
 
-def out_of_reach(name: str, url: str, why: str) -> ModelError:
+def out_of_reach(name: str, url: str, why: BaseException) -> ModelError:
     """The error of weights that are neither here nor to be had."""
-    first_line = (why or "no answer").splitlines()[0]
     return ModelError(
         f"the published weights of {name} are not on this machine and could not be downloaded "
-        f"({first_line}); connect to the internet, fetch {url} elsewhere and name it with "
+        f"({first_line(why)}); connect to the internet, fetch {url} elsewhere and name it with "
         "--weights FILE, or begin with nothing: --weights none"
     )

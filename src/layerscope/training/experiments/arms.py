@@ -41,7 +41,7 @@ class Arm:
         changes: field -> value, of the recipe or the network.
         accuracies: on validation, by seed; None where a seed is not finished.
         train_s: median seconds of its trainings.
-        parameters: numbers that the network learns.
+        parameters: of the network.
         runs: the run folders, by seed.
     """
 

@@ -1,4 +1,4 @@
-"""Comparing finished runs: what they were told, and what came of it."""
+"""Comparing finished runs: the settings in which they differ, and what came of it."""
 
 from __future__ import annotations
 
