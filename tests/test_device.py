@@ -30,7 +30,10 @@ from layerscope.training.runs.evaluation import evaluation_of, predict_logits
 from layerscope.training.runs.run_folder import open_run
 from layerscope.training.session import train
 
-EFFORT = Effort(pictures=16, untrained=2, ablation_pictures=8, featurevis_steps=2)
+EFFORT = Effort(
+    pictures=16, untrained=2, ablation_pictures=8, featurevis_steps=2, dependence_patches=1,
+    dependence_copies=1,
+)  # fmt: skip
 
 
 def test_names_of_devices() -> None:

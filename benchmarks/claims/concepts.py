@@ -82,7 +82,9 @@ def concepts(
         if units_elsewhere(name, program.layers) is None
     ]
     with tempfile.TemporaryDirectory() as folder:
-        effort = Effort(pictures, untrained, ablation_pictures=0, featurevis_steps=0)
+        effort = Effort(
+            pictures, untrained, ablation_pictures=0, featurevis_steps=0, dependence_patches=0
+        )
         record = gather_evidence(
             program, spec, imageset, measured, effort=effort, seed=seed,
             stages=Stages(Path(folder) / "kept", Path(folder) / "atlas"),

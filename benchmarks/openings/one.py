@@ -35,8 +35,9 @@ from openings.checks import receptive_fields, unit_values
 
 N_PICTURES = 8
 SMALLEST = Effort(
-    pictures=N_PICTURES, untrained=2, ablation_pictures=4, featurevis_steps=1, stimuli="coarse"
-)
+    pictures=N_PICTURES, untrained=2, ablation_pictures=4, featurevis_steps=1, stimuli="coarse",
+    dependence_patches=1, dependence_copies=1,
+)  # fmt: skip
 SMALL = ("people",)  # kinds of which all layers get all evidence
 DRAWN = 0
 

@@ -46,6 +46,10 @@ UNIT: dict[str, Any] = {
     "inhibited_by": [[2, -0.25]],
     "class_weights": [],
     "recurrence": None,
+    "named_patches": None,
+    "patches_note": None,
+    "dependence": None,
+    "clusters": None,
 }
 
 

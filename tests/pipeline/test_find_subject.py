@@ -18,7 +18,9 @@ from layerscope.pipeline.effort import Effort
 from layerscope.pipeline.look import look
 from layerscope.pipeline.subject import Subject, find_subject
 
-LITTLE = Effort(pictures=24, untrained=2, ablation_pictures=0, featurevis_steps=0)
+LITTLE = Effort(
+    pictures=24, untrained=2, ablation_pictures=0, featurevis_steps=0, dependence_patches=0
+)
 NETS = """
 import torch
 from torch import nn

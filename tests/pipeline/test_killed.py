@@ -24,7 +24,10 @@ from layerscope.pipeline.look import look
 from layerscope.training.session import resume, train
 
 KILLS = 50
-LITTLE = Effort(pictures=24, untrained=2, ablation_pictures=12, featurevis_steps=2)
+LITTLE = Effort(
+    pictures=24, untrained=2, ablation_pictures=12, featurevis_steps=2, dependence_patches=1,
+    dependence_copies=1,
+)  # fmt: skip
 # Looks that differ in what they are asked, at one atlas.
 ASKED: list[dict[str, Any]] = [
     {"only": ["0", "3"]},

@@ -27,8 +27,14 @@ from layerscope.training.runs.run_folder import Run
 from layerscope.training.session import train
 
 # Everything is measured, of everything little.
-LITTLE = Effort(pictures=48, untrained=2, ablation_pictures=24, featurevis_steps=6)
-LEAST = Effort(pictures=12, untrained=2, ablation_pictures=0, featurevis_steps=0)
+LITTLE = Effort(
+    pictures=48, untrained=2, ablation_pictures=24, featurevis_steps=6, featurevis_variants=1,
+    dependence_patches=3,
+    dependence_copies=1,
+)  # fmt: skip
+LEAST = Effort(
+    pictures=12, untrained=2, ablation_pictures=0, featurevis_steps=0, dependence_patches=0
+)
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,10 @@ from layerscope.pipeline.look import look
 from layerscope.pipeline.look_progress import LookProgress, Part
 from layerscope.view.report import embedded_files, named_files
 
-LITTLE = Effort(pictures=24, untrained=2, ablation_pictures=12, featurevis_steps=2)
+LITTLE = Effort(
+    pictures=24, untrained=2, ablation_pictures=12, featurevis_steps=2, dependence_patches=1,
+    dependence_copies=1,
+)  # fmt: skip
 SPEC = spec_of(1, 16)
 PIXELS = torch.randint(
     0, 256, (40, 1, 16, 16), generator=torch.Generator().manual_seed(0), dtype=torch.uint8
@@ -159,6 +162,8 @@ CHANGED = {
             "ablation_pictures": 10,
             "ablation_baseline": "zero",
             "featurevis_steps": 3,
+            "dependence_patches": 2,
+            "dependence_copies": 2,
         }.items()
     },
 }

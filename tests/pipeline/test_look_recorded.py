@@ -49,7 +49,10 @@ def deciding(limit: float) -> Deciding:
 
 
 def test_a_network_that_decides_has_an_atlas_that_says_so(striped: Splits, tmp_path: Path) -> None:
-    effort = Effort(pictures=60, untrained=2, ablation_pictures=20, featurevis_steps=2)
+    effort = Effort(
+        pictures=60, untrained=2, ablation_pictures=20, featurevis_steps=2, dependence_patches=2,
+        dependence_copies=1,
+    )  # fmt: skip
     model = deciding(limit=10)  # brighter than any picture: all take the same way
     atlas = look(model, striped, spec=SPEC, out=tmp_path / "atlas", effort=effort)
     check_atlas(atlas)

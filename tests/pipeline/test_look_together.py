@@ -18,7 +18,10 @@ from layerscope.data.imageset import ImageSet
 from layerscope.pipeline.effort import Effort
 from layerscope.pipeline.look import look
 
-LITTLE = Effort(pictures=24, untrained=3, ablation_pictures=12, featurevis_steps=2)
+LITTLE = Effort(
+    pictures=24, untrained=3, ablation_pictures=12, featurevis_steps=2, dependence_patches=1,
+    dependence_copies=1,
+)  # fmt: skip
 SCRIPT = """
 import sys
 from pathlib import Path

@@ -15,7 +15,10 @@ from layerscope.pipeline.effort import Effort
 from layerscope.pipeline.look import look
 from layerscope.vision import timm
 
-LITTLE = Effort(pictures=24, untrained=2, ablation_pictures=12, featurevis_steps=2)
+LITTLE = Effort(
+    pictures=24, untrained=2, ablation_pictures=12, featurevis_steps=2, dependence_patches=1,
+    dependence_copies=1,
+)  # fmt: skip
 
 
 def test_a_transformer_is_looked_through(tmp_path: Path) -> None:

@@ -23,7 +23,10 @@ from layerscope.training.runs.run_folder import open_run
 from layerscope.view.report import write_report
 
 # Everything is measured, of everything little.
-LITTLE = Effort(pictures=60, untrained=2, ablation_pictures=20, featurevis_steps=6)
+LITTLE = Effort(
+    pictures=60, untrained=2, ablation_pictures=20, featurevis_steps=6, dependence_patches=4,
+    dependence_copies=2,
+)  # fmt: skip
 PERCENT = re.compile(r"([\d.]+)%")
 pytestmark = [pytest.mark.browser, needs_page]
 

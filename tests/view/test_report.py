@@ -24,7 +24,9 @@ from layerscope.training.session import train
 from layerscope.view import report
 from layerscope.view.report import filled, write_report
 
-LITTLE = Effort(pictures=48, untrained=2, ablation_pictures=0, featurevis_steps=0)
+LITTLE = Effort(
+    pictures=48, untrained=2, ablation_pictures=0, featurevis_steps=0, dependence_patches=0
+)
 
 
 @pytest.fixture(scope="module")

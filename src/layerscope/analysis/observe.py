@@ -25,6 +25,7 @@ from layerscope.analysis.pictures.stimulus_ranks import (
     strongest_places,
 )
 from layerscope.analysis.tuning.battery import Battery, ground_of, make_battery
+from layerscope.analysis.tuning.natural_textures import NaturalTexture, natural_textures
 from layerscope.analysis.tuning.responses import centre_responses, window_of
 from layerscope.analysis.tuning.stimuli import FINE, Steps
 from layerscope.analysis.tuning.tunings import Tunings, tune
@@ -37,6 +38,8 @@ from layerscope.seed import make_generator
 
 GROUND_PICTURES = 300
 THUMBNAIL_PX = 4
+# Textures are taken from so many pictures of the set, whichever are measured.
+TEXTURE_PICTURES, TEXTURE_PX = 100, 64
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,7 @@ class Scenes:
             battery = make_battery(
                 height=height, width=width, channels=self.spec.channels, centre_px=window[:2],
                 window_px=window[2], ground=self.ground, seed=self.seed, steps=self.steps,
+                textures=self.textures(layer, field, window[2]),
             )  # fmt: skip
             boxes = place_boxes(field, layer.shape, self.draws, height=height, width=width)
             patches = patches_at(self.imageset, self.rows, boxes, self.ground)
@@ -126,6 +130,24 @@ class Scenes:
             ranked = rank_patches(patches, battery, window[:2])
             self.made[key] = Scene(battery, ranked, cover, thumbnails_of(patches))
         return self.made[key]
+
+    def textures(
+        self, layer: Layer, field: ReceptiveField | None, window_px: float
+    ) -> list[NaturalTexture]:
+        """The set's own textures at the size of a layer's receptive field."""
+        order = torch.randperm(
+            len(self.imageset), generator=make_generator(self.seed, "pictures of textures")
+        )
+        rows = order[:TEXTURE_PICTURES].sort().values
+        draws = place_draws(len(rows), self.seed)
+        boxes = place_boxes(
+            field, layer.shape, draws, height=self.spec.height, width=self.spec.width
+        )
+        if bool((boxes == boxes[:, :1]).all()):  # every place sees the same: once is enough
+            boxes = boxes[:, :1]
+        patches = patches_at(self.imageset, rows, boxes, self.ground, largest_px=TEXTURE_PX)
+        generator = make_generator(self.seed, "natural textures")
+        return natural_textures(patches, generator, window_px=window_px)
 
 
 def thumbnails_of(pictures: torch.Tensor) -> torch.Tensor:

@@ -209,6 +209,51 @@ class DirectionsRecord(Struct, frozen=True, kw_only=True):
     n: Count
 
 
+class DependenceFigure(Struct, frozen=True, kw_only=True):
+    """A mean over a layer's units, beside untrained copies.
+
+    Args:
+        value: the mean.
+        interval: 95 %, a bootstrap over the units.
+        untrained: the same of untrained copies.
+    """
+
+    value: NonNegative
+    interval: tuple[NonNegative, NonNegative]
+    untrained: ControlRange | None
+
+
+class LayerDependence(Struct, frozen=True, kw_only=True):
+    """What a layer's units need to respond, measured on their own strongest patches: means over the
+    units of what is lost, or remains, each unit's between 0 and 1.
+
+    Args:
+        n_units: measured, of those that pictures drive.
+        n_patches: of each.
+        untrained_copies: how many; they are measured in at most 32 units.
+        needs_colour: lost in grey; null for grey pictures.
+        needs_fine_texture: lost by a blur of 1/16 of a patch's side; null in the smallest ones.
+        needs_arrangement: lost, on average, where 2 x 2 and 4 x 4 blocks change places; null
+            likewise.
+        bears_shifts: left after a shift by 1/8 of the patch's side.
+        remaining: change -> what is left (`Dependence`).
+        things: clusters of a unit's strongest patches; null where there are too few patches or
+            units to tell them by.
+        several_frac: share of units with more than one cluster.
+    """
+
+    n_units: Count
+    n_patches: Count
+    untrained_copies: Count
+    needs_colour: DependenceFigure | None
+    needs_fine_texture: DependenceFigure | None
+    needs_arrangement: DependenceFigure | None
+    bears_shifts: DependenceFigure | None
+    remaining: dict[str, DependenceFigure]
+    things: DependenceFigure | None
+    several_frac: DependenceFigure | None
+
+
 class LayerEvidence(Struct, frozen=True, kw_only=True):
     """The measures of a whole layer, each beside untrained copies of the network.
 
@@ -231,6 +276,7 @@ class LayerEvidence(Struct, frozen=True, kw_only=True):
         recurring_frac: share of units that recur in networks trained from other seeds, beside the
             share of untrained units that recur in other untrained networks; null where one network
             was looked at.
+        dependence: what its units need; null where not measured.
     """
 
     probe: Probe | None
@@ -246,6 +292,7 @@ class LayerEvidence(Struct, frozen=True, kw_only=True):
     groups: tuple[GroupAblation, ...] = ()
     directions: DirectionsRecord | None = None
     recurring_frac: Compared | None = None
+    dependence: LayerDependence | None = None
 
 
 class Forward(Struct, frozen=True, kw_only=True):
@@ -297,7 +344,11 @@ class LayerRecord(Struct, frozen=True, kw_only=True):
         units_in: the layer through which these units are seen (the activation behind a
             convolution), which has their patches and measures; else null.
         patch_sprite: patch j of unit u is tile `u * 9 + j`.
-        featurevis_sprite: tile u is the image optimised for unit u.
+        featurevis_sprite: tile `u * featurevis_variants + j` is the j-th image optimised for unit
+            u, its strongest first.
+        featurevis_variants: images of each unit.
+        featurevis_map_sprite: tile u is the image optimised for the mean over unit u's map; null
+            where there is none.
         evidence: the layer's measures; null where there are none.
         forward: how its output is computed; null where that is none of the operations that an
             atlas describes, where its weights are left out, and in older atlases.
@@ -326,6 +377,8 @@ class LayerRecord(Struct, frozen=True, kw_only=True):
     evidence: LayerEvidence | None
     unit_axis: Count | None = None
     forward: Forward | None = None
+    featurevis_variants: Count = 1
+    featurevis_map_sprite: Sprite | None = None
 
     def unit(self, index: int) -> UnitRecord:
         """One unit.

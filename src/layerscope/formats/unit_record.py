@@ -239,6 +239,7 @@ class FeatureVis(Struct, frozen=True, kw_only=True):
             strongest natural pictures.
         natural_path_similarity: the same between those natural pictures.
         unnatural: whether the image takes another path than natural pictures do.
+        weak: whether it drives the unit to less than half of its natural maximum.
     """
 
     value: float
@@ -247,13 +248,54 @@ class FeatureVis(Struct, frozen=True, kw_only=True):
     path_similarity: float | None
     natural_path_similarity: float | None
     unnatural: bool
+    weak: bool = False
+
+
+class Dependence(Struct, frozen=True, kw_only=True):
+    """What a unit's response depends on: how much of it remains, at its own strongest places, when
+    what it sees there is changed in one property.
+
+    Args:
+        n: patches, each of another picture.
+        remaining: change -> [share, low, high]: 1 nothing is lost, 0 no more is left than the
+            unit's mean over pictures, below 0 less than that; with a 95 % interval over the
+            patches. "grey": without colour; "hue": all hues turned by 120°; "blur": a Gaussian of
+            1/16 of the side; "halves", "quarters": cut into 2 x 2 or 4 x 4 blocks that change
+            places; "phase": the same waves at random phases; "negative": light and dark exchanged;
+            "mirror"; "turn": by a right angle; "shift": by 1/8 of the side. Changes that such small
+            patches do not allow are missing.
+    """
+
+    n: Count
+    remaining: dict[str, tuple[float, float, float]]
+
+
+class PatchClustersRecord(Struct, frozen=True, kw_only=True):
+    """How many different things a unit responds to: its strongest patches, clustered by what the
+    layer's other units do there.
+
+    Args:
+        n: patches, each of another picture.
+        count: clusters; 1 where the patches fall apart no more than a single cloud would.
+        sizes: patches of each cluster, largest first.
+        split: share of the patches' spread that lies between two clusters.
+        null_p95: 95 % of single normal clouds of the same covariance stay below.
+    """
+
+    n: Count
+    count: Count
+    sizes: tuple[Count, ...]
+    split: Frac
+    null_p95: Frac
 
 
 class UnitEvidence(Struct, frozen=True, kw_only=True):
     """What was measured of a unit beside its statistics.
 
     Args:
-        name: the words of the first description that holds in pictures; null where none does.
+        name: the words of the first description that holds in pictures and, of a part or a class,
+            is in two thirds of its patches; of the first that holds where none is; null where none
+            holds.
         kind: of that description.
         role: what the unit is beside all that: "output for cat", "rarely active"; null for others.
         descriptions: every kind that it responds to; those that hold in pictures first.
@@ -269,6 +311,12 @@ class UnitEvidence(Struct, frozen=True, kw_only=True):
         class_weights: how much each logit changes when the response rises by 1 at every place;
             none where the way to the logits is not linear.
         recurrence: in networks trained from other seeds; null where one network was looked at.
+        strongest_inputs: at most 4 [unit of the layer that it reads, norm of the weights on it].
+        named_patches: how many of its patches show the part or class that it is named after; null
+            for other names.
+        patches_note: a sentence where these are fewer than two thirds; null elsewhere.
+        dependence: its dependence profile; null where not measured.
+        clusters: of its strongest patches; null where not measured.
     """
 
     name: str | None = None
@@ -284,6 +332,10 @@ class UnitEvidence(Struct, frozen=True, kw_only=True):
     inhibited_by: tuple[tuple[int, float], ...] = ()
     class_weights: tuple[float, ...] = ()
     recurrence: Recurrence | None = None
+    named_patches: Count | None = None
+    patches_note: str | None = None
+    dependence: Dependence | None = None
+    clusters: PatchClustersRecord | None = None
 
 
 class UnitRecord(UnitEvidence, frozen=True, kw_only=True):

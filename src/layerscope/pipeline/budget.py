@@ -16,6 +16,8 @@ from layerscope.pipeline.effort import Effort
 # 20 s for its feature visualisations.
 MOST_ABLATION = 2e12
 MOST_VISUALISED = 1e12
+# 20 s for its dependence profiles, with those of untrained copies.
+MOST_PROFILED = 1e12
 # Above this a picture costs so much that two untrained copies have to do, and effective receptive
 # fields are measured on few pictures: each takes a pass back for every unit.
 LARGE_NETWORK = 3e8
@@ -28,6 +30,7 @@ VERY_LARGE_FRAC = 0.25
 # With fewer pictures a unit's effect is lost in rounding; with fewer units nothing is compared.
 FEW_PICTURES, FEWEST_PICTURES = 400, 100
 FEWEST_UNITS = 8
+FEWEST_PROFILED = 2
 # A step of a feature visualisation costs a pass forward and about two backward.
 PASSES_PER_STEP = 3
 
@@ -80,14 +83,30 @@ class Budget:
                 return min(units, runs), pictures
         return 0, 0
 
-    def made(self, layer: str, units: int) -> int:
-        """How many units of a layer get an image, at least one."""
-        each = self.effort.featurevis_steps * PASSES_PER_STEP * max(self.to[layer], 1.0)
+    def made(self, layer: str, units: int, images: int = 1) -> int:
+        """How many units of a layer get so many images each, at least one unit."""
+        each = self.effort.featurevis_steps * PASSES_PER_STEP * max(self.to[layer], 1.0) * images
         return max(1, min(units, math.floor(self.paid(MOST_VISUALISED) / max(1.0, each))))
 
     def paid(self, most: float) -> float:
         """What of a budget is spent: less of a network in which everything takes long."""
         return most * VERY_LARGE_FRAC if self.in_one_pass else most
+
+    def profiled(self, layer: str, units: int, passes: int, control_units: int) -> int:
+        """How many units of a layer get a dependence profile; 0 where not even a few can.
+
+        Args:
+            layer: whose.
+            units: of it.
+            passes: for each of them.
+            control_units: of an untrained copy, at most.
+        """
+        each = passes * max(self.to[layer], 1.0)
+        copies = self.effort.dependence_copies
+        affordable = math.floor(self.paid(MOST_PROFILED) / each)
+        # What is left for the network's own units once the copies have had as many, or their most.
+        own = max(affordable // (1 + copies), affordable - copies * control_units)
+        return min(units, own) if own >= min(units, FEWEST_PROFILED) else 0
 
 
 def budget_for(effort: Effort, program: Program, spec: ModelSpec) -> Budget:

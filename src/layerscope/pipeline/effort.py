@@ -23,10 +23,13 @@ class Effort:
         ablation_baseline: what replaces an ablated unit: "mean", "resample" or "zero"
             (`analysis.ablation.unit_ablation.ablate`).
         featurevis_steps: of feature visualisation; 0 leaves it out.
+        featurevis_variants: images of each unit; with more than one, one of its whole map as well.
         closely: in how many layers units are ablated and get images, the last ones that have
             maps; 0 is all layers.
         directions: how the directions of a layer are found: "nmf", "pca", "dictionary", "auto"
             (nmf where no value is below zero, else pca), or "none".
+        dependence_patches: of each unit, for its dependence profile; 0 leaves it out.
+        dependence_copies: untrained copies that get such profiles too.
 
     Raises:
         AtlasError: too little for a control, or for anything.
@@ -38,9 +41,12 @@ class Effort:
     ablation_pictures: int = 1000
     ablation_baseline: Literal["mean", "resample", "zero"] = "mean"
     featurevis_steps: int = 128
+    featurevis_variants: int = 2
     closely: int = 0
     stimuli: Literal["fine", "coarse"] = "fine"
     directions: Literal["auto", "nmf", "pca", "dictionary", "none"] = "auto"
+    dependence_patches: int = 9
+    dependence_copies: int = 3
 
     def __post_init__(self) -> None:
         # Each copy is judged against the others, as the network is against all of them.
@@ -57,8 +63,9 @@ class Effort:
 
 FULL = Effort()
 QUICK = Effort(
-    pictures=400, probe_pictures=1000, untrained=5, ablation_pictures=0, featurevis_steps=0
-)
+    pictures=400, probe_pictures=1000, untrained=5, ablation_pictures=0, featurevis_steps=0,
+    dependence_patches=0,
+)  # fmt: skip
 # A page with everything on it within a minute, all that takes long in one layer.
 DEMO = Effort(
     pictures=400,
@@ -66,5 +73,8 @@ DEMO = Effort(
     untrained=3,
     ablation_pictures=100,
     featurevis_steps=48,
+    featurevis_variants=1,
     closely=1,
+    dependence_patches=6,
+    dependence_copies=1,
 )

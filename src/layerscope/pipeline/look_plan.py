@@ -16,8 +16,9 @@ from layerscope.pipeline.look_progress import (
     Part,
     copy_part,
 )
+from layerscope.pipeline.measuring.dependence_evidence import passes_of_profiles
 from layerscope.pipeline.measuring.evidence import LAYER_COPIES, looked_at_closely
-from layerscope.pipeline.measuring.featurevis_evidence import MOST_VISUALISED
+from layerscope.pipeline.measuring.featurevis_evidence import MOST_VISUALISED, images_of_unit
 
 # Seconds for a multiply-add of a forward pass, and for what each layer costs beside the passes.
 # Only their proportions matter for long: what was timed corrects them (`look_progress.LookTimer`).
@@ -46,6 +47,7 @@ def plan_of(
     one = PASS_S * budget.total
     deepest = PASS_S * max((budget.to[name] for name in measured), default=budget.total)
     units = {layer.name: layer.n_units for layer in layers}
+    shapes = {layer.name: layer.shape for layer in layers}
     plan = {
         READING: REPLAYED_PASSES * one + LAYER_S * len(layers),
         PICTURES: pictures * one + LAYER_S * len(layers),
@@ -58,10 +60,16 @@ def plan_of(
         # Whole layers take the probes' pictures, and their directions are measured as units are.
         layers_s = units_s * (effort.directions != "none") + effort.probe_pictures * deepest
         plan[UNITS] = units_s + layers_s
+        closely = looked_at_closely(measured, layers, effort.closely)
+        changing = {
+            name: PASS_S * passes_of_profiles(budget, name, units[name]) * budget.to[name]
+            for name in closely
+        }
         for i in range(effort.untrained):
             with_layers = layers_s if i < LAYER_COPIES else 0.0
-            plan[copy_part(i, effort.untrained)] = units_s + with_layers
-        closely = looked_at_closely(measured, layers, effort.closely)
+            with_changes = sum(changing.values()) / 2 if i < effort.dependence_copies else 0.0
+            plan[copy_part(i, effort.untrained)] = units_s + with_layers + with_changes
+        plan |= {Part("dependence", name): s + LAYER_S for name, s in changing.items() if s}
         if effort.ablation_pictures and ablates:
             for name in closely:
                 n, some = budget.ablation(name, min(units[name], MOST_ABLATED), CONTROL_RUNS)
@@ -73,7 +81,8 @@ def plan_of(
                     )
         if effort.featurevis_steps:
             for name in closely:
-                n = budget.made(name, min(units[name], MOST_VISUALISED))
+                images = images_of_unit(effort, shapes[name])
+                n = images * budget.made(name, min(units[name], MOST_VISUALISED), images)
                 steps = PASSES_PER_STEP * n * effort.featurevis_steps
                 plan[Part("images", name)] = PASS_S * steps * budget.to[name] + LAYER_S
     plan[WRITING] = LAYER_S * len(layers)

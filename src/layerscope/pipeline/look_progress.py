@@ -9,7 +9,9 @@ from typing import Literal
 
 from layerscope.progress_display import in_words
 
-Kind = Literal["reading", "pictures", "units", "copy", "ablation", "images", "writing"]
+Kind = Literal[
+    "reading", "pictures", "units", "copy", "dependence", "ablation", "images", "writing"
+]
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Part:
             "pictures": "looking at pictures",
             "units": "measuring units",
             "copy": f"measuring untrained copy {self.of}",
+            "dependence": f"changing patches for {self.of}",
             "ablation": f"ablating {self.of}",
             "images": f"optimising images for {self.of}",
             "writing": "writing the atlas",

@@ -176,7 +176,7 @@ export interface Layer {
   units_in: string | null;
   /** patch j of unit u is tile `u * 9 + j`. */
   patch_sprite: Sprite | null;
-  /** tile u is the image optimised for unit u. */
+  /** tile `u * featurevis_variants + j` is the j-th image optimised for unit u, its strongest first. */
   featurevis_sprite: Sprite | null;
   /** the layer's measures; null where there are none. */
   evidence: LayerEvidence | null;
@@ -184,6 +184,10 @@ export interface Layer {
   unit_axis: number | null;
   /** how its output is computed; null where that is none of the operations that an atlas describes, where its weights are left out, and in older atlases. */
   forward: Forward | null;
+  /** images of each unit. */
+  featurevis_variants: number;
+  /** tile u is the image optimised for the mean over unit u's map; null where there is none. */
+  featurevis_map_sprite: Sprite | null;
 }
 
 /** What the layers have learned, beside untrained copies of the network: fresh weights, batch norms that have seen pictures. */
@@ -484,7 +488,7 @@ export interface LayerStatistics {
 
 /** A unit: one channel of a convolution, one output of a dense layer. */
 export interface Unit {
-  /** the words of the first description that holds in pictures; null where none does. */
+  /** the words of the first description that holds in pictures and, of a part or a class, is in two thirds of its patches; of the first that holds where none is; null where none holds. */
   name: string | null;
   /** of that description. */
   kind: string | null;
@@ -500,7 +504,7 @@ export interface Unit {
   ablation: Ablation | null;
   /** null where no image was optimised. */
   featurevis: FeatureVis | null;
-  /** at most 4 [unit of the layer that it reads, norm of the weights on it], below zero where the weights sum to less than zero. */
+  /** at most 4 [unit of the layer that it reads, norm of the weights on it]. */
   strongest_inputs: [number, number][];
   /** at most 4 [unit of the layer that it reads, how much one standard deviation of that unit's response, all over the window, adds before the activation function]. */
   excited_by: [number, number][];
@@ -510,6 +514,14 @@ export interface Unit {
   class_weights: number[];
   /** in networks trained from other seeds; null where one network was looked at. */
   recurrence: Recurrence | null;
+  /** how many of its patches show the part or class that it is named after; null for other names. */
+  named_patches: number | null;
+  /** a sentence where these are fewer than two thirds; null elsewhere. */
+  patches_note: string | null;
+  /** its dependence profile; null where not measured. */
+  dependence: Dependence | null;
+  /** of its strongest patches; null where not measured. */
+  clusters: PatchClusters | null;
   /** in its layer. */
   index: number;
   /** of its activation. */
@@ -556,6 +568,8 @@ export interface LayerEvidence {
   directions: Directions | null;
   /** share of units that recur in networks trained from other seeds, beside the share of untrained units that recur in other untrained networks; null where one network was looked at. */
   recurring_frac: Compared | null;
+  /** what its units need; null where not measured. */
+  dependence: LayerDependence | null;
 }
 
 /** How a layer's output is computed from the layers that it reads, with its window and weights: what a program needs that runs the network from its atlas alone. */
@@ -892,6 +906,8 @@ export interface FeatureVis {
   natural_path_similarity: number | null;
   /** whether the image takes another path than natural pictures do. */
   unnatural: boolean;
+  /** whether it drives the unit to less than half of its natural maximum. */
+  weak: boolean;
 }
 
 /** Whether a unit is found again in networks trained from other seeds. */
@@ -904,6 +920,28 @@ export interface Recurrence {
   untrained: ControlRange | null;
   /** whether the unit's match in every other run is closer than in every untrained one. */
   recurs: boolean;
+}
+
+/** What a unit's response depends on: how much of it remains, at its own strongest places, when what it sees there is changed in one property. */
+export interface Dependence {
+  /** patches, each of another picture. */
+  n: number;
+  /** change -> [share, low, high]: 1 nothing is lost, 0 no more is left than the unit's mean over pictures, below 0 less than that; with a 95 % interval over the patches. "grey": without colour; "hue": all hues turned by 120°; "blur": a Gaussian of 1/16 of the side; "halves", "quarters": cut into 2 x 2 or 4 x 4 blocks that change places; "phase": the same waves at random phases; "negative": light and dark exchanged; "mirror"; "turn": by a right angle; "shift": by 1/8 of the side. Changes that such small patches do not allow are missing. */
+  remaining: Record<string, [number, number, number]>;
+}
+
+/** How many different things a unit responds to: its strongest patches, clustered by what the layer's other units do there. */
+export interface PatchClusters {
+  /** patches, each of another picture. */
+  n: number;
+  /** clusters; 1 where the patches fall apart no more than a single cloud would. */
+  count: number;
+  /** patches of each cluster, largest first. */
+  sizes: number[];
+  /** share of the patches' spread that lies between two clusters. */
+  split: number;
+  /** 95 % of single normal clouds of the same covariance stay below. */
+  null_p95: number;
 }
 
 /** How often a unit takes which value. */
@@ -998,6 +1036,30 @@ export interface Directions {
   accuracy: number | null;
   /** pictures that `kept` was scored on. */
   n: number;
+}
+
+/** What a layer's units need to respond, measured on their own strongest patches: means over the units of what is lost, or remains, each unit's between 0 and 1. */
+export interface LayerDependence {
+  /** measured, of those that pictures drive. */
+  n_units: number;
+  /** of each. */
+  n_patches: number;
+  /** how many; they are measured in at most 32 units. */
+  untrained_copies: number;
+  /** lost in grey; null for grey pictures. */
+  needs_colour: DependenceFigure | null;
+  /** lost by a blur of 1/16 of a patch's side; null in the smallest ones. */
+  needs_fine_texture: DependenceFigure | null;
+  /** lost, on average, where 2 x 2 and 4 x 4 blocks change places; null likewise. */
+  needs_arrangement: DependenceFigure | null;
+  /** left after a shift by 1/8 of the patch's side. */
+  bears_shifts: DependenceFigure | null;
+  /** change -> what is left (`Dependence`). */
+  remaining: Record<string, DependenceFigure>;
+  /** clusters of a unit's strongest patches; null where there are too few patches or units to tell them by. */
+  things: DependenceFigure | null;
+  /** share of units with more than one cluster. */
+  several_frac: DependenceFigure | null;
 }
 
 /** The units of a layer that respond to one kind, beside untrained copies. */
@@ -1098,4 +1160,14 @@ export interface Kept {
   directions_accuracy: number | null;
   /** with as many random directions alone, over draws. */
   random_accuracy: ControlRange | null;
+}
+
+/** A mean over a layer's units, beside untrained copies. */
+export interface DependenceFigure {
+  /** the mean. */
+  value: number;
+  /** 95 %, a bootstrap over the units. */
+  interval: [number, number];
+  /** the same of untrained copies. */
+  untrained: ControlRange | null;
 }

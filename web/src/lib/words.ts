@@ -66,6 +66,8 @@ const EVIDENCE = {
   "mean ablation": "Ablation that holds the unit at its mean over the images.",
   "zero ablation": "Ablation that holds the unit at zero.",
   "resample ablation": "Ablation that gives the unit its values for another image.",
+  "dependence profile": "How much of a unit's response remains when the patches that drive it most lose their colour, their fine texture or their arrangement, or are shifted, each in its own picture.",
+  "polysemantic unit": "A unit that responds to several unlike things: its strongest patches fall into clusters that lie further apart than parts of a single cloud would.",
   "feature visualisation": "An image that is optimised from noise, step by step, to drive one unit as far as it will go (activation maximisation).",
 };
 

@@ -24,7 +24,17 @@ def class_auroc(responses: torch.Tensor, labels: torch.Tensor, n_classes: int) -
         >>> class_auroc(torch.tensor([[1.0], [2.0], [3.0]]), torch.tensor([0, 0, 1]), 2)
         tensor([[0., 1.]], dtype=torch.float64)
     """
-    ranks = torch.from_numpy(rankdata(responses.numpy(), axis=0))  # (N, U), ties share theirs
+    return auroc_of_ranks(torch.from_numpy(rankdata(responses.numpy(), axis=0)), labels, n_classes)
+
+
+def auroc_of_ranks(ranks: torch.Tensor, labels: torch.Tensor, n_classes: int) -> torch.Tensor:
+    """`class_auroc` of responses that were ranked before: float64 (U, K).
+
+    Args:
+        ranks: float64 (N, U), from 1 up; ties share theirs.
+        labels: int64 (N,).
+        n_classes: K.
+    """
     member = torch.nn.functional.one_hot(labels, n_classes).double()  # (N, K)
     inside = member.sum(0)
     outside = len(labels) - inside

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from layerscope.analysis.featurevis.fourier_image import image_from_waves
+from layerscope.analysis.featurevis.natural_prior import NaturalPrior
 from layerscope.analysis.featurevis.objective import Place
 from layerscope.analysis.featurevis.random_transforms import (
     Box,
@@ -24,6 +25,8 @@ from layerscope.seed import make_generator
 DIVERSITY_SHARE = 0.5
 # Where a gradient vanishes, the coefficients move at random by so many standard deviations.
 KICK = 0.5
+# What missing all of a wanted value counts, beside a picture as unlikely as the set's own are: 1.
+PULL = 10.0
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Ascent:
         source, place: whose values are made larger; None is the mean over the map.
         box: what the network is shown of a picture.
         sizes: of the waves.
+        prior: the set's own waves; None makes values as large as they go, with no regard to them.
     """
 
     program: Program
@@ -47,6 +51,7 @@ class Ascent:
     rate: float
     steps: int
     seed: int
+    prior: NaturalPrior | None = None
 
     def run(
         self,
@@ -54,14 +59,19 @@ class Ascent:
         columns: torch.Tensor,
         signs: torch.Tensor,
         on_step: Callable[[int], None],
+        wanted: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Optimise the pictures of some units.
+
+        With a prior, each becomes the likeliest picture that reaches a value: what it lacks of the
+        value counts against it, and so does each wave by how unusual its strength is.
 
         Args:
             start: float (variants, C, H, W // 2 + 1, 2), where each unit's variants begin.
             columns: int64 (U,), the units' places in the source's output.
             signs: float (U,), -1 where the value is made small.
             on_step: called with the number of steps done.
+            wanted: float (U,), the values to be reached; needed with a prior.
 
         Returns:
             float (U * variants, C, H, W) in 0 to 1.
@@ -71,7 +81,11 @@ class Ascent:
         waves = start.to(device).repeat(len(columns), 1, 1, 1, 1).requires_grad_()
         columns = columns.to(device).repeat_interleave(variants)
         signs = signs.to(device).repeat_interleave(variants)
-        adam = torch.optim.Adam([waves], lr=self.rate)
+        if wanted is not None:
+            wanted = wanted.to(device).repeat_interleave(variants).clamp(min=1e-6)
+        # What is gone from a gradient is soon forgotten: a value that is reached no longer pulls.
+        betas = (0.9, 0.999 if self.prior is None else 0.95)
+        adam = torch.optim.Adam([waves], lr=self.rate, betas=betas)
         transforms = make_generator(self.seed, "moves")
         kicks = make_generator(self.seed, "kicks")
         for step in range(self.steps):
@@ -82,7 +96,13 @@ class Ascent:
                 self.source, transformed(images, self.box, transform), grad=True
             )
             values = signs * own_values(output, columns, self.place)
-            (gradient,) = torch.autograd.grad(-values.sum(), waves, retain_graph=variants > 1)
+            if self.prior is None or wanted is None:
+                loss = -values.sum()
+            else:
+                unlikely = waves.square().flatten(1).mean(1)
+                short = (1 - values / wanted).clamp(min=0)
+                loss = (PULL * short.square() + unlikely).sum()
+            (gradient,) = torch.autograd.grad(loss, waves, retain_graph=variants > 1)
             if variants > 1:
                 # One logit has no other units that could differ: the pictures themselves must.
                 others = (
@@ -96,6 +116,8 @@ class Ascent:
                 gradient = gradient + share.view(-1, 1, 1, 1, 1) * apart
             silent = gradient.flatten(1).abs().amax(1) == 0
             waves.grad = gradient
+            if self.prior is not None:  # to come to rest between the two pulls
+                adam.param_groups[0]["lr"] = self.rate * (1 - step / self.steps)
             adam.step()
             if silent.any():  # no gradient here: try elsewhere
                 with torch.no_grad():
@@ -105,6 +127,8 @@ class Ascent:
 
     def images_of(self, waves: torch.Tensor) -> torch.Tensor:
         """The pictures of some waves, float (B, C, H, W) in 0 to 1."""
+        if self.prior is not None:
+            return self.prior.images(waves, self.spec.width)
         return image_from_waves(waves, self.sizes, width=self.spec.width, colours=self.colours)
 
 

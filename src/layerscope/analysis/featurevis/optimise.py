@@ -12,6 +12,7 @@ from torch import nn
 
 from layerscope.analysis.featurevis.ascent import Ascent, own_values
 from layerscope.analysis.featurevis.fourier_image import draw_waves, to_pixels, wave_sizes
+from layerscope.analysis.featurevis.natural_prior import natural_prior
 from layerscope.analysis.featurevis.objective import Objective, Place, find_objective
 from layerscope.analysis.featurevis.random_transforms import Box, Jitter
 from layerscope.analysis.featurevis.viewport import tiled, viewport_around
@@ -23,6 +24,12 @@ from layerscope.models.spec import ModelSpec
 from layerscope.seed import make_generator
 
 RATE = 0.1
+# Where the coefficients begin: near grey, and at a share of the set's own waves.
+START, LIKELY_START = 0.05, 0.3
+# Of what natural pictures reach: a little more, since random transforms cost some of it.
+WANTED, LEAST_WANTED = 1.2, 0.05
+# All over the map, half of what a picture reaches at its best place.
+WHOLE_FRAC = 0.5
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,15 @@ class OptimisedImages:
         return every[torch.arange(len(self.units)), self.variant_values.argmax(1)]
 
     @property
+    def every_tile(self) -> torch.Tensor:
+        """uint8 (U * variants, C, h, w): what the unit sees of all variants, strongest first."""
+        top, left, h, w = self.crop_px
+        every = self.pixels.unflatten(0, (len(self.units), self.variants))
+        order = self.variant_values.argsort(dim=1, descending=True, stable=True)
+        every = every[torch.arange(len(self.units))[:, None], order]
+        return every[..., top : top + h, left : left + w].flatten(0, 1)
+
+    @property
     def tiles(self) -> torch.Tensor:
         """uint8 (U, C, h, w): what the unit sees of its strongest variant."""
         top, left, h, w = self.crop_px
@@ -77,6 +93,8 @@ def optimise_images(
     whole: bool = False,
     jitter: Jitter | None = Jitter(),  # noqa: B008  (frozen)
     rate: float = RATE,
+    pictures: torch.Tensor | None = None,
+    natural: torch.Tensor | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> OptimisedImages:
     """Optimise a picture for each unit of a layer, all of them together.
@@ -99,6 +117,11 @@ def optimise_images(
         whole: take the mean over the unit's map and not its middle place: a texture.
         jitter: limits of the random transforms; None: no transforms.
         rate: the optimiser's learning rate.
+        pictures: uint8 (N, C, H, W), some of the set's. With them and `natural`, each picture is
+            the likeliest with the set's own waves that drives its unit as its strongest pictures
+            do, and a fifth more; without, one that drives it as far as it goes, which on small
+            pictures looks like noise.
+        natural: uint8 (U, k, C, H, W), the strongest pictures of each unit.
         progress: told (steps done, steps in all).
 
     Raises:
@@ -121,6 +144,11 @@ def optimise_images(
     chosen, columns, signs = units_of(program, target, units, spec)
     box = (0, 0, H, W) if whole else target.window
     canvas = viewport_around(box, height=H, width=W)
+    prior, wanted = None, None
+    if pictures is not None and natural is not None:
+        prior = natural_prior(pictures, canvas, colours, generator).to(device)
+        wanted = natural_values(program, target, natural, columns, signs, spec)
+        wanted = (WANTED * WHOLE_FRAC if whole else WANTED) * wanted
     canvas_spec = replace(spec, preprocessing=spec.preprocessing.with_size(*canvas[2:]))
     ascent = Ascent(
         program=program,
@@ -134,8 +162,15 @@ def optimise_images(
         rate=rate,
         steps=steps,
         seed=seed,
+        prior=prior,
     )
-    start = draw_waves(variants, C, *canvas[2:], generator=generator)
+    start = draw_waves(
+        variants,
+        C,
+        *canvas[2:],
+        generator=generator,
+        spread=START if prior is None else LIKELY_START,
+    )
     one = bytes_per_picture(program, target, box, spec, canvas)
     at_once = kept_at_once(one * variants, gradients=True)
     n_parts = math.ceil(len(chosen) / at_once)
@@ -147,7 +182,10 @@ def optimise_images(
             def on_step(step: int, part: int = part) -> None:
                 progress(part * steps + step, n_parts * steps)
 
-            images = ascent.run(start, columns[some], signs[some], on_step)
+            images = ascent.run(
+                start, columns[some], signs[some], on_step,
+                wanted=None if wanted is None else wanted[some],
+            )  # fmt: skip
             pixels.append(tiled(to_pixels(images), canvas, height=H, width=W))
             values.append(
                 measure(program, target, pixels[-1], columns[some], signs[some], spec, whole=whole)
@@ -214,6 +252,33 @@ def measure(
         output, columns.repeat_interleave(variants), None if whole else target.place
     )
     return signs[:, None] * values.view(-1, variants)
+
+
+def natural_values(
+    program: Program,
+    target: Objective,
+    natural: torch.Tensor,
+    columns: torch.Tensor,
+    signs: torch.Tensor,
+    spec: ModelSpec,
+) -> torch.Tensor:
+    """What natural pictures reach, where values are read: float (U,), the mean over each unit's.
+
+    Args:
+        natural: uint8 (U, k, C, H, W).
+        columns, signs: what `units_of` gave.
+    """
+    device = device_of(program.model)
+    found = []
+    for pixels, column, sign in zip(natural, columns.tolist(), signs.tolist(), strict=True):
+        output = program.output_of(target.source.name, spec.normalise(pixels.to(device)))
+        own = sign * output[:, column].detach().float().cpu()
+        if own.ndim > 1:
+            own = own.flatten(1).amax(1)
+        found.append(own.mean())
+    values = torch.stack(found)
+    # A unit that no picture drives is to reach a little of what others do.
+    return values.maximum(LEAST_WANTED * values.max())
 
 
 def bytes_per_picture(

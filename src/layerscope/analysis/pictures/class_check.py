@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 import torch
 
-from layerscope.analysis.concepts.class_selectivity import class_auroc
+from layerscope.analysis.concepts.class_selectivity import auroc_of_ranks, class_auroc
+from layerscope.analysis.pictures.stimulus_ranks import ranks
 from layerscope.data.imageset import ImageSet
 
 PERMUTATIONS = 20
 NULL_QUANTILE = 0.95
+FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class ClassSelectivity:
         auroc: float64 (U, K), as measured.
         own_auroc: float64 (U,), of the class that each unit tells best, once what brightness,
             contrast and edges explain is taken from its responses; 1 - AUROC for a unit that is
-            silent for it.
+            silent for it. Chosen on four fifths of the pictures and measured on the rest.
         plain_auroc: float64 (U,), of the part that these explain.
         chance_auroc: float, 95 % of units stay below with permuted labels, the best class of each.
         classes: int64 (U,), which class that is.
@@ -58,29 +60,75 @@ def class_selectivity(
     auroc = class_auroc(responses, labels, n_classes)
     plain, rest = explained_by(figures, responses)
     own = class_auroc(rest, labels, n_classes)
-    away = (own - 0.5).abs()
-    classes = away.argmax(1)
+    classes = (own - 0.5).abs().argmax(1)
     units = torch.arange(len(classes))
     silent = own[units, classes] < 0.5
     by_plain = class_auroc(plain, labels, n_classes)[units, classes]
+    folds = ranked_folds(rest)
     drawn = [
-        (
-            class_auroc(rest, labels[torch.randperm(len(labels), generator=generator)], n_classes)
-            - 0.5
-        )
-        .abs()
-        .amax(1)
+        cross_fitted(folds, labels[torch.randperm(len(labels), generator=generator)], n_classes)
         for _ in range(PERMUTATIONS)
     ]
-    chance = 0.5 + float(torch.cat(drawn).quantile(NULL_QUANTILE)) if len(classes) else 0.5
+    chance = max(0.5, float(torch.cat(drawn).quantile(NULL_QUANTILE))) if len(classes) else 0.5
     return ClassSelectivity(
         auroc,
-        0.5 + away[units, classes],
+        cross_fitted(folds, labels, n_classes),
         torch.where(silent, 1 - by_plain, by_plain),
         chance,
         classes,
         silent,
     )
+
+
+@dataclass(frozen=True)
+class RankedFolds:
+    """Responses ranked once in each fold's pictures and in all others.
+
+    Args:
+        rows: of each fold, (int64 rows to choose on, int64 rows to measure on).
+        ranks: float64 (n, U) for each of these.
+    """
+
+    rows: tuple[tuple[torch.Tensor, torch.Tensor], ...]
+    ranks: tuple[tuple[torch.Tensor, torch.Tensor], ...]
+
+
+def ranked_folds(responses: torch.Tensor) -> RankedFolds:
+    """Part pictures into five folds, every fifth in each."""
+    fold = torch.arange(len(responses)) % FOLDS
+    rows = [
+        ((fold != f).nonzero()[:, 0], (fold == f).nonzero()[:, 0])
+        for f in range(min(FOLDS, len(responses)))
+    ]
+    found = [(ranks(responses[chosen]), ranks(responses[measured])) for chosen, measured in rows]
+    return RankedFolds(tuple(rows), tuple(found))
+
+
+def cross_fitted(folds: RankedFolds, labels: torch.Tensor, n_classes: int) -> torch.Tensor:
+    """How well each unit tells the class that it tells best, without the gain of choosing it.
+
+    The class, and whether the unit is silent for it, is chosen on four fifths of the pictures and
+    measured on the others, five times: the best of K classes would grow with fewer pictures.
+
+    Args:
+        folds: the responses.
+        labels: int64 (N,).
+        n_classes: K.
+
+    Returns:
+        float64 (U,): the mean of the AUROCs; about 0.5 for a unit that tells none.
+    """
+    total = torch.zeros(folds.ranks[0][0].shape[1], dtype=torch.float64)
+    count = torch.zeros_like(total)
+    for (chosen_on, measured_on), (ranked, other) in zip(folds.rows, folds.ranks, strict=True):
+        away = auroc_of_ranks(ranked, labels[chosen_on], n_classes) - 0.5
+        classes = away.abs().argmax(1)
+        measured = auroc_of_ranks(other, labels[measured_on], n_classes) - 0.5
+        units = torch.arange(len(classes))
+        there = torch.bincount(labels[measured_on], minlength=n_classes)[classes] > 0
+        total += torch.where(there, away[units, classes].sign() * measured[units, classes], 0.0)
+        count += there
+    return 0.5 + total / count.clamp(min=1)
 
 
 def picture_figures(imageset: ImageSet, rows: torch.Tensor) -> torch.Tensor:

@@ -50,7 +50,12 @@ def place_boxes(
 
 
 def patches_at(
-    imageset: ImageSet, rows: torch.Tensor, boxes: torch.Tensor, ground: float
+    imageset: ImageSet,
+    rows: torch.Tensor,
+    boxes: torch.Tensor,
+    ground: float,
+    *,
+    largest_px: int = LARGEST_PX,
 ) -> torch.Tensor:
     """The parts of pictures inside some boxes.
 
@@ -59,12 +64,13 @@ def patches_at(
         rows: int64 (N,), which of them.
         boxes: int64 (N, P, 4), all of one height and width; what lies outside is the ground.
         ground: 0 to 1.
+        largest_px: side above which patches are made smaller.
 
     Returns:
-        float (N * P, C, s, s) in [0, 1], s at most `LARGEST_PX`.
+        float (N * P, C, s, s) in [0, 1], s at most `largest_px`.
     """
     h, w = boxes[0, 0, 2:].tolist()
-    s = min(LARGEST_PX, h, w)
+    s = min(largest_px, h, w)
     parts = []
     for batch, batch_boxes in zip(rows.split(256), boxes.split(256), strict=True):
         pixels = imageset.take(batch).float() / 255

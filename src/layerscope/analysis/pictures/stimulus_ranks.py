@@ -12,6 +12,7 @@ from scipy.stats import rankdata
 from layerscope.analysis.pictures.place_patches import LARGEST_PX
 from layerscope.analysis.tuning.battery import Battery, reach
 from layerscope.analysis.tuning.response_groups import Groups, group_stimuli
+from layerscope.analysis.tuning.stimuli import NATURAL, TEXTURED
 
 # A unit's strongest places.
 TOP_FRAC = 0.05
@@ -28,7 +29,8 @@ class StimulusRanks:
         battery: the stimuli.
         groups: the same, gathered.
         template: float64 (n, N), ranks of the patches by their correlation with each stimulus.
-        energy: float64 (n, G), by the energy of each group: fits in either polarity, at any phase.
+        energy: float64 (n, G), by the energy of each group: fits in either polarity, at any phase;
+            of textures by the share of their waves.
         figures: float64 (n, 2), by the mean and by the deviation of brightness.
     """
 
@@ -57,9 +59,38 @@ def rank_patches(
     groups = group_stimuli(battery.stimuli)
     own = torch.arange(groups.members.shape[1]) < groups.sizes[:, None]
     energy = (fit.square()[:, groups.members] * own).sum(2)  # (n, G)
+    textured = groups.rows(lambda key: key[0] in TEXTURED + NATURAL)
+    if textured:
+        # Whatever its phases: a few draws of a texture are not all that it can look like.
+        energy[:, textured] = spectral_energy(patches, shapes, groups, textured)
     grey = patches.mean(1).flatten(1)
     figures = torch.stack([grey.mean(1), grey.std(1)], 1)
     return StimulusRanks(battery, groups, ranks(fit), ranks(energy), ranks(figures))
+
+
+def spectral_energy(
+    patches: torch.Tensor, shapes: torch.Tensor, groups: Groups, chosen: list[int]
+) -> torch.Tensor:
+    """How alike the waves of patches and of some groups of stimuli are: float (n, groups).
+
+    1 for the same share of every wave (Bhattacharyya's coefficient), less for plain patches.
+
+    Args:
+        patches: float (n, C, s, s).
+        shapes: float (N, D), the stimuli, flattened, of unit length.
+        groups, chosen: which of them are gathered, and the groups that are wanted.
+    """
+    side = patches.shape[2]
+
+    def power(pictures: torch.Tensor) -> torch.Tensor:
+        grey = pictures.mean(1)
+        return torch.fft.fft2(grey - grey.mean((1, 2), keepdim=True)).abs().square().flatten(1)
+
+    own = power(patches)  # its sum is side squared times the summed squares
+    contrast = own.sum(1, keepdim=True).sqrt() / side
+    own = own / (contrast + PLAIN * side).square() / side**2
+    waves = power(shapes.unflatten(1, patches.shape[1:]))[groups.members[chosen]].mean(1)
+    return own.sqrt() @ (waves / waves.sum(1, keepdim=True).clamp(min=1e-12)).sqrt().T
 
 
 def centred(rows: torch.Tensor) -> torch.Tensor:

@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 import torch
 import torch.nn.functional as F
 
+from layerscope.analysis.tuning.natural_textures import NaturalTexture
 from layerscope.analysis.tuning.stimuli import (
     COLOURED,
     FINE,
     GREY_TWINS,
+    NATURAL,
     Steps,
     Stimulus,
     drawings,
@@ -57,6 +59,7 @@ def make_battery(
     ground: float = MID_GREY,
     seed: int = 0,
     steps: Steps = FINE,
+    textures: Sequence[NaturalTexture] = (),
 ) -> Battery:
     """Draw every stimulus in a round window with a soft rim.
 
@@ -71,6 +74,7 @@ def make_battery(
         ground: 0 to 1, the set's own (`ground_of`): on black, stimuli are light only.
         seed: of the grain.
         steps: how finely stimuli cover what they may differ in.
+        textures: of the set's own pictures (`natural_textures.natural_textures`).
 
     Returns:
         About 1,050 pictures, 720 in grey, fewer for windows of a few pixels and on black; about
@@ -103,8 +107,9 @@ def make_battery(
     stimuli: list[Stimulus] = []
     changes: list[torch.Tensor] = []  # from the ground, at full contrast
     for drawing in drawings(
-        window_px, channels=channels, polarities=polarities, generator=generator, steps=steps
-    ):
+        window_px, channels=channels, polarities=polarities, generator=generator, steps=steps,
+        textures=textures,
+    ):  # fmt: skip
         pattern = drawing.pattern(x, up) * drawing.polarity
         if not both_ways:  # from the ground to the far side, instead of both ways round it
             pattern = (pattern + 1) / 2 if drawing.bipolar else pattern.abs()
@@ -154,7 +159,8 @@ def common_energy(energy: torch.Tensor, stimuli: list[Stimulus]) -> float:
     The other half is drawn at full contrast, at most a little below. With less for all, a unit
     with a threshold would respond to nothing.
     """
-    families = sorted({s.family for s in stimuli} - {"blank"} - set(COLOURED) - set(GREY_TWINS))
+    left_out = {"blank", *COLOURED, *GREY_TWINS, *NATURAL}
+    families = sorted({s.family for s in stimuli} - left_out)
     most = [max(energy[i] for i, s in enumerate(stimuli) if s.family == f) for f in families]
     return float(torch.stack(most).median())
 

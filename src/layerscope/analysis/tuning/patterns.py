@@ -113,3 +113,15 @@ def grain(cycles_px: float, generator: torch.Generator) -> Pattern:
         return (total / (2 * math.sqrt(waves / 2))).clamp(-1, 1)
 
     return draw
+
+
+def drawn(picture: torch.Tensor, window_px: float) -> Pattern:
+    """A picture, float (s, s), that fills the window."""
+
+    def draw(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        s = len(picture)
+        row = ((0.5 - y / window_px) * s).floor().long().clamp(0, s - 1)
+        column = ((0.5 + x / window_px) * s).floor().long().clamp(0, s - 1)
+        return picture[row, column]
+
+    return draw

@@ -21,6 +21,7 @@ from layerscope.analysis.tuning.stimuli import (
     COLOURED,
     FINE,
     GREY_TWINS,
+    NATURAL,
     STRAIGHT,
     TEXTURED,
 )
@@ -97,8 +98,9 @@ def indices(above: torch.Tensor, battery: Battery, *, groups: Groups | None = No
       to less than a third of its best response;
     - brightness, spot, corner: 1 - r / s, where s is the best response to a uniform field, a spot,
       or a corner, curve or crossing, and r the best to any of the other shapes;
-    - texture: the mean response to the draws of a grain, or to a checkerboard wherever it lies,
-      over the best response to anything else, times one less the selectivity for angles;
+    - texture: the mean response to the draws of a grain or of a texture of the set's own
+      pictures, or to a checkerboard wherever it lies, over the best response to anything else,
+      lowered by the selectivity for angles as far as lines drive the unit as well;
     - colour: 1 - g / h, where h is the best response to a hue (field, edge, spot, grating) and g to
       the same shapes in grey.
 
@@ -127,10 +129,12 @@ def indices(above: torch.Tensor, battery: Battery, *, groups: Groups | None = No
         values[kind] = value * shown(height[kind], strongest)
         words[kind] = tuple(groups.keys[g][-1] for g in best[kind][1].tolist())
         chosen[kind] = best[kind][1]
-    texture, which = best_group(group_means(above, groups), groups, TEXTURED)
+    texture, which = best_group(group_means(above, groups), groups, TEXTURED + NATURAL)
     anything = torch.stack([height[name] for name in ("straight", *RIVALS)]).amax(0)
     share = (texture / anything.clamp(min=1e-12)).clamp(max=1)
-    values["texture"] = share * (1 - lines.orientation) * shown(texture, strongest)
+    # An angle counts against it as far as lines do as well: fur has a direction, too.
+    lined = lines.orientation * (height["straight"] / texture.clamp(min=1e-12)).clamp(max=1)
+    values["texture"] = share * (1 - lined) * shown(texture, strongest)
     words["texture"] = tuple(groups.keys[g][-1] for g in which.tolist())
     chosen["texture"] = which
     if any(key[0] in COLOURED for key in groups.keys):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 
 from layerscope.analysis.tuning import patterns
 from layerscope.analysis.tuning.hues import GREY, Colour, hue_name, hues, opposite
+from layerscope.analysis.tuning.natural_textures import NaturalTexture
 from layerscope.analysis.tuning.patterns import Pattern
 
 # Finer waves are lost between the pixels.
@@ -17,6 +18,8 @@ FINEST_CYCLES_PX = 0.35
 STRAIGHT = ("grating", "edge", "bar")
 BENT = ("corner", "arc", "crossing")
 TEXTURED = ("checkerboard", "grain")
+# Not among the shapes that others are held against: no other family has as many forms.
+NATURAL = ("natural texture",)
 COLOURED = ("hue field", "hue edge", "hue spot", "hue grating")
 GREY_TWINS = ("grey field", "grey edge", "grey spot", "grey grating")
 
@@ -26,12 +29,12 @@ class Stimulus:
     """What a picture shows.
 
     Args:
-        family: "blank", "uniform", one of `STRAIGHT`, `BENT`, "spot", `TEXTURED` or `COLOURED`, or
-            a coloured family's twin without colour, such as "grey field".
+        family: "blank", "uniform", one of `STRAIGHT`, `BENT`, "spot", `TEXTURED`, `NATURAL` or
+            `COLOURED`, or a coloured family's twin without colour, such as "grey field".
         words: what a unit that prefers it would be called, without its angle.
         angle_deg: of the line, 0 lies, 90 stands, counter-clockwise as on paper; of a corner or arc
             the way it faces. None where there is none.
-        frequency_cycles_px: of a grating or grain.
+        frequency_cycles_px: of a grating or grain; the mean one of a natural texture.
         size_px: of a spot, line or check.
         phase_deg: of a grating in the window's middle, 0 its lightest line.
         opening_deg: of a corner.
@@ -68,7 +71,7 @@ class Steps:
         spots_frac: radii of spots.
         besides_frac: of spots from the middle.
         check_shifts: of checkerboards.
-        n_grains: draws of each grain.
+        n_grains: draws of each grain and natural texture.
         n_hues: round the circle.
         hue_spots_frac: radii of coloured spots.
         n_hue_angles: of coloured edges and stripes over half a turn.
@@ -147,6 +150,7 @@ def drawings(
     polarities: tuple[int, ...],
     generator: torch.Generator,
     steps: Steps = FINE,
+    textures: Sequence[NaturalTexture] = (),
 ) -> Iterator[Drawing]:
     """All stimuli for a window, the blank one first.
 
@@ -159,6 +163,7 @@ def drawings(
         polarities: (1, -1) on a ground that can become lighter and darker; (1,) on black.
         generator: draws the grain.
         steps: how finely they cover what they may differ in.
+        textures: of the set's own pictures.
     """
     yield Drawing(Stimulus("blank"), lambda x, y: torch.zeros_like(x))
     for sign in polarities:
@@ -173,6 +178,7 @@ def drawings(
     yield from spots(window_px, polarities, steps)
     yield from checkerboards(window_px, steps)
     yield from grains(window_px, generator, steps)
+    yield from naturals(window_px, textures, steps)
     if channels == 3:
         yield from colours(window_px, steps)
 
@@ -300,6 +306,16 @@ def grains(window: float, generator: torch.Generator, steps: Steps) -> Iterator[
         for v in range(steps.n_grains):
             stimulus = Stimulus("grain", words, None, f, variant=v)
             yield Drawing(stimulus, patterns.grain(f, generator), bipolar=True)
+
+
+def naturals(window: float, textures: Sequence[NaturalTexture], steps: Steps) -> Iterator[Drawing]:
+    """Textures of the set's own pictures, at several phases each."""
+    for texture in textures:
+        for v, picture in enumerate(texture.draws[: steps.n_grains]):
+            stimulus = Stimulus(
+                "natural texture", texture.words, None, texture.cycles_px, variant=v
+            )
+            yield Drawing(stimulus, patterns.drawn(picture, window), bipolar=True)
 
 
 def colours(window: float, steps: Steps) -> Iterator[Drawing]:

@@ -75,6 +75,7 @@ def look(
     if not first:
         return report
     ladder(atlas)
+    needs(atlas)
     write_report(report, atlas_dir=atlas.path, run_dir=subject.run)
     size = report.stat().st_size / 1e6
     console.print(f"[bold]report[/bold] {report.resolve()} ({size:.1f} MB)")
@@ -131,6 +132,34 @@ def ladder(atlas: Atlas) -> None:
     absent = [kind for kind in evidence.kinds if kind not in found]
     if absent:
         say(f"no unit of any layer: {', '.join(absent)}")
+
+
+def needs(atlas: Atlas) -> None:
+    """Print what each layer's units need to respond, beside the untrained control."""
+    figures = {
+        "colour": "needs_colour",
+        "fine texture": "needs_fine_texture",
+        "arrangement": "needs_arrangement",
+        "bears shifts": "bears_shifts",
+        "several things": "several_frac",
+    }
+    table = columns("layer", *figures)
+    for layer in atlas.record.layers:
+        dependence = layer.evidence and layer.evidence.dependence
+        if dependence:
+            found = [getattr(dependence, field) for field in figures.values()]
+            table.add_row(
+                Text(layer.title),
+                *(
+                    beside(one and one.value, one and one.untrained and one.untrained.mean)
+                    for one in found
+                ),
+            )
+    if table.row_count:
+        say("")
+        say("% of the response to their strongest patches that units lose in grey, blurred, with")
+        say("blocks shuffled, keep when shifted; units with several kinds of patches (untrained)")
+        console.print(table)
 
 
 def beside(share: float | None, control: float | None) -> Text:

@@ -26,7 +26,6 @@ from layerscope.formats.atlas_record import (
     LadderFrac,
     RungRecord,
 )
-from layerscope.formats.file_references import Sprite
 from layerscope.formats.layer_record import LayerEvidence
 from layerscope.formats.unit_record import UnitEvidence
 from layerscope.graph.layer import Layer
@@ -41,6 +40,7 @@ from layerscope.pipeline.effort import Effort
 from layerscope.pipeline.fingerprint import fingerprint
 from layerscope.pipeline.look_progress import UNITS, Part, Tell, copy_part
 from layerscope.pipeline.measuring.cka_evidence import cka_record
+from layerscope.pipeline.measuring.dependence_evidence import add_dependence, profiled_units
 from layerscope.pipeline.measuring.featurevis_evidence import LayerFeatureVis, featurevis_evidence
 from layerscope.pipeline.measuring.layer_evidence import compared, gabor_fits, layer_figures
 from layerscope.pipeline.measuring.layer_probes import probe_pictures
@@ -66,7 +66,8 @@ HOW = {
     "edge": "how strongly the response depends on a line's angle (1: one alone drives it)",
     "spot": "how much more its best spot drives the unit than other shapes and its opposite do",
     "corner": "how much more its best corner, curve or crossing drives the unit than other shapes",
-    "texture": "how well grain and checkerboards drive the unit wherever they lie, at no one angle",
+    "texture": "how well grain, checkerboards or textures synthesised from these pictures drive "
+    "the unit, whatever their phase",
     "part": "how well the places where the unit is on (its strongest 0.5 %) cover a part: "
     "intersection over union with the part's mask",
     "class": "how well the unit's largest activation separates one class from the others, once "
@@ -82,14 +83,14 @@ class GatheredEvidence:
         network: the atlas's `evidence`.
         layers: layer -> its `evidence`.
         units: layer -> what was measured of each unit.
-        featurevis_sprites: layer -> the images optimised for its units.
+        featurevis: layer -> the images optimised for its units.
         skipped: what could not be measured of a layer, one sentence each.
     """
 
     network: EvidenceRecord | None = None
     layers: dict[str, LayerEvidence] = field(default_factory=dict)
     units: dict[str, list[UnitEvidence]] = field(default_factory=dict)
-    featurevis_sprites: dict[str, Sprite] = field(default_factory=dict)
+    featurevis: dict[str, LayerFeatureVis] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
 
 
@@ -150,12 +151,19 @@ def gather_evidence(
     # The last layer's units are the logits themselves.
     hidden = [name for name in found if name != layers[-1].name]
     directions = directions_of(program, found, hidden, scenes, effort)
+    n_units = {layer.name: layer.n_units for layer in layers}
+    profiled = {
+        name: units
+        for name in looked_at_closely(list(found), layers, effort.closely)
+        if (units := profiled_units(budget, name, n_units[name]))
+    }
 
     def control(i: int, _: Path) -> CopyFigures:
         progress(copy_part(i, effort.untrained), 0, 1)
         return measure_copy(
             program, found, scenes, some, seed=seed, copy=i, with_layers=i < LAYER_COPIES,
             fields=budget.fields, probing=probing, effort=effort,
+            profiled=profiled if i < effort.dependence_copies else {},
         )  # fmt: skip
 
     # A copy is measured in the network's own layers, and which those are depends on `measured`.
@@ -195,6 +203,11 @@ def gather_evidence(
             ),
             outputs=outputs_of(spec) if name == layers[-1].name else (),
         )
+    dependence = add_dependence(
+        units, program, scenes, found, profiled,
+        [record.dependence for record in controls[: effort.dependence_copies]],
+        patches=effort.dependence_patches, stages=stages, progress=progress, skipped=skipped,
+    )  # fmt: skip
     closely = looked_at_closely(measured, layers, effort.closely)
     ablations: dict[str, LayerAblations] = {}
     if effort.ablation_pictures and can_ablate(spec, imageset):
@@ -242,11 +255,12 @@ def gather_evidence(
                 )
                 if name in directions
                 else None,
+                dependence=dependence.get(name),
             )
             for name in measured
         },
         units=units,
-        featurevis_sprites=sprites,
+        featurevis=sprites,
         skipped=skipped,
     )
 
@@ -279,8 +293,8 @@ def add_feature_visualisations(
     stages: Stages,
     progress: Tell,
     skipped: list[str],
-) -> dict[str, Sprite]:
-    """Add an optimised image for each unit to its record; returns the sprites by layer.
+) -> dict[str, LayerFeatureVis]:
+    """Add an optimised image for each unit to its record; returns all images by layer.
 
     A layer that it cannot be done for is named in `skipped`.
     """
@@ -302,7 +316,7 @@ def add_feature_visualisations(
         if isinstance(result, ModelError):
             skipped.append(f"no images were optimised for {name!r}: {result}")
             continue
-        sprites[name] = result.sprite
+        sprites[name] = result
         units[name] = [
             replace(unit, featurevis=record)
             for unit, record in zip(units[name], result.units, strict=True)

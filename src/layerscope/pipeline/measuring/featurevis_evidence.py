@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +20,7 @@ from layerscope.formats.unit_record import FeatureVis
 from layerscope.graph.program import Program
 from layerscope.models.spec import ModelSpec
 from layerscope.pipeline.budget import Budget
+from layerscope.pipeline.effort import Effort
 from layerscope.pipeline.recording.network_record import finite
 from layerscope.pipeline.recording.sprite_files import write_layer_sprite
 from layerscope.pipeline.recording.unit_records import LARGEST_TILE_PX
@@ -26,17 +28,26 @@ from layerscope.pipeline.recording.unit_records import LARGEST_TILE_PX
 # Of a layer with more units only the first get an image: each costs a short training.
 MOST_VISUALISED = 64
 NATURAL_PICTURES = 9
+# By which it is known what the set's pictures look like.
+PRIOR_PICTURES = 300
+# An image that drives its unit less far than this share of its natural maximum shows little of it.
+WEAK_FRAC = 0.5
 
 
 class LayerFeatureVis(Struct, frozen=True, kw_only=True):
     """The images optimised for a layer's units.
 
     Args:
-        sprite: the images.
+        sprite: the images, the variants of a unit one after another, its strongest first.
+        variants: of each unit.
+        whole: an image of each unit for which the mean over its map was made large; None where
+            there is none.
         units: each unit's figures; None for a unit without an image.
     """
 
     sprite: Sprite
+    variants: int
+    whole: Sprite | None
     units: tuple[FeatureVis | None, ...]
 
 
@@ -71,13 +82,23 @@ def featurevis_evidence(
     """
     peaks = seen.features.peaks
     U = peaks.shape[1]
-    colours = colour_decorrelation(imageset.take(rows)) if spec.channels == 3 else None
-    made = optimise_images(
-        program, layer, range(budget.made(layer, min(U, MOST_VISUALISED))), spec,
-        colours=colours, steps=budget.effort.featurevis_steps, seed=seed, progress=progress,
-    )  # fmt: skip
+    shape = next(found.shape for found in program.layers if found.name == layer)
+    likely = imageset.take(rows[:PRIOR_PICTURES])
+    colours = colour_decorrelation(likely) if spec.channels == 3 else None
+    images = images_of_unit(budget.effort, shape)
+    chosen = range(budget.made(layer, min(U, MOST_VISUALISED), images))
     strongest = rows[peaks.topk(min(NATURAL_PICTURES, len(rows)), dim=0).indices]  # (k, U)
-    natural = torch.stack([imageset.take(strongest[:, u]) for u in made.units])
+    natural = torch.stack([imageset.take(strongest[:, u]) for u in chosen])
+
+    def optimise(**settings: Any) -> OptimisedImages:
+        return optimise_images(
+            program, layer, chosen, spec, colours=colours,
+            steps=budget.effort.featurevis_steps, seed=seed, pictures=likely, natural=natural,
+            progress=progress, **settings,
+        )  # fmt: skip
+
+    made = optimise(variants=budget.effort.featurevis_variants)
+    whole = optimise(whole=True) if images > made.variants else None
     path = check_paths(program, layer, made.best, natural, spec, units=list(made.units))
     largest = natural_maximum(peaks)
     records: list[FeatureVis | None] = []
@@ -91,18 +112,32 @@ def featurevis_evidence(
                 path_similarity=finite(float(path.path_similarity[i])),
                 natural_path_similarity=finite(float(path.natural_path[i])),
                 unnatural=bool(path.unnatural[i]),
+                weak=limit > 0 and value < WEAK_FRAC * limit,
             )
         )
     records += [None] * (U - len(records))
     sprite = write_layer_sprite(
         folder, layer, "featurevis", tiles_of(made), columns=8, lossless=False
     )
-    return LayerFeatureVis(sprite=sprite, units=tuple(records))
+    whole_sprite = None
+    if whole is not None:
+        whole_sprite = write_layer_sprite(
+            folder, layer, "featurevis-map", tiles_of(whole), columns=8, lossless=False
+        )
+    return LayerFeatureVis(
+        sprite=sprite, variants=made.variants, whole=whole_sprite, units=tuple(records)
+    )
+
+
+def images_of_unit(effort: Effort, shape: Sequence[int]) -> int:
+    """How many images a unit gets: some variants, and one of its whole map where it has one."""
+    several = effort.featurevis_variants > 1
+    return effort.featurevis_variants + (several and len(shape) == 3)
 
 
 def tiles_of(made: OptimisedImages) -> torch.Tensor:
-    """What each unit sees of its image, made smaller where it is larger than a tile."""
-    tiles = made.tiles
+    """What each unit sees of its images, its strongest first, smaller where larger than a tile."""
+    tiles = made.every_tile
     h, w = tiles.shape[2:]
     size = min(h, 2 * LARGEST_TILE_PX), min(w, 2 * LARGEST_TILE_PX)
     if (h, w) == size:

@@ -27,6 +27,7 @@ from layerscope.pipeline.measuring.cka_evidence import (
     copy_likeness,
     likeness_of,
 )
+from layerscope.pipeline.measuring.dependence_evidence import copy_figures
 from layerscope.pipeline.measuring.layer_evidence import LayerFigures, layer_figures
 from layerscope.pipeline.measuring.layer_probes import ProbePictures
 from layerscope.seed import make_generator
@@ -56,6 +57,7 @@ class CopyFigures(Struct, frozen=True, kw_only=True):
             measured.
         cka: layer -> how alike it is to the same layer, trained, and to thumbnails.
         likeness: between the copy's layers; of the first copy alone.
+        dependence: layer -> figures of its units' dependence profiles, for the copies that get any.
     """
 
     units: dict[str, dict[str, UnitValues]]
@@ -63,6 +65,7 @@ class CopyFigures(Struct, frozen=True, kw_only=True):
     directions: dict[str, dict[str, UnitValues]]
     cka: dict[str, CopyLikeness]
     likeness: LayerLikeness | None
+    dependence: dict[str, dict[str, float]] = {}
 
 
 def measure_copy(
@@ -77,6 +80,7 @@ def measure_copy(
     fields: tuple[int, int],
     probing: ProbePictures | None = None,
     effort: Effort = FULL,
+    profiled: Mapping[str, int] | None = None,
 ) -> CopyFigures:
     """Measure one untrained copy of a network.
 
@@ -90,7 +94,8 @@ def measure_copy(
         with_layers: whether whole layers are measured too: most of a copy's time.
         fields: (pictures, units) for effective receptive fields.
         probing: what probes learn from; None: half of the measured pictures.
-        effort: how directions are found.
+        effort: how directions are found, and how many patches a dependence profile has.
+        profiled: layer -> units that get such a profile.
     """
     network = untrained(program.model, scenes.spec, make_generator(seed, f"untrained {copy}"))
     at_once = pictures_at_once(
@@ -102,7 +107,7 @@ def measure_copy(
     return control_record(
         read_copy(program, network, calibration[:1]), trained, scenes, calibration,
         with_layers=with_layers, with_likeness=copy == 0, probing=probing, fields=fields,
-        effort=effort,
+        effort=effort, profiled=profiled or {},
     )  # fmt: skip
 
 
@@ -131,6 +136,7 @@ def control_record(
     fields: tuple[int, int],
     probing: ProbePictures | None,
     effort: Effort,
+    profiled: Mapping[str, int],
 ) -> CopyFigures:
     """What is kept of an untrained copy: values of units and layers."""
     imageset = scenes.imageset
@@ -148,6 +154,9 @@ def control_record(
         else {},
         cka=copy_likeness(trained, found, scenes.thumbnails),
         likeness=likeness_of(found) if with_likeness else None,
+        dependence=copy_figures(
+            program, found, scenes, profiled, patches=effort.dependence_patches
+        ),
     )
 
 

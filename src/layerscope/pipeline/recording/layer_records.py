@@ -75,6 +75,7 @@ def layer_records(
         unchanged |= {layer.name} if layer.kind == "flatten" and reads(layer, unchanged) else set()
         filters = write_filters(folder, model, spec, layer, reads_picture=reads(layer, unchanged))
         kept = weights.get(layer.name, WeightFiles())
+        images = evidence.featurevis.get(layer.name)
         records.append(
             LayerRecord(
                 name=layer.name,
@@ -97,7 +98,9 @@ def layer_records(
                 units=units,
                 units_in=units_in,
                 patch_sprite=patch_sprite,
-                featurevis_sprite=evidence.featurevis_sprites.get(layer.name),
+                featurevis_sprite=images.sprite if images else None,
+                featurevis_variants=images.variants if images else 1,
+                featurevis_map_sprite=images.whole if images else None,
                 evidence=evidence.layers.get(layer.name),
                 forward=forward.get(layer.name),
             )

@@ -16,6 +16,7 @@ from layerscope.formats.file_references import Sprite
 from layerscope.formats.layer_record import LayerStatistics
 from layerscope.formats.unit_record import Histogram, Patch, UnitEvidence, UnitRecord
 from layerscope.graph.receptive_field import ReceptiveField
+from layerscope.pipeline.recording.named_patches import named_by_patches
 from layerscope.pipeline.recording.sprite_files import write_layer_sprite
 
 # A patch larger than this is made smaller on its sheet: nine of them stand side by side.
@@ -89,7 +90,7 @@ def unit_records(
             for row, value, place in strongest
             if u < patched and not dead[u]
         ]
-        measured = evidence[u] if evidence else UnitEvidence()
+        measured = named_by_patches(evidence[u] if evidence else UnitEvidence(), patches, imageset)
         records.append(
             UnitRecord(
                 index=u,
