@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -210,3 +211,18 @@ def test_the_progress_line_is_there_before_anything_slow_is_imported(words, tmp_
         [sys.executable, "-c", LINE_FIRST, *words], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 7, done.stderr
+
+
+@pytest.mark.parametrize("words", [("train", "-h"), ("look", "-h"), ("-h",)], ids=" ".join)
+def test_help_has_no_colour_that_a_light_terminal_swallows_and_cuts_no_name(words) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "layerscope", *words],
+        env={**os.environ, "COLUMNS": "80", "FORCE_COLOR": "1", "TERM": "xterm-256color"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "\x1b" not in done.stdout and "…" not in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    if words[0] == "train":
+        assert "--optimiser, --optimizer" in done.stdout

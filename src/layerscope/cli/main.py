@@ -26,7 +26,8 @@ app = typer.Typer(
     help="Train an image classifier and see, with evidence, what every layer of it has learned.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
-    rich_markup_mode="rich",
+    # Plain help: rich's panels leave a quarter of 80 columns to the words, and cut names.
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 

@@ -11,9 +11,9 @@ import typer
 app = typer.Typer(invoke_without_command=True)
 
 ROOMS = {
-    "decoded": "your photos as raw pixels; made again when they are needed",
-    "drawn": "the drawn creatures; made again when they are needed",
-    "sets": "downloaded sets; fetched again when they are needed",
+    "decoded": "your photos as raw pixels; made again when needed",
+    "drawn": "the drawn creatures; made again when needed",
+    "sets": "downloaded sets; fetched again when needed",
 }
 
 

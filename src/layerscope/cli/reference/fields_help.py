@@ -36,20 +36,19 @@ class CommandWithFields(TyperCommand):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         super().format_help(ctx, formatter)
-        from rich.console import Console
-        from rich.table import Table
-
-        console = Console(highlight=False)
         for title, path, record in RECORDS:
-            table = Table(box=None, pad_edge=False, header_style="dim", title_justify="left")
-            table.add_column(f"{title} (--set)", no_wrap=True)
-            table.add_column("default", no_wrap=True)
-            table.add_column("")
-            for field in fields_of(path, record):
-                table.add_row(field.name, field.default, field.about)
-            console.print(table, markup=False)
-            console.print()
-        console.print("Defaults of learning rate and others change with network and preset.")
+            with formatter.section(f"{title} (--set FIELD=VALUE)"):
+                formatter.write_dl(
+                    [
+                        (
+                            one.name,
+                            one.about + (f" [default: {one.default}]" if one.default else ""),
+                        )
+                        for one in fields_of(path, record)
+                    ]
+                )
+        formatter.write_paragraph()
+        formatter.write_text("Defaults of learning rate and others change with network and preset.")
 
 
 def fields_of(path: Path, record: str) -> list[FieldHelp]:
