@@ -158,6 +158,13 @@ def test_a_sentence_breaks_between_words_and_a_path_stays_whole() -> None:
     assert in_lines("word " * 40, pipe) == "word " * 40
 
 
+def test_a_warning_keeps_to_the_width_with_its_mark(screen: Console) -> None:
+    console.warn("the validation loss rose while the training loss fell, " * 4)
+    found = lines(screen)
+    assert found[0].startswith("! the validation loss")
+    assert all(line.startswith("  ") for line in found[1:])
+
+
 def test_doctor_promises_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
     import tomllib
     from importlib.metadata import PackageNotFoundError

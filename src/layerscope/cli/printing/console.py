@@ -24,8 +24,8 @@ def say(text: str) -> None:
 
 
 def warn(text: str) -> None:
-    """Print a sentence that should not be overlooked."""
-    console.print(f"[yellow]![/yellow] {escape(in_lines(text, console))}")
+    """Print a sentence that should not be overlooked; no colour is seen on every terminal."""
+    console.print(f"[bold]![/bold]{escape(in_lines(f'! {text}', console)[1:])}")
 
 
 def working(**parts: float) -> ProgressLine:
