@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean, median
@@ -22,14 +23,18 @@ from layerscope.formats.experiment_record import (
     QuestionRecord,
 )
 from layerscope.formats.run_files import read_run_record
+from layerscope.progress_display import ProgressDisplay
 from layerscope.training.experiments.comparison import as_typed
 from layerscope.training.experiments.paired_differences import Difference, mean_interval, over_seeds
-from layerscope.training.input.prepare import gather, prepare
+from layerscope.training.input.prepare import Gathered, gather, prepare
 from layerscope.training.machine import make_fabric, versions
+from layerscope.training.runs.progress import Progress
 from layerscope.training.session import Listener, begin, resume
 from layerscope.training.train_settings import Settings, by_name, of_network, of_recipe
 
 NAME = "experiment.json"
+# Told which training begins: (arm, seed, its number from 1 on, how many there are).
+OnArm = Callable[[str, int, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -123,8 +128,9 @@ def experiment(
     data_dir: Path | None = None,
     out: Path | str = "experiment",
     device: str = "auto",
+    progress: bool = True,
     listener: Listener | None = None,
-    on_arm: Callable[[str, int, int, int], None] = lambda label, seed, number, of: None,
+    on_arm: OnArm | None = None,
     **settings: Unpack[Settings],
 ) -> Experiment:
     """Train with every value of what is varied, on every seed, and compare.
@@ -133,12 +139,14 @@ def experiment(
     seed. Validation accuracy is compared: choosing by the test split would spend it.
 
     Args:
-        data, model, preset, size, weights, data_dir, device, listener, **settings: as for
+        data, model, preset, size, weights, data_dir, device, **settings: as for
             `train`.
         vary: field -> values. The first values together are the arm that the others are compared
             with; several fields are crossed.
         seeds: how many, from 0 on.
         out: the experiment's folder. What is finished there is not trained again.
+        progress: whether a line shows which of the trainings is at which step.
+        listener: told how each training goes, instead.
         on_arm: told which training begins: (arm, seed, its number from 1 on, how many there are).
 
     Returns:
@@ -173,11 +181,61 @@ def experiment(
     for one in asked:  # refuses a value that cannot be before anything is trained
         prepare(gathered, preset=preset, settings=one)
     claim_folder(folder, question)
-    interrupted = False
+    with experiment_shown(progress and listener is None and on_arm is None) as shown:
+        listener, on_arm = listener or shown[0], on_arm or shown[1]
+        train_arms(
+            gathered, arms, asked, preset=preset, seeds=seeds, folder=folder, device=device,
+            listener=listener, on_arm=on_arm,
+        )  # fmt: skip
+    result = read_results(folder, arms, range(seeds))
+    write_json(folder / NAME, plain(result.record(question)))
+    return result
+
+
+@contextmanager
+def experiment_shown(progress: bool) -> Iterator[tuple[Listener, OnArm]]:
+    """Show which of an experiment's trainings is at which step, if that is wished."""
+    if not progress:
+        yield Listener(), lambda label, seed, number, of: None
+        return
+    with ProgressDisplay() as line:
+        what, before, each_frac = "", 0.0, 1.0
+
+        def on_arm(label: str, seed: int, number: int, of: int) -> None:
+            nonlocal what, before, each_frac
+            what, each_frac = f"run {number} of {of}: {label}, seed {seed}", 1 / of
+            before = (number - 1) / of
+
+        def on_progress(now: Progress) -> None:
+            line.tell(what, before + each_frac * now.step / now.total_steps)
+
+        yield Listener(on_progress=on_progress), on_arm
+
+
+def train_arms(
+    gathered: Gathered,
+    arms: Sequence[Arm],
+    asked: Sequence[Settings],
+    *,
+    preset: str,
+    seeds: int,
+    folder: Path,
+    device: str,
+    listener: Listener,
+    on_arm: OnArm,
+) -> None:
+    """Train every arm on every seed that is not finished yet; Ctrl-C ends it.
+
+    Args:
+        gathered: pictures and network.
+        arms, asked: the arms, and the settings of each.
+        preset, seeds, device, listener, on_arm: those of `experiment`.
+        folder: the experiment's.
+    """
     turns = itertools.product(range(seeds), enumerate(arms))
     for number, (seed, (i, arm)) in enumerate(turns, start=1):
         home = folder / f"arm-{i}" / f"seed-{seed}"
-        if interrupted or finished(home):
+        if finished(home):
             continue
         on_arm(arm.label, seed, number, seeds * len(arms))
         try:
@@ -189,10 +247,7 @@ def experiment(
                     device=device, listener=listener,
                 )  # fmt: skip
         except KeyboardInterrupt:
-            interrupted = True
-    result = read_results(folder, arms, range(seeds))
-    write_json(folder / NAME, plain(result.record(question)))
-    return result
+            return
 
 
 def grid(vary: Mapping[str, Sequence[Any]]) -> tuple[Arm, ...]:
