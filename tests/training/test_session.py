@@ -106,7 +106,7 @@ def test_one_step_is_the_textbook_one(striped: Splits) -> None:
     """A single step of plain descent against the gradient worked out apart."""
     spec, recipe = prepare(
         gather(striped, model="fashion-cnn", fabric=make_fabric("cpu")),
-        changes={
+        settings={
             "epochs": 1, "batch_size": 360, "optimiser": "adam", "schedule": "constant",
             "learning_rate": 0.01, "augment": "none", "precision": "float32", "weight_decay": 0.0,
         },

@@ -53,7 +53,7 @@ def find_directions(
         >>> parts = torch.eye(6)[:2] + torch.eye(6)[4:]
         >>> codes = torch.rand(300, 2, generator=torch.Generator().manual_seed(0))
         >>> found = find_directions(codes @ parts, torch.Generator().manual_seed(0), n=2)
-        >>> found.how, [sorted(row.topk(2).indices.tolist()) for row in found.write]
+        >>> found.how, sorted(sorted(row.topk(2).indices.tolist()) for row in found.write)
         ('nmf', [[0, 4], [1, 5]])
     """
     if how is not None and how not in get_args(How):

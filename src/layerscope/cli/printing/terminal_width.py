@@ -55,7 +55,7 @@ def groups_that_fit(cells: Sequence[Sequence[str]], *, beside: int, width: int) 
         Rows of column numbers. A column that fits nowhere has a table of its own.
 
     Example:
-        >>> groups_that_fit([["edge", "38"], ["class", "100"], ["part", "6"]], beside=8, width=20)
+        >>> groups_that_fit([["edge", "38"], ["class", "100"], ["part", "6"]], beside=8, width=21)
         [[0, 1], [2]]
     """
     groups: list[list[int]] = []
