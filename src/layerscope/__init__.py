@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from layerscope import measures
+    from layerscope.api.look_across_seeds import look_across
     from layerscope.api.look_and_report import look, look_at
     from layerscope.api.name_pictures import predict
     from layerscope.api.open_atlas import load_atlas
@@ -80,6 +81,7 @@ _HOMES = {
     "load_atlas": ("layerscope.api.open_atlas", "load_atlas"),
     "load_data": ("layerscope.data.sets", "load"),
     "look": ("layerscope.api.look_and_report", "look"),
+    "look_across": ("layerscope.api.look_across_seeds", "look_across"),
     "look_at": ("layerscope.api.look_and_report", "look_at"),
     "open_run": ("layerscope.training.runs.run_folder", "open_run"),
     "predict": ("layerscope.api.name_pictures", "predict"),
@@ -123,6 +125,7 @@ __all__ = [
     "load_atlas",
     "load_data",
     "look",
+    "look_across",
     "look_at",
     "measures",
     "open_run",

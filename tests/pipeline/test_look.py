@@ -179,7 +179,10 @@ def test_every_number_of_the_evidence_stands_beside_its_control(atlas: Atlas) ->
             assert share.frac == pytest.approx(len(found) / rung.n_units, abs=1e-5)
             assert share.untrained_mean is not None
             assert share.excess == pytest.approx(share.frac - share.untrained_mean, abs=1e-5)
-        assert layer.evidence.probe.untrained
+        probe = layer.evidence.probe
+        assert probe.untrained
+        assert (probe.learned_split, probe.n) == ("train", 48)
+        assert probe.over_halves.low <= probe.over_halves.mean <= probe.over_halves.high
         for figure in ("class_separation", "sparsity", "dead_frac", "duplicate_pairs"):
             assert getattr(layer.evidence, figure).untrained
         assert layer.evidence.duplicate_pairs.value >= len(layer.evidence.duplicates)
@@ -196,14 +199,40 @@ def test_every_number_of_the_evidence_stands_beside_its_control(atlas: Atlas) ->
                 assert not any(d.holds for d in unit.descriptions)
             assert unit.featurevis.natural_max <= unit.max + 1e-4  # a mean of the strongest
             assert (unit.ablation is None) == (layer.name == "classifier.3")
+            if unit.ablation:
+                lost = unit.ablation
+                assert lost.loss_interval[0] <= lost.loss_change <= lost.loss_interval[1]
+                assert lost.control_draws == 100
+                assert lost.p <= lost.q
+                assert len(lost.largest_class_changes) == 2
+        directions = layer.evidence.directions
+        assert (directions is None) == (layer.name == "classifier.3")
+        if directions:
+            assert directions.how == "nmf"
+            fracs = [one.variance_frac for one in directions.directions]
+            assert fracs == sorted(fracs, reverse=True)
+            assert all(one.ablation for one in directions.directions)
+            kept = directions.kept
+            assert [one.n for one in kept] == [n for n in (1, 2, 4, 8, 16, 32) if n < len(units)]
+            assert all(one.random_accuracy for one in kept)
     cka = evidence.cka
     for matrix in (cka.trained, cka.untrained):
         assert np.allclose(matrix, np.transpose(matrix))
         assert np.diag(matrix) == pytest.approx(1, abs=1e-5)
     assert len(cka.with_untrained) == len(cka.untrained) == len(measured)
+    for over_copies in (cka.with_untrained_range, cka.thumbnail_untrained, cka.at_places):
+        assert len(over_copies) == len(measured)
+        assert all(one.low <= one.mean <= one.high for one in over_copies)
+    assert len(cka.with_thumbnail) == len(cka.thumbnail_at_places) == len(measured)
     first, dense = atlas["features.1"].unit(0), atlas["classifier.2"].unit(0)
     assert first.strongest_inputs == ()  # it reads the picture
     assert 1 <= len(dense.strongest_inputs) <= 4
+    assert all(value > 0 for _, value in dense.excited_by)
+    assert all(value < 0 for _, value in dense.inhibited_by)
+    assert first.class_weights == ()  # behind it lie other activations
+    last = atlas["classifier.2"].units
+    weights = load_file(atlas.path / "arrays" / "weights.safetensors")["classifier.3.weight"]
+    assert np.allclose([unit.class_weights for unit in last], weights.T, atol=1e-4)
 
 
 def test_an_effort_without_a_control_is_refused() -> None:

@@ -16,11 +16,12 @@ from layerscope.errors import ModelError
 
 
 def look(
-    network: Annotated[
-        str,
+    networks: Annotated[
+        list[str],
         typer.Argument(
-            metavar="RUN|NETWORK",
-            help="A run folder, or a folder of runs: its latest. A network that comes trained, "
+            metavar="RUN|NETWORK...",
+            help="A run folder, or a folder of runs: its latest; several are each looked at, and "
+            "their units matched. A network that comes trained, "
             "such as fashion-cnn. Or one from elsewhere: torchvision:NAME, timm:NAME, hf:NAME or "
             "its folder, module:make, file.py:make, a .keras or .onnx file.",
             autocompletion=offer.subjects,
@@ -109,41 +110,52 @@ def look(
     from layerscope.cli.printing import print_look
     from layerscope.cli.printing.console import working
 
+    if len(networks) > 1 and (layer or out):
+        raise ModelError(
+            f"{len(networks)} networks were given; --layer and --out are for one: each one's atlas "
+            "goes where its own look puts it"
+        )
     # Of several processes the first one speaks.
     speaks = os.environ.get("RANK", "0") == "0"
-    with working(looking=1) if speaks else contextlib.nullcontext() as line:
-        from layerscope.cli.process.own_process import fit_threads
-        from layerscope.models.preprocessing import InputOptions
-        from layerscope.pipeline.effort import FULL, QUICK
-        from layerscope.pipeline.subject import find_subject
-        from layerscope.training.machine import fabric_of_torchrun
+    subjects, fabric = [], None
+    for network in networks:
+        with working(looking=1) if speaks else contextlib.nullcontext() as line:
+            from layerscope.cli.process.own_process import fit_threads
+            from layerscope.models.preprocessing import InputOptions
+            from layerscope.pipeline.effort import FULL, QUICK
+            from layerscope.pipeline.subject import find_subject
+            from layerscope.training.machine import fabric_of_torchrun
 
-        subject = find_subject(
-            network,
-            data=data,
-            weights=weights,
-            options=InputOptions(
-                scale=scale,
-                mean=numbers("--mean", mean),
-                std=numbers("--std", std),
-                size=size,
-                crop=crop,
-            ),
-            classes=classes,
-            masks=masks,
-            out=out,
-            data_dir=data_dir,
-            device=device,
-        )
-        fit_threads(subject.model, subject.spec)
-        effort = QUICK if quick else replace(FULL, ablation_baseline=ablation)
-        if layer:
-            print_look.units(subject, layer, line)
-        else:
-            print_look.look(
-                subject, effort=effort, only=only, pictures=picture or (), seed=seed, line=line,
-                fabric=fabric_of_torchrun(),
-            )  # fmt: skip
+            subject = find_subject(
+                network,
+                data=data,
+                weights=weights,
+                options=InputOptions(
+                    scale=scale,
+                    mean=numbers("--mean", mean),
+                    std=numbers("--std", std),
+                    size=size,
+                    crop=crop,
+                ),
+                classes=classes,
+                masks=masks,
+                out=out,
+                data_dir=data_dir,
+                device=device,
+            )
+            fit_threads(subject.model, subject.spec)
+            effort = QUICK if quick else replace(FULL, ablation_baseline=ablation)
+            fabric = fabric or fabric_of_torchrun()
+            if layer:
+                print_look.units(subject, layer, line)
+            else:
+                print_look.look(
+                    subject, effort=effort, only=only, pictures=picture or (), seed=seed,
+                    line=line, fabric=fabric,
+                )  # fmt: skip
+        subjects.append(subject)
+    if len(subjects) > 1 and speaks:
+        print_look.across(subjects, seed=seed)
 
 
 def numbers(option: str, text: str | None) -> tuple[float, ...] | None:

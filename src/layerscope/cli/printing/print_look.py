@@ -83,6 +83,37 @@ def look(
     return report
 
 
+def across(subjects: Sequence[Subject], *, seed: int) -> None:
+    """Match the units of several networks, print what recurs, and write it into their reports."""
+    from layerscope.pipeline.across_seeds import add_recurrence, expected_by_chance, recurrence
+    from layerscope.view.report import write_report
+
+    with counted("matching units") as progress:
+        found = recurrence(subjects, seed=seed, progress=progress)
+    names = [subject.home.name for subject in subjects]
+    chance = whole_percent(expected_by_chance(len(subjects) - 1))
+    say("")
+    say(
+        "% of units that recur: matched in every other network more closely than in any of twenty "
+        f"untrained ones (untrained units in brackets; {chance} by chance)"
+    )
+    table = columns("layer", *names)
+    atlases = []
+    for i, (subject, one) in enumerate(zip(subjects, found, strict=True)):
+        others = [name for j, name in enumerate(names) if j != i]
+        atlases.append(add_recurrence(subject.home / "atlas", one, others))
+        write_report(
+            subject.home / "report.html", atlas_dir=subject.home / "atlas", run_dir=subject.run
+        )
+    for name in found[0]:
+        shares = [one[name][1] for one in found]
+        table.add_row(
+            escape(atlases[0][name].title),
+            *(beside(share.value, share.untrained and share.untrained.mean) for share in shares),
+        )
+    console.print(table)
+
+
 def own_pictures(subject: Subject, pictures: Sequence[Path]) -> OwnPictures:
     """Read somebody's own pictures as the network takes them."""
     from layerscope.data.folders.ink import Ink
