@@ -73,7 +73,12 @@ def recurrence(
     order = torch.randperm(len(first.pictures), generator=make_generator(seed, "matching pictures"))
     rows = order[:MOST_PICTURES].sort().values
     programs = [program_of(subject, first.pictures, rows) for subject in subjects]
-    names = [n for n in measured_names(programs[0]) if all(n in layer_names(p) for p in programs)]
+    sorts = [sorts_of(program) for program in programs]
+    names = [
+        name
+        for name in measured_names(programs[0])
+        if all(one.get(name) == sorts[0][name] for one in sorts)
+    ]
     if not names:
         raise AtlasError("no layer has the same name in all of these networks; compare like ones")
     total, done = len(subjects) + UNTRAINED, 0
@@ -111,9 +116,9 @@ def program_of(subject: Subject, pictures: ImageSet, rows: torch.Tensor) -> Prog
     return read_program(subject.model, images)
 
 
-def layer_names(program: Program) -> set[str]:
-    """The names of all layers."""
-    return {layer.name for layer in program.layers}
+def sorts_of(program: Program) -> dict[str, int]:
+    """Whether each layer puts out maps (3), tokens (2) or units (1): only like ones are matched."""
+    return {layer.name: len(layer.shape) for layer in program.layers}
 
 
 def measured_names(program: Program) -> list[str]:
