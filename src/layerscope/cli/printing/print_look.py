@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from layerscope.cli.printing.console import columns, console, percent, say
+from layerscope.cli.printing.console import columns, console, counted, percent, say
 from layerscope.cli.printing.terminal_width import groups_that_fit, one_line, tail
 from layerscope.cli.process.progress_line import ProgressLine
 
@@ -85,6 +85,8 @@ def look(
 
 def across(subjects: Sequence[Subject], *, seed: int) -> None:
     """Match the units of several networks, print what recurs, and write it into their reports."""
+    from rich import markup
+
     from layerscope.pipeline.across_seeds import add_recurrence, expected_by_chance, recurrence
     from layerscope.view.report import write_report
 
@@ -108,7 +110,7 @@ def across(subjects: Sequence[Subject], *, seed: int) -> None:
     for name in found[0]:
         shares = [one[name][1] for one in found]
         table.add_row(
-            escape(atlases[0][name].title),
+            markup.escape(atlases[0][name].title),
             *(beside(share.value, share.untrained and share.untrained.mean) for share in shares),
         )
     console.print(table)
