@@ -1,6 +1,6 @@
 """ "Training" is said of few units that no training touched, on a real network.
 
-Seen with 20 copies on 1,000 pictures: benchmarks/results/training_calibration.json.
+Seen with 20 copies on 500 pictures: benchmarks/results/training_calibration.json.
 """
 
 from __future__ import annotations
