@@ -69,7 +69,7 @@ const EVIDENCE = {
   "resample ablation": "Ablation that gives the unit its values for another image.",
   "dependence profile": "How much of a unit's response remains when the patches that drive it most lose their colour, their fine texture or their arrangement, or are shifted, each in its own picture.",
   "polysemantic unit": "A unit that responds to several unlike things: its strongest patches fall into clusters that lie further apart than parts of a single cloud would.",
-  "feature visualisation": "An image that is optimised from noise, step by step, to drive one unit: the likeliest one, by the waves that the data's images are made of, that drives it a little further than its strongest images do.",
+  "feature visualisation": "An image that is optimised from noise, step by step, to drive one unit: the likeliest one, by the waves that the data's images are made of, that drives it as far as its strongest images do, even when moved a little.",
 };
 
 export type Word = keyof typeof GENERAL | keyof typeof EVIDENCE;

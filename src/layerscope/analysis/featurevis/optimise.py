@@ -26,8 +26,8 @@ from layerscope.seed import make_generator
 RATE = 0.1
 # Where the coefficients begin: near grey, and at a share of the set's own waves.
 START, LIKELY_START = 0.05, 0.3
-# Of what natural pictures reach: a little more, since random transforms cost some of it.
-WANTED, LEAST_WANTED = 1.2, 0.05
+# Of what natural pictures reach, under every transform: left as it is, an image then reaches more.
+WANTED, LEAST_WANTED = 1.0, 0.05
 # All over the map, half of what a picture reaches at its best place.
 WHOLE_FRAC = 0.5
 
@@ -119,8 +119,8 @@ def optimise_images(
         rate: the optimiser's learning rate.
         pictures: uint8 (N, C, H, W), some of the set's. With them and `natural`, each picture is
             the likeliest with the set's own waves that drives its unit as its strongest pictures
-            do, and a fifth more; without, one that drives it as far as it goes, which on small
-            pictures looks like noise.
+            do, moved and turned a little, too; without, one that drives it as far as it goes, which
+            on small pictures looks like noise.
         natural: uint8 (U, k, C, H, W), the strongest pictures of each unit.
         progress: told (steps done, steps in all).
 
