@@ -5,7 +5,8 @@
 
 n: every network of `openings/networks.py`, once, with random weights, through `layerscope look` on
 eight drawn pictures: every layer's statistics and patches, and at the smallest effort the evidence
-of three layers (the first, a middle one, the last), of small networks of all. Each is measured in a
+of three layers (the first, a middle one, the last) where a picture costs little, of the smallest
+networks of all. Each is measured in a
 forked process of its own with a limit of processor seconds. A row says how the network was read,
 along which axes its units lie, which preprocessing was found, how far a replay of its layers is
 from its own logits, what escaped; how many layers' unit values were held against plain hooks, and
@@ -166,7 +167,7 @@ def main() -> None:
             print(*key, rows[key]["status"], rows[key].get("why", ""), flush=True)
             figures = {"networks": list(rows.values())}
             write_result("zoo", __doc__.splitlines()[0], figures)
-            write_table(TABLE, list(rows.values()))
+            write_table(TABLE, list(rows.values()), entries())
 
 
 if __name__ == "__main__":

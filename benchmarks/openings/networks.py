@@ -5,8 +5,10 @@ All are drawn at random: no weights are needed to see whether a network is read 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import random
 from dataclasses import dataclass
+
+ORDER_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -75,20 +77,28 @@ TRANSFORMERS = (
 )  # fmt: skip
 
 
-def entries() -> Iterator[Entry]:
-    """All networks, the cheap kinds first."""
+def entries() -> list[Entry]:
+    """All networks: the small ones first, the others in an order drawn by lot.
+
+    However early a run is stopped, what it reached is a sample over all the families.
+    """
     from openings import keras_networks
 
-    for name in keras_networks.NAMES:
-        yield Entry("keras", name, f"openings.keras_networks:{name}")
-    for name in people():
-        yield Entry("people", name, f"openings.people:{name}", 16)
-    for name, size in TORCHVISION.items():
-        yield Entry("torchvision", name, f"torchvision:{name}", size)
-    for name in TRANSFORMERS:
-        yield Entry("transformers", name, f"openings.hf_networks:{name}")
-    for name, timm_size in TIMM.items():
-        yield Entry("timm", name, f"timm:{name}", timm_size)
+    small = [Entry("people", name, f"openings.people:{name}", 16) for name in people()]
+    small += [Entry("transformers", name, f"openings.hf_networks:{name}") for name in TRANSFORMERS]
+    written = [make.__name__ for make in keras_networks.WRITTEN]
+    small += [Entry("keras", name, f"openings.keras_networks:{name}") for name in written]
+    large = [
+        Entry("keras", name, f"openings.keras_networks:{name}")
+        for name in keras_networks.APPLICATIONS
+    ]
+    large += [
+        Entry("torchvision", name, f"torchvision:{name}", size)
+        for name, size in TORCHVISION.items()
+    ]
+    large += [Entry("timm", name, f"timm:{name}", size) for name, size in TIMM.items()]
+    random.Random(ORDER_SEED).shuffle(large)
+    return [*small, *large]
 
 
 def people() -> list[str]:

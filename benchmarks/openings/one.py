@@ -4,7 +4,8 @@
 
 The network's weights are random. On eight pictures, one look has statistics and patches of all its
 layers, and another, at the smallest effort, all evidence of three of them: the first, a middle one
-and the last. Of the smallest networks one look has the evidence of all layers.
+and the last, where a picture costs less than `CLOSELY_BELOW` multiply-adds. Of the smallest
+networks one look has the evidence of all layers.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ SMALLEST = Effort(
     dependence_patches=1, dependence_copies=1,
 )  # fmt: skip
 SMALL = ("people",)  # kinds of which all layers get all evidence
+CLOSELY_BELOW = 3e7
 DRAWN = 0
 
 
@@ -98,7 +100,7 @@ def looked_at(kind: str, opened_by: str, size: int | None, pictures: Path) -> di
         seconds = time.perf_counter() - started
         closely: list[LayerRecord] = [layer for layer in record.layers if layer.evidence]
         missing = list(record.model.not_captured) if kind in SMALL else []
-        if kind not in SMALL:
+        if kind not in SMALL and record.model.multiply_adds < CLOSELY_BELOW:
             measured = [la.name for la in record.layers if la.units and la.units_in is None]
             chosen_layers = {measured[0], measured[len(measured) // 2], measured[-1]}
             again = look(

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from openings.networks import Entry
+
 KINDS = {
     "keras": "Keras", "torchvision": "torchvision", "timm": "timm", "transformers": "transformers",
     "people": "Small modules as people write them",
@@ -26,14 +28,35 @@ feature extractor give what a plain hook gives, of those that were asked for.
 """
 
 
-def write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Write the page: a summary, then a table for each kind."""
-    parts = ["# Networks that were opened\n", MADE, *summary(rows), EXPLAINED]
+def write_table(path: Path, rows: Sequence[dict[str, Any]], listed: Sequence[Entry]) -> None:
+    """Write the page: a summary, then a table for each kind.
+
+    Args:
+        path: of the page.
+        rows: of the networks that were measured.
+        listed: all that there are.
+    """
+    parts = ["# Networks that were opened\n", MADE, sample(rows, listed), *summary(rows), EXPLAINED]
     for kind, title in KINDS.items():
         own = [row for row in rows if row["kind"] == kind]
         if own:
             parts += [f"## {title}\n", *table(own)]
     path.write_text("\n".join(parts) + "\n", encoding="utf-8")
+
+
+def sample(rows: Sequence[dict[str, Any]], listed: Sequence[Entry]) -> str:
+    """How many of all networks are below, and how these were chosen."""
+    if len(rows) == len(listed):
+        return f"All {len(listed)} networks of the list.\n"
+    parts = []
+    for kind, title in KINDS.items():
+        n, of = sum(r["kind"] == kind for r in rows), sum(e.kind == kind for e in listed)
+        parts.append(f"{n} of {of} of {title}")
+    return (
+        f"{len(rows)} of the {len(listed)} networks of the list, in the order in which they are "
+        "measured: the small ones first, the others drawn by lot, until the time was up. "
+        f"{'; '.join(parts)}.\n"
+    )
 
 
 def summary(rows: Sequence[dict[str, Any]]) -> list[str]:

@@ -107,7 +107,9 @@ def from_plain(value: Any, kind: type[R]) -> Document[R]:
         msgspec.ValidationError: a field is missing, or of another type.
     """
     record = msgspec.convert(value, kind)
-    return Document(record, tuple(unknown_in(value, plain(record))))
+    known = msgspec.json.decode(msgspec.json.encode(record))
+    # Mostly nothing is unknown, which is soon seen.
+    return Document(record, () if known == value else tuple(unknown_in(value, known)))
 
 
 def unknown_in(value: Any, known: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:

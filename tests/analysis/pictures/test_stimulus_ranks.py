@@ -73,3 +73,14 @@ def test_plain_patches_hold_nothing() -> None:
     spread = found.template[:, edges].amax(0) - found.template[:, edges].amin(0)
     assert float(spread.max()) < 40  # rounding orders them, if anything
     assert np.argsort(found.figures[:, 0].numpy()).tolist() == list(range(40))  # brightness
+
+
+def test_patches_of_one_pixel_have_no_contrast_that_could_explain_anything() -> None:
+    battery = make_battery(height=9, width=9, channels=3, centre_px=(4.5, 4.5), window_px=1.0)
+    patches = torch.rand(200, 3, 1, 1, generator=gen())
+    ranked = rank_patches(patches, battery, (4.5, 4.5))
+    assert np.isfinite(ranked.figures.numpy()).all()
+    top = strongest_places(patches[:, :1, 0, 0])
+    brightness, contrast = auroc_of(top, ranked.figures)[0].tolist()
+    assert brightness > 0.6
+    assert contrast == 0.5

@@ -64,7 +64,9 @@ def rank_patches(
         # Whatever its phases: a few draws of a texture are not all that it can look like.
         energy[:, textured] = spectral_energy(patches, shapes, groups, textured)
     grey = patches.mean(1).flatten(1)
-    figures = torch.stack([grey.mean(1), grey.std(1)], 1)
+    # A single pixel has no contrast, and no deviation either.
+    contrast = grey.std(1) if grey.shape[1] > 1 else torch.zeros(len(grey))
+    figures = torch.stack([grey.mean(1), contrast], 1)
     return StimulusRanks(battery, groups, ranks(fit), ranks(energy), ranks(figures))
 
 

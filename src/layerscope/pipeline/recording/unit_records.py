@@ -23,6 +23,7 @@ from layerscope.pipeline.recording.sprite_files import write_layer_sprite
 LARGEST_TILE_PX = 40
 # Of all layers together: what keeps a large network's page under 30 MB.
 MOST_TILES = 20_000
+TILES_AT_ONCE = 128
 GROUND = 128  # what a tile shows beyond the picture's border
 
 
@@ -157,21 +158,23 @@ def write_patches(
     wanted = [
         (u * PATCHES + j, p) for u, unit in enumerate(units) for j, p in enumerate(unit.patches)
     ]
-    for place, p in wanted:
-        picture = imageset.take(torch.tensor([p.row]))[0]
-        top, left, h, w = p.box_px
-        cut = picture[:, top : top + h, left : left + w]
-        # A field cut off at the picture's top or left keeps its place in the tile.
-        down = size[0] - h if top == 0 and h < size[0] else 0
-        right = size[1] - w if left == 0 and w < size[1] else 0
-        whole = torch.full((imageset.channels, *size), GROUND, dtype=torch.uint8)
-        whole[:, down : down + h, right : right + w] = cut
+    for start in range(0, len(wanted), TILES_AT_ONCE):
+        some = wanted[start : start + TILES_AT_ONCE]
+        pictures = imageset.take(torch.tensor([p.row for _, p in some]))
+        whole = torch.full((len(some), imageset.channels, *size), GROUND, dtype=torch.uint8)
+        for i, (_, p) in enumerate(some):
+            top, left, h, w = p.box_px
+            # A field cut off at the picture's top or left keeps its place in the tile.
+            down = size[0] - h if top == 0 and h < size[0] else 0
+            right = size[1] - w if left == 0 and w < size[1] else 0
+            cut = pictures[i, :, top : top + h, left : left + w]
+            whole[i, :, down : down + h, right : right + w] = cut
         if tile != size:
             smaller = F.interpolate(
-                whole[None].float(), tile, mode="bilinear", antialias=True, align_corners=False
+                whole.float(), tile, mode="bilinear", antialias=True, align_corners=False
             )
-            whole = smaller[0].round().clamp(0, 255).to(torch.uint8)
-        tiles[place] = whole
+            whole = smaller.round().clamp(0, 255).to(torch.uint8)
+        tiles[[place for place, _ in some]] = whole
     return write_layer_sprite(
         folder, layer, "patches", tiles, columns=PATCHES, lossless=max(tile) <= 12
     )
