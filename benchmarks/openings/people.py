@@ -6,7 +6,10 @@ from typing import Any
 
 import torch
 
-from helpers.people_networks import NETWORKS
+from helpers.people_architectures import ARCHITECTURES
+from helpers.people_networks import NETWORKS as WRITTEN
+
+NETWORKS = WRITTEN | ARCHITECTURES
 
 
 def __getattr__(name: str) -> Any:

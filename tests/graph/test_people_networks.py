@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from helpers.people_architectures import ARCHITECTURES
 from helpers.people_networks import NETWORKS
 from layerscope.graph.program import Program
 from layerscope.graph.read import read_program
@@ -16,6 +17,7 @@ from layerscope.graph.receptive_field import receptive_fields
 from layerscope.graph.replay_check import check_replay
 
 SIDE = 16
+EVERY = NETWORKS | ARCHITECTURES
 # Whose logits depend on the batch, on numpy or on compiled code: read, and the rest is said.
 SAID = {
     "Stochastic",
@@ -34,7 +36,7 @@ pytestmark = [
 
 def opened(name: str) -> tuple[nn.Module, torch.Tensor]:
     torch.manual_seed(0)
-    return NETWORKS[name]().eval(), torch.rand(3, 3, SIDE, SIDE)
+    return EVERY[name]().eval(), torch.rand(3, 3, SIDE, SIDE)
 
 
 def outputs(program: Program, images: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -61,7 +63,7 @@ def state(model: nn.Module) -> dict[str, object]:
     return held
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", EVERY)
 def test_each_is_read_replayed_and_left_as_it_was(name: str) -> None:
     model, images = opened(name)
     model.train()
@@ -84,7 +86,7 @@ def test_each_is_read_replayed_and_left_as_it_was(name: str) -> None:
         assert len(program.layers) > 1
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", EVERY)
 def test_units_are_those_of_plain_hooks(name: str) -> None:
     """Each module's own output, put in order by what the module is, is what the layer shows."""
     model, images = opened(name)
@@ -128,7 +130,7 @@ def test_units_are_those_of_plain_hooks(name: str) -> None:
     assert held or name in ("OwnWeights", "standardised", "quantised", "scripted_part")
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", EVERY)
 def test_a_picture_means_the_same_alone_and_beside_others(name: str) -> None:
     if name in SAID:
         pytest.skip("its values depend on the batch, or are not all followed")
@@ -141,7 +143,7 @@ def test_a_picture_means_the_same_alone_and_beside_others(name: str) -> None:
             assert torch.allclose(alone[layer.name][0], together[layer.name][i], atol=1e-4), layer
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", EVERY)
 def test_no_receptive_field_is_smaller_than_the_gradient(name: str) -> None:
     model, images = opened(name)
     program = read_program(model, images)

@@ -99,6 +99,8 @@ def test_of_a_very_large_network_less_still_is_measured_and_it_says_so(
     assert largest.effort.featurevis_steps == budgets.STEPS_OF_VERY_LARGE
     assert "synthetic stimuli in steps of 30° instead of 15°" in largest.told
     assert "48 steps for each optimised image instead of 128" in largest.told
+    assert "one optimised image of a unit instead of 2" in largest.told
+    assert largest.effort.featurevis_variants == 1
     # What was not asked for is not said to be less.
     little = replace(FULL, untrained=2, featurevis_steps=4, stimuli="coarse")
     told = budget_for(little, program, spec).told

@@ -152,6 +152,9 @@ def budget_for(effort: Effort, program: Program, spec: ModelSpec) -> Budget:
                 f"{effort.featurevis_steps}"
             )
             effort = replace(effort, featurevis_steps=STEPS_OF_VERY_LARGE)
+        if effort.featurevis_steps and effort.featurevis_variants > 1:
+            less.append(f"one optimised image of a unit instead of {effort.featurevis_variants}")
+            effort = replace(effort, featurevis_variants=1)
     told = (
         f"a picture costs {sum_so_far / 1e9:.1f} billion multiply-adds, so that less is measured: "
         + "; ".join(less)
