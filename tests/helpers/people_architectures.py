@@ -221,6 +221,18 @@ class AttentionPooling(nn.Module):
         return self.fc((weights.unsqueeze(-1) * self.value(tokens)).sum(1))
 
 
+class VectorFirst(nn.Module):
+    """A vector times the places of a map: one number a place, from either side."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.weights = unit(3, 6), nn.Parameter(torch.randn(6))
+        self.fc = nn.Linear(256, K)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.fc(torch.matmul(self.weights, self.stem(x).flatten(2)))
+
+
 class Highway(nn.Module):
     """Dense layers that carry their input along."""
 
@@ -337,6 +349,7 @@ ARCHITECTURES: dict[str, Callable[[], Any]] = {
     "maxout": Maxout,
     "gated": Gated,
     "attention_pooling": AttentionPooling,
+    "vector_first": VectorFirst,
     "highway": Highway,
     "siamese": Siamese,
     "ghost": Ghost,

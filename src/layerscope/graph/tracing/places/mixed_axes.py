@@ -57,7 +57,7 @@ def product(args: tuple[Any, ...], known: Known, out: torch.Tensor) -> Seen:
     left, right = args[len(args) - 2], args[len(args) - 1]
     parts: list[torch.Tensor] = []
     reaches: list[Reach] = []
-    for operand, axis in ((left, -1), (right, -2)):
+    for operand, axis, other in ((left, -1, right), (right, -2, left)):
         seen = known(operand) if isinstance(operand, torch.Tensor) else None
         if seen is None or seen.labels.ndim < 2:
             if seen is not None:
@@ -65,7 +65,10 @@ def product(args: tuple[Any, ...], known: Known, out: torch.Tensor) -> Seen:
             continue
         reaches.append(mixed(seen.labels, seen.labels.ndim + axis, seen.reach))
         lost = axes_names(seen.labels, axis)
-        parts.append(aligned(fixed(seen.labels, axis, *lost), out))
+        labels = fixed(seen.labels, axis, *lost)
+        if isinstance(other, torch.Tensor) and other.ndim == 1:  # a vector leaves no axis behind
+            labels = labels.squeeze(axis)
+        parts.append(aligned(labels, out))
     if not parts:
         return Seen(guessed_labels(out), None)
     if len(parts) == 2:  # of two that see the picture each place of one meets all of the other
