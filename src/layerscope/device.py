@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import torch
@@ -58,7 +58,7 @@ def device_of(model: nn.Module) -> torch.device:
 
 
 @contextmanager
-def moved_to(model: nn.Module, name: str | None) -> Iterator[None]:
+def moved_to(model: nn.Module, name: str | None) -> Generator[None, None, None]:
     """Move a network to a device inside the block, and back afterwards.
 
     Args:

@@ -88,6 +88,19 @@ def write_tensors(
         save_file(whole, str(temporary), metadata)
 
 
+def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """The named tensors of a safetensors file on the processor, and its metadata.
+
+    Raises:
+        OSError, safetensors.SafetensorError: it is missing or damaged.
+    """
+    import safetensors
+
+    opened: Any = safetensors.safe_open(str(path), framework="pt")  # its methods have no types
+    with opened as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+
+
 def sha256_of(path: Path) -> str:
     """The checksum of a file, in hex."""
     with path.open("rb") as opened:

@@ -36,3 +36,13 @@ def show_picture(ax: Axes, picture: np.ndarray | None) -> Axes:
     else:
         ax.imshow(picture, interpolation="nearest")
     return ax
+
+
+def entitle(ax: Axes, title: str) -> None:
+    """Write a title above axes, small enough for a notebook's cell."""
+    ax.set_title(title, fontsize=9)
+
+
+def label(ax: Axes, x: float, y: float, text: str) -> None:
+    """Write beside a place of the axes, to its left."""
+    ax.text(x, y, text, ha="right", va="center", fontsize=8)

@@ -12,7 +12,7 @@ from layerscope.models.inference import logits_of
 from layerscope.models.own_pictures import Pictures, as_image, drawing_of, each
 from layerscope.models.predict import CLUTTERED, Prediction
 from layerscope.models.predict import predict as predict_files
-from layerscope.models.probabilities import to_probs
+from layerscope.models.probabilities import ranked, to_probs
 from layerscope.pipeline.look import ink_of
 from layerscope.training.runs.run_folder import Run, open_run
 
@@ -89,13 +89,11 @@ def prediction_of(
     """
     pixels, inverted, clutter_frac = drawing_of(as_image(picture), run.spec, ink=ink)
     probs = to_probs(logits_of(run.model, run.spec, pixels[None]))[0]
-    ranked = sorted(
-        zip(run.spec.class_names, probs.tolist(), strict=True), key=lambda pair: -pair[1]
-    )
+    best = ranked(probs, run.spec.class_names)
     return Prediction(
         name,
-        ranked[0][0],
-        tuple(ranked),
+        best[0][0],
+        best,
         inverted,
         cluttered=clutter_frac > CLUTTERED,
         pixels=pixels,

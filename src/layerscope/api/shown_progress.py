@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from layerscope.formats.run_figures import EpochFigures
@@ -18,7 +18,7 @@ Tell = Callable[[str], None]
 @contextmanager
 def look_shown(
     progress: bool | Callable[[LookProgress], None], tell: Tell | None
-) -> Iterator[tuple[Callable[[LookProgress], None], Tell]]:
+) -> Generator[tuple[Callable[[LookProgress], None], Tell], None, None]:
     """Show a look.
 
     Args:
@@ -40,7 +40,7 @@ def look_shown(
 
 
 @contextmanager
-def training_shown(progress: bool) -> Iterator[Listener]:
+def training_shown(progress: bool) -> Generator[Listener, None, None]:
     """Show a training: a line while it runs, a sentence for each epoch and each finding.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from layerscope.atlas.atlas_html import atlas_html
 from layerscope.atlas.atlas_layer import AtlasLayer, Maps, layer_with_pictures
@@ -121,7 +121,8 @@ def rounded(value: Any) -> Any:
     if isinstance(value, float):
         return float(f"{value:.6g}")
     if isinstance(value, dict):
-        return {name: rounded(item) for name, item in value.items()}
+        named = cast("dict[str, Any]", value)
+        return {name: rounded(item) for name, item in named.items()}
     if isinstance(value, list):
-        return [rounded(item) for item in value]
+        return [rounded(item) for item in cast("list[Any]", value)]
     return value

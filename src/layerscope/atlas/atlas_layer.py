@@ -14,7 +14,7 @@ from layerscope.atlas.sprite_tiles import rows_of
 from layerscope.errors import AtlasError
 from layerscope.formats.layer_record import LayerRecord
 from layerscope.formats.unit_record import unit_of
-from layerscope.plot_axes import axes_for, show_picture
+from layerscope.plot_axes import axes_for, entitle, label, show_picture
 
 if TYPE_CHECKING:
     import numpy as np
@@ -100,8 +100,8 @@ class AtlasLayer(LayerRecord, frozen=True, kw_only=True):
         if sheet is not None:
             step = sheet.shape[0] / len(rows)
             for i, unit in enumerate(chosen):
-                ax.text(-6, (i + 0.5) * step, str(unit.index), ha="right", va="center", fontsize=8)
-        ax.set_title(f"{self.title} ({self.name})", fontsize=9)
+                label(ax, -6, (i + 0.5) * step, str(unit.index))
+        entitle(ax, f"{self.title} ({self.name})")
         return ax
 
     def _pictured(self) -> list[AtlasUnit]:
@@ -118,7 +118,7 @@ class AtlasLayer(LayerRecord, frozen=True, kw_only=True):
         facts = f"{shape}; {self.parameters:,} parameters, {self.multiply_adds:,} multiply-adds"
         if self.units_in:
             facts += f"; its units are seen in {self.units_in}"
-        rows = []
+        rows: list[tuple[object, ...]] = []
         for unit in self._pictured():
             image = unit.optimised_image
             shown = [] if image is None else [image]
@@ -153,5 +153,5 @@ def layer_with_pictures(folder: Path, record: LayerRecord, network: Maps | None)
         )
         for unit in record.units
     )
-    fields = {**structs.asdict(record), "units": units}
+    fields: dict[str, Any] = {**structs.asdict(record), "units": units}
     return AtlasLayer(**fields, folder=folder, network=network)

@@ -9,7 +9,7 @@ from layerscope import html_repr
 from layerscope.atlas.sprite_tiles import rows_of, tiles
 from layerscope.formats.file_references import Sprite
 from layerscope.formats.unit_record import DescriptionRecord, UnitRecord
-from layerscope.plot_axes import axes_for, show_picture
+from layerscope.plot_axes import axes_for, entitle, show_picture
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,7 +89,7 @@ class AtlasUnit(UnitRecord, frozen=True, kw_only=True):
         ax = axes_for(ax, width_in=0.6 * max(len(row), 6), height_in=1.2)
         show_picture(ax, rows_of([row]) if row else None)
         title = f"{self.title}, unit {self.index}: {self.words}\n({first}strongest places)"
-        ax.set_title(title, fontsize=9)
+        entitle(ax, title)
         return ax
 
     def __repr__(self) -> str:

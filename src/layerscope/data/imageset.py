@@ -79,10 +79,14 @@ class ImageSet:
         )
 
     def _repr_html_(self) -> str:
-        """For a notebook: some pictures of each class, and how many there are."""
+        """For a notebook: `as_html`."""
+        return self.as_html()
+
+    def as_html(self) -> str:
+        """Some pictures of each class, and how many there are."""
         from layerscope import html_repr
 
-        rows = []
+        rows: list[tuple[str, str, str]] = []
         counts = self.class_counts()
         for k, name in enumerate(self.class_names[:SHOWN_CLASSES]):
             some = (self.labels == k).nonzero()[:SHOWN_PICTURES, 0]
@@ -155,7 +159,7 @@ class ImageSet:
             split=split or self.split,
             labels=self.labels[index],
             rows=index if self.rows is None else self.rows[index],
-            ids=tuple(self.ids[i] for i in index.tolist()) if self.ids else (),
+            ids=tuple(self.ids[int(i)] for i in index) if self.ids else (),
         )
 
     def batch_of(self, most: int) -> int:
@@ -171,7 +175,7 @@ class ImageSet:
 
     def class_counts(self) -> list[int]:
         """How many pictures each class has, K numbers."""
-        return torch.bincount(self.labels, minlength=self.n_classes).tolist()
+        return [int(n) for n in torch.bincount(self.labels, minlength=self.n_classes)]
 
     def picture_id(self, row: int) -> str:
         """Name one picture for a person: its file, or its split and row."""
@@ -221,7 +225,7 @@ class Splits:
 
     def _repr_html_(self) -> str:
         """For a notebook: both splits."""
-        return self.train._repr_html_() + self.test._repr_html_()
+        return self.train.as_html() + self.test.as_html()
 
 
 def in_channels(splits: Splits, channels: int) -> Splits:

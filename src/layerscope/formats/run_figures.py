@@ -32,7 +32,7 @@ class EpochFigures(Struct, frozen=True, kw_only=True):
     learning_rate: float
     images_per_s: float
     elapsed_s: NonNegative
-    dead_frac: dict[str, float] = field(default_factory=dict)
+    dead_frac: dict[str, float] = field(default_factory=dict[str, float])
 
 
 class ClassFigures(Struct, frozen=True, kw_only=True):

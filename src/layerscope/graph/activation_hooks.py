@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -63,7 +63,7 @@ def trace(
     *,
     grad: bool = False,
     copy: bool | None = None,
-) -> Iterator[Trace]:
+) -> Generator[Trace, None, None]:
     """Record what layers put out, for as long as the block lasts.
 
     The network runs in evaluation mode inside the block. Afterwards it is as it was: exactly the
@@ -93,7 +93,7 @@ def trace(
         >>> seen["0"].shape
         torch.Size([8, 32, 26, 26])
     """
-    modules = dict(model.named_modules())
+    modules = modules_of(model)
     names = list(layers) if layers is not None else leaf_paths(modules)
     check_layers(model, names)
     paths = dict.fromkeys(path_of(name) for name in names)
@@ -117,13 +117,18 @@ def trace(
         yield seen
 
 
+def modules_of(model: nn.Module) -> dict[str, nn.Module]:
+    """Every module of a network by its path, the network itself by ""."""
+    return dict(model.named_modules())  # pyright: ignore[reportUnknownArgumentType] - torch's
+
+
 def check_layers(model: nn.Module, layers: Iterable[str]) -> None:
     """Refuse names that are no layer of a network.
 
     Raises:
         LayerNotFoundError: with the nearest names there are.
     """
-    known = [path for path, _ in model.named_modules() if path]
+    known = [path for path in modules_of(model) if path]
     for layer in layers:
         if path_of(layer) not in known:
             check_known(layer, known)

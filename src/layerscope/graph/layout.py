@@ -96,4 +96,4 @@ class Layout:
         if self.folded is None:
             return value
         sizes = (rows, -1) if self.folded == "outer" else (-1, rows)
-        return value.unflatten(self.batch, sizes)
+        return value.unflatten(self.batch, sizes)  # pyright: ignore[reportUnknownVariableType] - torch's

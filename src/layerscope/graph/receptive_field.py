@@ -81,7 +81,7 @@ def widened(field: ReceptiveField, window: Window) -> ReceptiveField:
     Source: Araujo et al., "Computing Receptive Fields of Convolutional Neural Networks", Distill
     2019, equations 1 to 4: size and start grow by the kernel's reach times the stride so far.
     """
-    sides = []
+    sides: list[tuple[int, int, int]] = []
     for i in range(2):
         kernel, stride, padding, dilation = window.along(i)
         jump = field.stride_px[i]

@@ -16,7 +16,7 @@ from layerscope.data.folders.picture import read_picture
 from layerscope.device import device_of
 from layerscope.errors import DataError
 from layerscope.formats.run_record import RunRecord
-from layerscope.models.probabilities import to_probs
+from layerscope.models.probabilities import ranked, to_probs
 from layerscope.models.spec import ModelSpec
 
 # What a notebook shows.
@@ -129,7 +129,7 @@ def predict(run: Trained, photos: Iterable[Path | str]) -> list[Prediction]:
     layout = run.record.data.ink
     ink = Ink(layout.fit_frac, layout.by_mass) if layout else None
     paths = [Path(photo) for photo in photos]
-    predictions = []
+    predictions: list[Prediction] = []
     for path in paths:
         try:
             pixels, inverted, clutter_frac = read_for(spec, path, ink=ink)
@@ -139,13 +139,9 @@ def predict(run: Trained, photos: Iterable[Path | str]) -> list[Prediction]:
             predictions.append(Prediction(str(path), None, (), error=str(error)))
             continue
         probs = probs_of(run.model, spec, pixels[None])[0]
-        ranked = sorted(
-            zip(spec.class_names, probs.tolist(), strict=True), key=lambda pair: -pair[1]
-        )
+        best = ranked(probs, spec.class_names)
         predictions.append(
-            Prediction(
-                str(path), ranked[0][0], tuple(ranked), inverted, cluttered=clutter_frac > CLUTTERED
-            )
+            Prediction(str(path), best[0][0], best, inverted, cluttered=clutter_frac > CLUTTERED)
         )
     return predictions
 

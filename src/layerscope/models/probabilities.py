@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 
@@ -58,6 +60,17 @@ def losses_of(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     if logits.shape[1] == 1:
         logits = F.pad(logits, (1, 0))
     return F.cross_entropy(logits, labels, reduction="none")
+
+
+def ranked(probs: torch.Tensor, names: Sequence[str]) -> tuple[tuple[str, float], ...]:
+    """One picture's classes with their probabilities, float (K,), the most probable first.
+
+    Example:
+        >>> ranked(torch.tensor([0.25, 0.75]), ("cat", "dog"))
+        (('dog', 0.75), ('cat', 0.25))
+    """
+    order = probs.argsort(descending=True, stable=True)
+    return tuple((names[int(k)], float(probs[k])) for k in order)
 
 
 def predicted(logits: torch.Tensor) -> torch.Tensor:

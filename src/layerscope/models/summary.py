@@ -59,7 +59,8 @@ class Summary:
         ]
         totals = ("all", "", "", f"{self.parameters:,}", f"{self.multiply_adds:,}", "")
         lines: list[tuple[str, ...]] = [header, *rows, totals]
-        aligned, gone = in_columns(lines), []
+        aligned = in_columns(lines)
+        gone: list[str] = []
         while width and max(map(len, aligned)) > width and len(gone) < len(LEFT_OUT_FIRST):
             gone.append(LEFT_OUT_FIRST[len(gone)])
             shown = [i for i, name in enumerate(header) if name not in gone]

@@ -72,7 +72,8 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for f in fields(self):
-            _of_kind(f.name, getattr(self, f.name), type(f.default))
+            default: object = f.default
+            _of_kind(f.name, getattr(self, f.name), type(default))
         _at_least("epochs", self.epochs, 1)
         _at_least("batch_size", self.batch_size, 1)
         _at_least("plateau_epochs", self.plateau_epochs, 1)

@@ -48,7 +48,9 @@ if TYPE_CHECKING:
 class Listener:
     """What a training tells while it runs; every field may be left out."""
 
-    on_start: Callable[[ModelSpec, Recipe, Splits, Path], None] = lambda *_: None
+    on_start: Callable[[ModelSpec, Recipe, Splits, Path], None] = (
+        lambda spec, recipe, splits, folder: None
+    )
     on_progress: Callable[[Progress], None] = lambda _: None
     on_epoch: Callable[[EpochFigures], None] = lambda _: None
     on_finding: Callable[[Finding], None] = lambda _: None

@@ -6,7 +6,7 @@ import base64
 import gzip
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from layerscope.atlas.atlas_folder import read_atlas
 from layerscope.errors import AtlasError
@@ -124,13 +124,14 @@ def without_computable(atlas: dict[str, Any]) -> dict[str, Any]:
     cost = atlas["model"]["multiply_adds"]
     if cost > QUICK_MULTIPLY_ADDS or not all(layer["forward"] for layer in atlas["layers"]):
         return atlas
-    light = [{**sample, "activations": {}} for sample in atlas["samples"][CHECKED:]]
-    return {**atlas, "samples": atlas["samples"][:CHECKED] + light}
+    samples: list[dict[str, Any]] = atlas["samples"]
+    light: list[dict[str, Any]] = [{**sample, "activations": {}} for sample in samples[CHECKED:]]
+    return {**atlas, "samples": samples[:CHECKED] + light}
 
 
 def embedded_files(atlas_dir: Path, atlas: dict[str, Any]) -> dict[str, str]:
     """The files that an atlas names, as text; of arrays those alone that it names, gzipped."""
-    files = {}
+    files: dict[str, str] = {}
     for name, arrays in sorted(named_files(atlas).items()):
         content = (atlas_dir / name).read_bytes()
         if name.endswith(".safetensors"):
@@ -154,11 +155,12 @@ def named_files(value: Any) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     inner: list[Any] = []
     if isinstance(value, dict):
-        inner = list(value.values())
-        if isinstance(value.get("file"), str):
-            found[value["file"]] = {value["name"]} if "name" in value else set()
+        record = cast("dict[str, Any]", value)
+        inner = list(record.values())
+        if isinstance(record.get("file"), str):
+            found[record["file"]] = {record["name"]} if "name" in record else set()
     elif isinstance(value, list):
-        inner = value
+        inner = cast("list[Any]", value)
     for part in inner:
         for file, names in named_files(part).items():
             found[file] = found.get(file, set()) | names

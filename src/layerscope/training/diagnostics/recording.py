@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from layerscope.errors import LayerNotFoundError, RunError, nearest
+from layerscope.files import read_tensors
 from layerscope.training.diagnostics.recorder import FOLDER, Vitals
 
 
@@ -101,7 +102,7 @@ def read_recording(run: Path) -> Recording:
         >>> recording.layers[0], recording.weight(recording.layers[0]).shape[1:]
         ('classifier.1', torch.Size([128, 64]))
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
 
     home = run / FOLDER
     files = sorted(home.glob("epoch-*.safetensors"))
@@ -111,21 +112,20 @@ def read_recording(run: Path) -> Recording:
     layers = ""
     path = home / "probe.safetensors"
     try:
-        with safe_open(str(path), framework="pt") as file:
-            pixels, labels = file.get_tensor("pixels"), file.get_tensor("labels")
+        probe, _ = read_tensors(path)
         for path in files:
-            with safe_open(str(path), framework="pt") as file:
-                layers = file.metadata()["layers"]
-                for name in file.keys():  # noqa: SIM118 - it is no dictionary
-                    parts.setdefault(name, []).append(file.get_tensor(name))
+            tensors, metadata = read_tensors(path)
+            layers = metadata["layers"]
+            for name, tensor in tensors.items():
+                parts.setdefault(name, []).append(tensor)
         joined = {name: torch.cat(pieces) for name, pieces in parts.items()}
         named = {n: joined.pop(n) for n in ("loss", "accuracy", "probs", "embedding")}
         return Recording(
             steps=joined.pop("step"),
             epochs=joined.pop("epoch"),
             layers=tuple(layers.split("\n")),
-            probe_pixels=pixels,
-            probe_labels=labels,
+            probe_pixels=probe["pixels"],
+            probe_labels=probe["labels"],
             tensors=joined,
             **named,
         )
@@ -142,8 +142,8 @@ def vitals_of(run: Path, *, through_epoch: int) -> list[Vitals]:
     if not any((run / FOLDER).glob("epoch-*.safetensors")):
         return []
     recording = read_recording(run)
-    gradients = recording.tensors["gradient_norm"].tolist()
-    updates = recording.tensors["update_frac"].tolist()
+    gradients = rows_of_numbers(recording.tensors["gradient_norm"])
+    updates = rows_of_numbers(recording.tensors["update_frac"])
     return [
         Vitals(
             step=int(recording.steps[i]),
@@ -156,3 +156,8 @@ def vitals_of(run: Path, *, through_epoch: int) -> list[Vitals]:
         for i in range(len(recording))
         if recording.epochs[i] <= through_epoch
     ]
+
+
+def rows_of_numbers(values: torch.Tensor) -> list[list[float]]:
+    """A matrix as lists."""
+    return [[float(value) for value in row] for row in values]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -193,7 +193,7 @@ def experiment(
 
 
 @contextmanager
-def experiment_shown(progress: bool) -> Iterator[tuple[Listener, OnArm]]:
+def experiment_shown(progress: bool) -> Generator[tuple[Listener, OnArm], None, None]:
     """Show which of an experiment's trainings is at which step, if that is wished."""
     if not progress:
         yield Listener(), lambda label, seed, number, of: None
@@ -265,7 +265,7 @@ def grid(vary: Mapping[str, Sequence[Any]]) -> tuple[Arm, ...]:
             raise RecipeError(
                 f"{name} has the same value twice: {', '.join(map(as_typed, values))}"
             )
-    arms = []
+    arms: list[Arm] = []
     for combination in itertools.product(*vary.values()):
         changes = dict(zip(vary, combination, strict=True))
         label = ", ".join(f"{name}={as_typed(value)}" for name, value in changes.items())
@@ -301,7 +301,7 @@ def finished(home: Path) -> Path | None:
 def read_results(folder: Path, arms: Sequence[Arm], seeds: Sequence[int]) -> Experiment:
     """Read what is finished, and compare every arm with the first."""
     filled = tuple(read_arm(folder / f"arm-{i}", arm, seeds) for i, arm in enumerate(arms))
-    differences = []
+    differences: list[Difference | None] = []
     for arm in filled[1:]:
         pairs = [
             (a, b)

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-import torch
 from msgspec import structs
 
 from layerscope.errors import RunError
+from layerscope.files import read_tensors
 from layerscope.formats.quantities import Setting
 from layerscope.formats.run_files import RECORD, read_run_record
 from layerscope.formats.run_record import RunRecord
@@ -56,7 +56,7 @@ class Comparison:
     @property
     def verdicts(self) -> tuple[str, ...]:
         """One sentence for each comparison that can be made."""
-        said = []
+        said: list[str] = []
         first = self.groups[0].label
         for group, seeds, pictures in zip(
             self.groups[1:], self.on_validation, self.on_test, strict=True
@@ -213,12 +213,10 @@ def by_picture(group: Group, base: Group, comparisons: int) -> Difference | None
     mine, theirs = read_hits(group.runs[0]), read_hits(base.runs[0])
     if mine is None or theirs is None:
         return None
-    return over_pictures(mine.tolist(), theirs.tolist(), comparisons=comparisons)
+    return over_pictures(mine, theirs, comparisons=comparisons)
 
 
-def read_hits(run: Path) -> torch.Tensor | None:
-    """Whether a run named each test picture right: bool (N,); None for runs of older versions."""
-    from safetensors.torch import load_file
-
+def read_hits(run: Path) -> list[bool] | None:
+    """Whether a run named each test picture right; None for runs of older versions."""
     path = run / HITS
-    return load_file(str(path))["hits"].bool() if path.is_file() else None
+    return [bool(hit) for hit in read_tensors(path)[0]["hits"]] if path.is_file() else None

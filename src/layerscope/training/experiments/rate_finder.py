@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Unpack
+from typing import Any, Unpack, cast
 
 import torch
 
@@ -98,9 +98,11 @@ def find_rate(
     fabric = make_fabric(device, recipe.precision, freezes=bool(recipe.freeze))
     pictures = in_channels(gathered.splits, spec.channels).train
     feed = make_feed(parted(pictures, recipe, seed)[0], fabric.device)
-    network = first_network(spec, seed).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = first_network(spec, seed)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     plain_optimiser = make_optimiser(network, recipe)
-    wrapped, optimiser = fabric.setup(pool_first(network), plain_optimiser)
+    both = fabric.setup(pool_first(network), plain_optimiser)
+    wrapped, optimiser = cast("tuple[Any, Any]", both)
     begin_epoch(wrapped, network, recipe, plain_optimiser, 1)
     order, drawn = make_generator(seed, "shuffle"), make_generator(seed, "augment")
     epochs = (shuffled(len(feed), recipe.batch_size, order) for _ in itertools.count())
@@ -168,7 +170,8 @@ def read_curve(
 
 def smooth(raw: list[float], *, kept_frac: float = 0.9) -> list[float]:
     """A running mean that forgets, without the pull of its start towards zero."""
-    mean, smoothed = 0.0, []
+    mean = 0.0
+    smoothed: list[float] = []
     for i, value in enumerate(raw, start=1):
         mean = kept_frac * mean + (1 - kept_frac) * value
         smoothed.append(mean / (1 - kept_frac**i))

@@ -26,7 +26,7 @@ from layerscope.data import load
 from layerscope.data.imageset import ImageSet, Splits, in_channels
 from layerscope.device import choose_device
 from layerscope.errors import DataError, RunError, first_line
-from layerscope.files import whole_file, write_json, write_tensors
+from layerscope.files import read_tensors, whole_file, write_json, write_tensors
 from layerscope.formats.documents import plain
 from layerscope.formats.file_references import Sprite
 from layerscope.formats.run_figures import EpochFigures, Evaluation
@@ -178,7 +178,6 @@ def open_run(path: str | Path, *, device: str = "cpu", model: nn.Module | None =
         'T-shirt/top'
     """
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
 
     path = find_run(Path(path))
     weights_path = path / WEIGHTS
@@ -186,7 +185,7 @@ def open_run(path: str | Path, *, device: str = "cpu", model: nn.Module | None =
     spec = spec_of(record.model)
     network = copy_of(model) if model is not None else build(spec, make_generator(0, "weights"))
     try:
-        network.load_state_dict(load_file(str(weights_path)))
+        network.load_state_dict(read_tensors(weights_path)[0])
     except (OSError, SafetensorError, RuntimeError) as error:
         raise RunError(
             f"{weights_path} cannot be read ({first_line(error)}); it is missing, cut off or of "

@@ -1,0 +1,31 @@
+"""Every module that a public name comes from is type-checked strictly."""
+
+from __future__ import annotations
+
+import inspect
+import tomllib
+from pathlib import Path
+
+import layerscope
+from layerscope import measures
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_every_public_module_is_checked_strictly() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    strict = [ROOT / path for path in settings["tool"]["pyright"]["strict"]]
+    assert all(path.exists() for path in strict)
+    public = [getattr(layerscope, name) for name in layerscope.__all__]
+    public += [getattr(measures, name) for name in measures.__all__]
+    homes = {
+        Path(inspect.getfile(value))
+        for value in public
+        if inspect.isfunction(value) or inspect.isclass(value)
+    }
+    loose = sorted(
+        str(home.relative_to(ROOT))
+        for home in homes
+        if not any(home == path or path in home.parents for path in strict)
+    )
+    assert not loose, f"add them to [tool.pyright] strict: {loose}"
