@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from layerscope.analysis.tuning.stimuli import COARSE, FINE, Steps
 from layerscope.graph.cost import costs
+from layerscope.graph.layer import Layer
 from layerscope.graph.program import Program
 from layerscope.graph.tracing.traced_program import TracedProgram
 from layerscope.models.spec import ModelSpec
@@ -160,3 +162,11 @@ def budget_for(effort: Effort, program: Program, spec: ModelSpec) -> Budget:
         + "; ".join(less)
     )
     return Budget(effort, to, sum_so_far, resumes, FIELDS_OF_LARGE, told)
+
+
+def looked_at_closely(measured: Sequence[str], layers: Sequence[Layer], n: int) -> list[str]:
+    """The layers that are ablated and get images and directions: the last n with maps; 0 is all."""
+    if not n:
+        return list(measured)
+    maps = {layer.name for layer in layers if len(layer.shape) == 3}
+    return ([name for name in measured if name in maps] or list(measured))[-n:]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from layerscope.analysis.tuning.stimuli import FINE
 from layerscope.graph.layer import Layer
-from layerscope.pipeline.budget import PASSES_PER_STEP, Budget, control_pictures
+from layerscope.pipeline.budget import PASSES_PER_STEP, Budget, control_pictures, looked_at_closely
 from layerscope.pipeline.effects.ablation_evidence import CONTROL_RUNS, MOST_ABLATED
 from layerscope.pipeline.look_progress import (
     PICTURES,
@@ -17,7 +17,7 @@ from layerscope.pipeline.look_progress import (
     copy_part,
 )
 from layerscope.pipeline.measuring.dependence_evidence import passes_of_profiles
-from layerscope.pipeline.measuring.evidence import LAYER_COPIES, looked_at_closely
+from layerscope.pipeline.measuring.evidence import LAYER_COPIES
 from layerscope.pipeline.measuring.featurevis_evidence import MOST_VISUALISED, images_of_unit
 
 # Seconds for a multiply-add of a forward pass, and for what each layer costs beside the passes.
@@ -58,7 +58,8 @@ def plan_of(
         )
         units_s = runs * deepest + 5 * LAYER_S * len(measured)
         # Whole layers take the probes' pictures, and their directions are measured as units are.
-        layers_s = units_s * (effort.directions != "none") + effort.probe_pictures * deepest
+        again = effort.directions != "none" and not effort.closely
+        layers_s = units_s * again + effort.probe_pictures * deepest
         plan[UNITS] = units_s + layers_s
         closely = looked_at_closely(measured, layers, effort.closely)
         changing = {

@@ -32,7 +32,7 @@ from layerscope.graph.layer import Layer
 from layerscope.graph.program import Program
 from layerscope.graph.receptive_field import receptive_fields
 from layerscope.models.spec import ModelSpec
-from layerscope.pipeline.budget import Budget, budget_for
+from layerscope.pipeline.budget import Budget, budget_for, looked_at_closely
 from layerscope.pipeline.effects.ablation_evidence import LayerAblations, can_ablate
 from layerscope.pipeline.effects.ablation_stages import add_ablations
 from layerscope.pipeline.effects.directions_evidence import directions_of, directions_record
@@ -150,7 +150,9 @@ def gather_evidence(
 
     # The last layer's units are the logits themselves.
     hidden = [name for name in found if name != layers[-1].name]
-    directions = directions_of(program, found, hidden, scenes, effort)
+    directions = directions_of(
+        program, found, looked_at_closely(hidden, layers, effort.closely), scenes, effort
+    )
     n_units = {layer.name: layer.n_units for layer in layers}
     profiled = {
         name: units
@@ -329,14 +331,6 @@ def raised(result: R | ModelError) -> R:
     if isinstance(result, ModelError):
         raise result
     return result
-
-
-def looked_at_closely(measured: Sequence[str], layers: Sequence[Layer], n: int) -> list[str]:
-    """The layers whose units are ablated and get images: the last n with maps; 0 is all."""
-    if not n:
-        return list(measured)
-    maps = {layer.name for layer in layers if len(layer.shape) == 3}
-    return ([name for name in measured if name in maps] or list(measured))[-n:]
 
 
 def kinds_of(measured: Mapping[str, KindMeasures]) -> tuple[str, ...]:

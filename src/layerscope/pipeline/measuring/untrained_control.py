@@ -19,6 +19,7 @@ from layerscope.graph.read import read_program
 from layerscope.graph.tracing.recorded_program import RecordedProgram
 from layerscope.models import build, model_names
 from layerscope.models.spec import ModelSpec
+from layerscope.pipeline.budget import looked_at_closely
 from layerscope.pipeline.effects.directions_evidence import directions_of
 from layerscope.pipeline.effort import FULL, Effort
 from layerscope.pipeline.measuring.cka_evidence import (
@@ -143,7 +144,8 @@ def control_record(
     found = observe(program, list(trained), scenes, intervals=False)
     labels = imageset.labels[scenes.rows]
     hidden = [name for name in found if name != program.layers[-1].name]
-    along = directions_of(program, found, hidden, scenes, effort) if with_layers else {}
+    closely = looked_at_closely(hidden, program.layers, effort.closely)
+    along = directions_of(program, found, closely, scenes, effort) if with_layers else {}
     return CopyFigures(
         units={name: kind_values(seen.units) for name, seen in found.items()},
         directions={name: kind_values(one.units) for name, one in along.items()},
