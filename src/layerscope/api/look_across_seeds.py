@@ -45,12 +45,13 @@ def look_across(
     representations?", 2016.
 
     Example:
-        >>> from layerscope import QUICK, train
+        >>> from layerscope import Effort, train
         >>> runs = [
         ...     train("digits", model="digit-mlp", epochs=1, seed=s, out=f"seed-{s}", report=False)
         ...     for s in (0, 1)
         ... ]
-        >>> first, second = look_across(runs, effort=QUICK, report=False)
+        >>> little = Effort(pictures=60, untrained=2, ablation_pictures=0, featurevis_steps=0)
+        >>> first, second = look_across(runs, effort=little, report=False)
         >>> len(first["classifier.2"].unit(0).recurrence.matches)
         1
     """
