@@ -112,7 +112,6 @@ def counted(found: Concepts) -> dict[str, Any]:
         "named": found.named,
         "units": found.units,
         "share": found.share,
-        "interval": found.interval,
         "untrained_copies_named": found.untrained_named,
         "untrained_copies_units": found.untrained_units,
         "layers": found.layers,

@@ -14,7 +14,6 @@ from torch import nn
 from layerscope.data.imageset import ImageSet, Splits
 from layerscope.formats.unit_record import UnitEvidence
 from layerscope.graph.read import read_program
-from layerscope.intervals import wilson_interval
 from layerscope.models.probabilities import predicted
 from layerscope.models.spec import ModelSpec
 from layerscope.pipeline.effort import Effort
@@ -35,6 +34,9 @@ CONCEPTS = ("part", "class")
 class Concepts:
     """The units of a network that are named after a part or an object.
 
+    Units of one network are not independent: how sure the share is, other seeds and the untrained
+    copies say, no interval over units.
+
     Args:
         named: how many.
         units: of how many.
@@ -53,11 +55,6 @@ class Concepts:
     @property
     def share(self) -> float:
         return self.named / self.units
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """95 %, Wilson; units are not independent, so that it is rather too narrow."""
-        return wilson_interval(self.named, self.units)
 
     @property
     def untrained_share(self) -> float:
@@ -83,8 +80,9 @@ def concepts(
     ]
     with tempfile.TemporaryDirectory() as folder:
         effort = Effort(
-            pictures, untrained, ablation_pictures=0, featurevis_steps=0, dependence_patches=0
-        )
+            pictures, untrained, ablation_pictures=0, featurevis_steps=0, dependence_patches=0,
+            probe_pictures=0, directions="none",
+        )  # fmt: skip
         record = gather_evidence(
             program, spec, imageset, measured, effort=effort, seed=seed,
             stages=Stages(Path(folder) / "kept", Path(folder) / "atlas"),

@@ -14,8 +14,6 @@ class Effort:
 
     Args:
         pictures: for classes and parts, and to score probes on.
-        probe_pictures: of the training split, that probes learn from; 0, or without such a split:
-            one half of `pictures`.
         untrained: copies that serve as the control, at least 2.
         stimuli: steps in which synthetic stimuli cover angles, phases and sizes: "fine", or
             "coarse", a sixth as many, which give no interval of a strength.
@@ -30,13 +28,14 @@ class Effort:
             (nmf where no value is below zero, else pca), or "none".
         dependence_patches: of each unit, for its dependence profile; 0 leaves it out.
         dependence_copies: untrained copies that get such profiles too.
+        probe_pictures: of the training split, that probes learn from; 0, or without such a split:
+            one half of `pictures`.
 
     Raises:
         AtlasError: too little for a control, or for anything.
     """
 
     pictures: int = 1000
-    probe_pictures: int = 2500
     untrained: int = 20
     ablation_pictures: int = 1000
     ablation_baseline: Literal["mean", "resample", "zero"] = "mean"
@@ -47,6 +46,7 @@ class Effort:
     directions: Literal["auto", "nmf", "pca", "dictionary", "none"] = "auto"
     dependence_patches: int = 9
     dependence_copies: int = 3
+    probe_pictures: int = 2500
 
     def __post_init__(self) -> None:
         # Each copy is judged against the others, as the network is against all of them.
