@@ -124,7 +124,8 @@ def units() -> dict[str, Any]:
     for name in ("fashion-cnn", "creatures-compact"):
         run = packaged(name)
         assert run.data
-        test, few = run.data.test, {"pictures": 400, "untrained": 5}
+        test = run.data.test
+        few: dict[str, Any] = {"pictures": 400, "untrained": 5}
         figures[name] = {
             **few,
             "trained": counted(concepts(run.model, run.spec, test, **few)),
@@ -207,7 +208,7 @@ def main() -> None:
     for name in sys.argv[2:] or SECTIONS:
         figures[name] = SECTIONS[name]()
         print(name, "done", flush=True)
-        write_result("literature", __doc__.splitlines()[0], figures)
+        write_result("literature", str(__doc__).splitlines()[0], figures)
 
 
 if __name__ == "__main__":

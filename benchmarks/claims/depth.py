@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from scipy.stats import spearmanr
 from torch import nn
 
 from layerscope.analysis.activations.pooled_features import gather_features
-from layerscope.analysis.structure.linear_probe import probe
+from layerscope.analysis.structure.linear_probe import halves, probe
 from layerscope.analysis.structure.representation_geometry import class_separation
 from layerscope.data.imageset import ImageSet
 from layerscope.graph.read import read_program
 from layerscope.models.spec import ModelSpec
-from layerscope.pipeline.measuring.layer_evidence import halves
 
 
 @dataclass(frozen=True)
@@ -56,4 +56,5 @@ def depth_curve(
 
 def rank_with_depth(values: Sequence[float]) -> float:
     """Spearman's correlation of the layers' values with their place."""
-    return float(spearmanr(range(len(values)), values).statistic)
+    found: Any = spearmanr(range(len(values)), values)
+    return float(found.statistic)
