@@ -1,0 +1,45 @@
+// What the overview shows of each layer: its rung, its most telling units, the share that stands out.
+
+import { layerNamed } from "./atlas";
+import { ordered, UNDESCRIBED } from "./findings";
+import type { Atlas, Evidence, LadderFrac, Layer, Rung, Unit } from "./formats";
+
+/** More layers than this do not fit on a screen: then some, evenly spread, with the first and the last. */
+export const MOST_STRIPS = 6;
+export const TELLING = 3;
+
+export interface Strip {
+  layer: Layer;
+  rung: Rung;
+  telling: Unit[];
+  /** The kind that most exceeds its control, or holds the largest share; null where there is none. */
+  leading: { kind: string; share: LadderFrac } | null;
+}
+
+export function stripsOf(atlas: Atlas, evidence: Evidence): Strip[] {
+  const rungs = evidence.ladder.filter(({ layer }) => layerNamed(atlas, layer)?.units.length);
+  const step = (rungs.length - 1) / (MOST_STRIPS - 1);
+  const shown = rungs.length <= MOST_STRIPS ? rungs : Array.from({ length: MOST_STRIPS }, (_, i) => rungs[Math.round(i * step)]);
+  return shown.map((rung) => {
+    const layer = layerNamed(atlas, rung.layer)!;
+    return { layer, rung, telling: telling(layer.units), leading: leading(rung, evidence.kinds) };
+  });
+}
+
+/** Units that say most, each with words of its own; where none has a name, those that respond most. */
+export function telling(units: Unit[]): Unit[] {
+  const words = new Set<string>();
+  const named = ordered(units.filter((unit) => unit.patches.length && !unit.dead), "best").filter((unit) => {
+    const own = unit.name ?? `unit ${unit.index}`;
+    return !words.has(own) && words.add(own);
+  });
+  return named.slice(0, TELLING);
+}
+
+function leading(rung: Rung, kinds: string[]): Strip["leading"] {
+  const found = kinds
+    .filter((kind) => kind !== UNDESCRIBED && rung.responds[kind]?.count)
+    .map((kind) => ({ kind, share: rung.responds[kind] }));
+  const beyond = ({ share }: { share: LadderFrac }): number => share.excess ?? share.frac;
+  return found.sort((a, b) => beyond(b) - beyond(a))[0] ?? null;
+}
