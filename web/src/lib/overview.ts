@@ -26,14 +26,20 @@ export function stripsOf(atlas: Atlas, evidence: Evidence): Strip[] {
   });
 }
 
-/** Units that say most, each with words of its own; where none has a name, those that respond most. */
+/** What people see at a glance, before what needs explaining. */
+const PLAIN_FIRST = ["part", "class"];
+
+/** Units that say most: one of each kind, then others with words of their own; parts of things come first. */
 export function telling(units: Unit[]): Unit[] {
-  const words = new Set<string>();
-  const named = ordered(units.filter((unit) => unit.patches.length && !unit.dead), "best").filter((unit) => {
-    const own = unit.name ?? `unit ${unit.index}`;
-    return !words.has(own) && words.add(own);
-  });
-  return named.slice(0, TELLING);
+  const best = ordered(units.filter((unit) => unit.patches.length && !unit.dead), "best");
+  const first = (key: (unit: Unit) => string): Unit[] => {
+    const seen = new Set<string>();
+    return best.filter((unit) => !seen.has(key(unit)) && seen.add(key(unit)));
+  };
+  const plain = (unit: Unit): number => (PLAIN_FIRST.includes(unit.kind ?? "") ? PLAIN_FIRST.indexOf(unit.kind!) : PLAIN_FIRST.length);
+  const kinds = first((unit) => unit.kind ?? "").filter((unit) => unit.name).sort((a, b) => plain(a) - plain(b));
+  const others = first((unit) => unit.name ?? `unit ${unit.index}`).filter((unit) => !kinds.includes(unit));
+  return [...kinds, ...others].slice(0, TELLING);
 }
 
 function leading(rung: Rung, kinds: string[]): Strip["leading"] {

@@ -40,6 +40,8 @@ export function followHash(choose: (sample: number) => void): void {
   window.addEventListener("hashchange", () => {
     const { sample, ...rest } = fromHash();
     Object.assign(view, rest);
+    drawer.open = false;
+    written = hashOf(); // the reader went there: nothing to write
     if (sample !== undefined && sample !== view.sample) choose(sample);
     showPlace();
   });
@@ -53,7 +55,7 @@ export function showPlace(): void {
 
 /** Go to a section and put it into the address. */
 export function showSection(section: string): void {
-  history.replaceState(null, "", `#/${section}`);
+  history.pushState(null, "", `#/${section}`);
   document.getElementById(section)?.scrollIntoView({ behavior: motion() });
 }
 
@@ -64,26 +66,37 @@ export function unitHash(layer: string, unit = FIRST): string {
 
 let written = "";
 
-/** Write what is looked at into the address. A section named there stays until the view changes. */
-export function writeHash(): void {
+function hashOf(): string {
   const hash = new URLSearchParams({ step: `${view.step}`, sample: `${view.sample}` });
   if (view.layer) {
     hash.set("layer", view.layer);
     if (view.unit !== FIRST) hash.set("unit", `${view.unit}`);
   }
-  const text = `#${hash}`;
-  if (text === written || (!written && placeInHash().length)) {
+  return `#${hash}`;
+}
+
+/** Write what is looked at into the address. A section named there stays until the view changes. */
+export function writeHash(): void {
+  const text = hashOf();
+  if (text === written || text === location.hash || (!written && placeInHash().length)) {
     written = text;
     return;
   }
+  // The first is where the reader came in; every later one is a step that Back undoes.
+  if (written) history.pushState(null, "", text);
+  else history.replaceState(null, "", text);
   written = text;
-  history.replaceState(null, "", text);
 }
 
+/** Whether the chosen unit stands in a drawer beside whatever is read. */
+export const drawer = $state<{ open: boolean }>({ open: false });
+
+/** Choose a unit, which opens in the drawer; a layer alone is gone to. */
 export function openUnit(layer: string, unit = FIRST): void {
   view.layer = layer;
   view.unit = unit;
-  document.getElementById("layers")?.scrollIntoView({ behavior: motion(), block: "start" });
+  drawer.open = unit !== FIRST;
+  if (unit === FIRST) document.getElementById("layers")?.scrollIntoView({ behavior: motion(), block: "start" });
 }
 
 export function motion(): ScrollBehavior {

@@ -1,0 +1,119 @@
+"""The first screen: a strip for each layer, the unit's drawer, and the way back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browsing import Page, needs_page
+
+from layerscope.data.imageset import Splits
+from layerscope.pipeline.effort import Effort
+from layerscope.pipeline.look import look
+from layerscope.training.session import train
+from layerscope.view.report import write_report
+
+pytestmark = [needs_page, pytest.mark.browser]
+LITTLE = Effort(pictures=48, untrained=2, ablation_pictures=0, featurevis_steps=0)
+
+
+@pytest.fixture(scope="module")
+def made(striped: Splits, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    runs = tmp_path_factory.mktemp("runs")
+    run = train(striped, model="fashion-cnn", out=runs, epochs=2, batch_size=16)
+    atlas = look(run, effort=LITTLE)
+    write_report(run.path / "report.html", atlas_dir=atlas.path, run_dir=run.path)
+    return run.path
+
+
+@pytest.fixture
+def page(browser: Any, made: Path) -> Iterator[Page]:
+    opened = Page(browser, viewport={"width": 1280, "height": 900}).open(made / "report.html")
+    yield opened
+    assert not opened.complaints
+    opened.page.close()
+
+
+def rungs(made: Path) -> list[dict[str, Any]]:
+    atlas = json.loads((made / "atlas" / "atlas.json").read_text())
+    return atlas["evidence"]["ladder"]
+
+
+def test_every_layer_has_a_strip_whose_share_is_the_ladders(page: Page, made: Path) -> None:
+    found = rungs(made)
+    assert page.page.locator("[data-testid^=strip-]").count() == len(found)
+    told = 0
+    for rung in found:
+        strip = page.page.locator(f"[data-testid='strip-{rung['layer']}']")
+        assert rung["title"] in strip.inner_text()
+        counted = {k: s for k, s in rung["responds"].items() if k != "undescribed" and s["count"]}
+        if not counted:
+            assert "no unit responds to one describable thing" in strip.inner_text()
+            continue
+        told += 1
+        best = max(
+            counted.values(), key=lambda s: s["frac"] if s["excess"] is None else s["excess"]
+        )
+        assert strip.locator(".share .number").inner_text() == f"{100 * best['frac']:.0f}%"
+    assert told
+
+
+def test_the_strips_are_on_the_first_screen(page: Page) -> None:
+    box = page.page.locator("[data-testid^=strip-]").nth(3).bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] < 900
+
+
+def test_a_unit_opens_in_a_drawer_and_back_closes_it(page: Page) -> None:
+    before = page.page.url
+    unit = page.page.locator("#overview a.unit").first
+    address = unit.get_attribute("href") or ""
+    unit.click()
+    drawer = page.page.locator("[data-testid=drawer]")
+    drawer.wait_for()
+    assert drawer.get_by_text("Where its").is_visible()
+    assert page.page.locator("[data-testid=unit-panel]").count() == 1
+    assert page.page.evaluate("scrollY") == 0
+    page.page.go_back()
+    drawer.wait_for(state="detached")
+    assert page.page.url == before
+    page.page.go_forward()
+    layer, number = address.removeprefix("#/layers/").split("/")
+    assert f"layer={layer}&unit={number}" in page.page.url
+
+
+def test_the_drawer_goes_on_to_the_next_unit_and_closes_with_escape(page: Page) -> None:
+    page.page.locator("#overview a.unit").first.click()
+    drawer = page.page.locator("[data-testid=drawer]")
+    heading = drawer.locator("h3").first
+    here = int(heading.inner_text().split()[1])
+    forth = "The unit before" if here else "The next unit"
+    drawer.get_by_label(forth).click()
+    assert int(heading.inner_text().split()[1]) == (here - 1 if here else 1)
+    page.page.keyboard.press("Escape")
+    drawer.wait_for(state="detached")
+
+
+def test_back_undoes_the_choice_of_a_picture_and_of_a_step(page: Page) -> None:
+    pictures = page.page.locator("[data-testid=samples] button")
+    pictures.nth(1).click()
+    page.page.wait_for_url("**sample=1*")
+    page.go(3)
+    page.page.wait_for_url("**step=3*")
+    page.page.go_back()
+    page.page.wait_for_selector("[data-testid=step-1][aria-current=step]")
+    assert pictures.nth(1).get_attribute("aria-pressed") == "true"
+    page.page.go_back()
+    page.page.wait_for_function(
+        "document.querySelector('[data-testid=samples] button').ariaPressed === 'true'"
+    )
+
+
+def test_the_chosen_picture_and_what_the_network_says_of_it_stay_in_the_bar(page: Page) -> None:
+    page.page.evaluate("document.getElementById('words').scrollIntoView()")
+    box = page.page.locator("[data-testid=said]").bounding_box()
+    assert box is not None
+    assert 0 <= box["y"] < 60
