@@ -153,6 +153,7 @@ def check_shown(page: Page, run: Run, pixels: np.ndarray) -> None:
     images = run.spec.normalise(torch.from_numpy(pixels.copy())[None, None])
     with torch.no_grad():
         probs = to_probs(run.model(images))[0]
+    shown, expected = {}, None
     # Answers come from a worker: the last one may still be on its way.
     for _ in range(50):
         shown = shown_probs(page)
