@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import re
+import time
 
 import pytest
 from rich.console import Console
 
+from layerscope.cli.process import progress_line
 from layerscope.cli.process.progress_line import EVERY_S, ProgressLine, as_time
 
 
@@ -60,6 +62,22 @@ def test_into_a_pipe_a_line_goes_every_few_seconds(capsys: pytest.CaptureFixture
     assert len(said) == int(20 / EVERY_S)
     assert said[0] == " 25 %  epoch 1 of 2, 15 s left"
     assert out.getvalue() == ""
+
+
+def test_into_a_pipe_a_long_step_is_told_of_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress_line, "EVERY_S", 0.05)
+    console = Console(file=io.StringIO(), force_terminal=False)
+    with ProgressLine(console, {"looking": 1}) as line:
+        time.sleep(0.3)  # such as an import
+        line.tell("looking", 0.5, "measuring units")
+        time.sleep(0.3)  # such as one large layer
+    said = capsys.readouterr().err.splitlines()
+    assert sum(row == "  0 %  getting ready" for row in said) >= 2
+    assert sum(row.startswith(" 50 %  measuring units") for row in said) >= 2
+    time.sleep(0.15)
+    assert not capsys.readouterr().err  # over is over
 
 
 def test_on_a_terminal_there_is_one_line_from_the_start_with_one_estimate() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 
@@ -37,6 +38,10 @@ class ProgressLine:
         self.console, self.clock = console, clock
         self.started = self.part_started = self.told = clock()
         self.part, self.begun_at, self.frac = "", 0.0, 0.0
+        self.what = "getting ready"
+        self.over = threading.Event()
+        self.beats = threading.Thread(target=self._beat, daemon=True)
+        self.printing = threading.Lock()
         self.bar = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=12),
@@ -50,9 +55,12 @@ class ProgressLine:
 
     def __enter__(self) -> ProgressLine:
         self.bar.start()
+        if not self.console.is_terminal:
+            self.beats.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.over.set()
         self.bar.stop()
 
     def tell(self, part: str, frac: float, what: str) -> None:
@@ -67,17 +75,33 @@ class ProgressLine:
         if part != self.part:
             # An interrupted part may go on where it was: its speed counts from there.
             self.part, self.part_started, self.begun_at, self.frac = part, now, frac, frac
-        self.frac = max(self.frac, min(frac, 1.0))
+        self.frac, self.what = max(self.frac, min(frac, 1.0)), what
         left = as_time(self.left_s(now))
         self.bar.update(self.task, description=what, completed=self.done, left=left)
-        if not self.console.is_terminal and now - self.told >= EVERY_S:
+        if not self.console.is_terminal:
+            self.print_if_due()
+
+    def print_if_due(self) -> None:
+        """Into a pipe: print where the command stands, if nothing was printed for a while."""
+        with self.printing:
+            now = self.clock()
+            if now - self.told < EVERY_S:
+                return
             self.told = now
+            left = as_time(self.left_s(now))
             after = f", {left}" if left else ""
-            print(f"{100 * self.done:3.0f} %  {what}{after}", file=sys.stderr, flush=True)  # noqa: T201
+            print(f"{100 * self.done:3.0f} %  {self.what}{after}", file=sys.stderr, flush=True)  # noqa: T201
+
+    def _beat(self) -> None:
+        """Print also while one step takes long, or before the first one is reported."""
+        while not self.over.wait(EVERY_S / 5):
+            self.print_if_due()
 
     @property
     def done(self) -> float:
         """How much of the whole command is done, from 0 to 1."""
+        if not self.part:
+            return 0.0
         names = list(self.shares)
         before = sum(self.shares[name] for name in names[: names.index(self.part)])
         return before + self.shares[self.part] * self.frac
