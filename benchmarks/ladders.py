@@ -3,8 +3,8 @@
     python benchmarks/ladders.py DATA_FOLDER            # trains and looks; goes on where it stopped
     python benchmarks/ladders.py --tables               # prints the tables of the last result
 
-Four sets, each network trained by its own default recipe with n = 3 seeds and then looked through
-with 1,000 pictures of the test split (all, where there are fewer) beside five untrained copies:
+Four sets, each network trained by its own default recipe with n = 5 seeds and then looked through
+with 1,000 pictures of the test split (all, where there are fewer) beside ten untrained copies:
 `creatures` (drawn animals with exact part masks, `compact`), `fashion-mnist` (`fashion-cnn`),
 `cats-vs-dogs` of CIFAR-10 (`catdog-cnn`) and photographs of cats and dogs (`compact`). Kept of
 each: the test accuracy, the ladder (units named and units above each kind's floor) and each layer's
@@ -28,15 +28,17 @@ from layerscope.pipeline.look import look
 from layerscope.training.session import train
 from measured import RESULTS, write_result
 
-SEEDS = (0, 1, 2)
+SEEDS = range(5)
 TASKS = {
     "creatures": ("creatures", "compact"),
     "fashion-mnist": ("fashion-mnist", "fashion-cnn"),
     "cats-vs-dogs": ("cats-vs-dogs", "catdog-cnn"),
     "photographs": ("{folder}/cats-dogs-photos.zip", "compact"),
 }
-EFFORT = Effort(pictures=1000, untrained=5, ablation_pictures=0, featurevis_steps=0)
-CLAIM = "ladder and probes of trained networks beside untrained copies, 3 seeds each"
+EFFORT = Effort(
+    pictures=1000, untrained=10, ablation_pictures=0, featurevis_steps=0, directions="none"
+)
+CLAIM = "ladder and probes of trained networks beside untrained copies, 5 seeds each"
 
 
 def measured(task: str, seed: int, folder: Path) -> dict[str, Any]:
