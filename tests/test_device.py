@@ -21,12 +21,12 @@ from layerscope.data.imageset import ImageSet, Splits
 from layerscope.device import choose_device, device_of, in_float64
 from layerscope.errors import DeviceError
 from layerscope.formats.documents import plain
-from layerscope.models.predict import probs_of
+from layerscope.models.inference import probs_of, set_logits
 from layerscope.models.probabilities import predicted
 from layerscope.pipeline.effort import Effort
 from layerscope.pipeline.look import look
 from layerscope.training.experiments.rate_finder import find_rate
-from layerscope.training.runs.evaluation import evaluation_of, predict_logits
+from layerscope.training.runs.evaluation import evaluation_of
 from layerscope.training.runs.run_folder import open_run
 from layerscope.training.session import train
 
@@ -180,7 +180,7 @@ def test_a_training_there_is_opened_and_scored(
     opened = open_run(there.path, device="auto")
     assert device_of(opened.model).type == gpu.type
     assert device_of(open_run(there.path).model).type == "cpu"
-    logits = predict_logits(opened.model, opened.spec, striped.test)
+    logits = set_logits(opened.model, opened.spec, striped.test)
     assert logits.device.type == "cpu"
     assert evaluation_of(logits, striped.test).correct == there.evaluation.correct
     some = torch.arange(3)

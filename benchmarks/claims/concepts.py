@@ -14,6 +14,7 @@ from torch import nn
 from layerscope.data.imageset import ImageSet, Splits
 from layerscope.formats.unit_record import UnitEvidence
 from layerscope.graph.read import read_program
+from layerscope.models.inference import set_logits
 from layerscope.models.probabilities import predicted
 from layerscope.models.spec import ModelSpec
 from layerscope.pipeline.effort import Effort
@@ -23,7 +24,6 @@ from layerscope.pipeline.recording.layer_records import units_elsewhere
 from layerscope.pipeline.stages import Stages
 from layerscope.seed import make_generator
 from layerscope.training.runs.checkpoint import read_checkpoint
-from layerscope.training.runs.evaluation import predict_logits
 from layerscope.training.runs.run_folder import Run
 from layerscope.training.session import train
 
@@ -143,5 +143,5 @@ def small_run(
 
 def fits(run: Run, imageset: ImageSet) -> float:
     """The share of a set's pictures that a run names as the set's labels say."""
-    said = predicted(predict_logits(run.model, run.spec, imageset))
+    said = predicted(set_logits(run.model, run.spec, imageset))
     return float((said == imageset.labels).double().mean())

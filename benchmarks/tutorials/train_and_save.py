@@ -5,11 +5,13 @@
     python benchmarks/tutorials/train_and_save.py mnist-mlp DATA OUT
     python benchmarks/tutorials/train_and_save.py mnist-cnn DATA OUT
     python benchmarks/tutorials/train_and_save.py dog PHOTOS OUT
+    python benchmarks/tutorials/train_and_save.py flowers PHOTOS OUT
 
 Writes the saved network into OUT (`model.save`, `torch.save` of the state dictionary) and
 `OUT/NAME.json`: how many of the test pictures the program itself names right. layerscope is not
 imported. The Keras programs run on TensorFlow where it is installed, as their texts have them, else
-on Keras's torch backend. PHOTOS holds train/ and test/ with class folders of pictures of 224 px.
+on Keras's torch backend. PHOTOS holds train/ and test/ with class folders of pictures of 224 px,
+for flowers of 128 px.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ from pathlib import Path
 
 import numpy as np
 
-PROGRAMS = ("catdog", "fashion", "mnist-mlp", "mnist-cnn", "dog")
+PROGRAMS = ("catdog", "fashion", "mnist-mlp", "mnist-cnn", "dog", "flowers")
+FLOWERS_PX = 128
 
 
 def read_idx(folder: Path, prefix: str) -> tuple[np.ndarray, np.ndarray]:
@@ -101,6 +104,38 @@ def fashion(data: Path, out: Path, epochs: int) -> dict:
     model.save(out / "fashion.keras")
     right = model.predict(X_test, verbose=0).argmax(1) == y_test
     return {"framework": f"keras on {backend}", "file": "fashion.keras", **counted(right)}
+
+
+def flowers(data: Path, out: Path, epochs: int) -> dict:
+    """The flower classifier of TensorFlow's own tutorial: its first layer takes values 0..255."""
+    keras, backend = keras_library()
+    layers = keras.layers
+    keras.utils.set_random_seed(0)
+    size = (FLOWERS_PX, FLOWERS_PX)
+    read = keras.utils.image_dataset_from_directory
+    train = read(data / "train", seed=123, image_size=size, batch_size=32, verbose=False)
+    test = read(data / "test", shuffle=False, image_size=size, batch_size=32, verbose=False)
+    model = keras.Sequential(
+        [
+            layers.Rescaling(1.0 / 255, input_shape=(*size, 3)),
+            layers.Conv2D(16, 3, padding="same", activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(32, 3, padding="same", activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(64, 3, padding="same", activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dense(128, activation="relu"),
+            layers.Dense(len(train.class_names)),
+        ]
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer="adam", loss=loss, metrics=["accuracy"])
+    model.fit(train, epochs=epochs, verbose=0)
+    model.save(out / "flowers.keras")
+    labels = np.concatenate([batch for _, batch in test])
+    right = model.predict(test, verbose=0).argmax(1) == labels
+    return {"framework": f"keras on {backend}", "file": "flowers.keras", **counted(right)}
 
 
 def fit_torch(model, images, labels, epochs: int) -> None:
@@ -186,7 +221,8 @@ def main() -> None:
     if options.program.startswith("mnist"):
         result = mnist(options.program, *given)
     else:
-        result = {"catdog": catdog, "fashion": fashion, "dog": dog}[options.program](*given)
+        programs = {"catdog": catdog, "fashion": fashion, "dog": dog, "flowers": flowers}
+        result = programs[options.program](*given)
     result |= {"program": options.program, "epochs": options.epochs}
     (options.out / f"{options.program}.json").write_text(json.dumps(result))
 

@@ -52,6 +52,10 @@ class UnreachedError(ModelError):
     """Some pictures take a way through the network on which the layer does not lie."""
 
 
+class NoGradientError(ModelError):
+    """No gradient leads from a layer of the network back to its pictures."""
+
+
 class DeviceError(LayerscopeError):
     """There is no such processor or GPU here."""
 

@@ -100,3 +100,14 @@ def test_fewer_large_pictures_are_put_through_a_network_at_once(
     pixels = torch.zeros(1, 1, side, side, dtype=torch.uint8)
     found = ImageSet("a", "test", pixels, torch.zeros(1, dtype=torch.int64), ("x", "y"))
     assert found.batch_of(most) == expected
+
+
+def test_pictures_without_classes_have_no_labels() -> None:
+    store = torch.zeros(3, 1, 8, 8, dtype=torch.uint8)
+    found = ImageSet("mine", "test", store, torch.full((3,), -1), ())
+    assert found.class_counts() == []
+    assert not found.subset(torch.tensor([1])).is_labelled
+    with pytest.raises(DataError, match="has labels but no class names"):
+        ImageSet("mine", "test", store, torch.zeros(3, dtype=torch.int64), ())
+    with pytest.raises(DataError, match="run from -1"):
+        ImageSet("mine", "test", store, torch.full((3,), -1), ("cat", "dog"))

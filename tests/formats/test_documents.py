@@ -95,7 +95,7 @@ def test_what_a_newer_version_wrote_is_kept_in_its_place(tmp_path: Path) -> None
         (changed("max", to="2"), "max is a text, must be a number; look again"),
         (
             changed("patches", 0, "label", to=0.5),
-            "patches[0].label is a number, must be a whole number; look again",
+            "patches[0].label is a number, must be a whole number or null; look again",
         ),
         (changed("concepts", 0, "value", to=None), "value is null, must be a number; look again"),
         (changed("dead", to=1), "dead is a whole number, must be true or false; look again"),

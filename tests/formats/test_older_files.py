@@ -53,6 +53,9 @@ def test_an_atlas_of_schema_2_opens_with_its_numbers(old: Path) -> None:
     assert {n: ref.name for n, ref in sample.activations.items()} == {
         n: ref["name"] for n, ref in was["maps"].items()
     }
+    # What older looks did not write down is not made up.
+    assert (record.accuracy, record.notes, record.warnings) == (None, (), ())
+    assert (record.input.scale, record.input.framing, record.input.values_from) == (None,) * 3
     assert read_atlas(old).unknown == (), "every field has a place"
 
 

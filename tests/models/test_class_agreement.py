@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics
 
 from layerscope.intervals import wilson_interval
-from layerscope.models.class_agreement import Agreement, agreement_of
+from layerscope.models.class_agreement import Agreement, agreement_of, balanced_accuracy
 
 LABELS = torch.arange(90) % 3
 
@@ -63,3 +66,23 @@ def test_a_few_pictures_fit_any_order_by_luck() -> None:
     assert agreement is not None
     assert agreement.reordered_frac == 1
     assert not agreement.fits_another_order
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=40))
+def test_balanced_accuracy_is_scikit_learns(pairs: list[tuple[int, int]]) -> None:
+    truth, said = (torch.tensor(column) for column in zip(*pairs, strict=True))
+    expected = metrics.recall_score(
+        truth, said, labels=truth.unique(), average="macro", zero_division=0
+    )
+    assert balanced_accuracy(truth, said) == pytest.approx(expected)
+
+
+def test_the_most_frequent_class_alone_is_chance_when_balanced() -> None:
+    truth = torch.tensor([0] * 8 + [2] * 2)
+    found = agreement_of(F.one_hot(torch.zeros(10, dtype=torch.int64), 3).float(), truth, range(3))
+    assert found is not None
+    assert (found.accuracy, found.balanced_accuracy, found.n_classes) == (0.8, 0.5, 2)
+
+
+def test_pictures_without_classes_agree_with_nothing() -> None:
+    assert agreement_of(torch.zeros(3, 2), torch.full((3,), -1), ()) is None

@@ -114,7 +114,7 @@ def test_classes_in_another_order_are_noticed_and_named(here: Path) -> None:
     )  # fmt: skip
     assert "names 0 of 16 of these pictures right: 0.0 %" in told[0]
     assert "always saying the most frequent class would be 50.0 %" in told[0]
-    assert "in another order 100.0 % would be right" in told[1]
+    assert told[1].startswith("WARNING: with its classes in another order 100.0 % would be right")
     (here / "classes.txt").write_text("light\ndark\n")
     named = find_subject("nets.py:turned", data="shades", classes=here / "classes.txt")
     assert named.spec.class_names == ("light", "dark")
@@ -123,6 +123,34 @@ def test_classes_in_another_order_are_noticed_and_named(here: Path) -> None:
     (here / "classes.txt").write_text("light\ndark\ngrey\n")
     with pytest.raises(ModelError, match=r"3 class names were given, and .* tells 2 classes"):
         find_subject("nets.py:turned", data="shades", classes=here / "classes.txt")
+
+
+def test_what_is_said_first_stands_in_the_atlas(here: Path) -> None:
+    subject = find_subject("nets.py:bright", data="shades")
+    told: list[str] = []
+    record = look(
+        subject.model, subject.pictures, spec=subject.spec, out=here / "a", effort=None,
+        tell=told.append, known=subject.known,
+    ).record  # fmt: skip
+    found = record.accuracy
+    assert found is not None
+    assert (found.n, found.correct, found.accuracy, found.n_classes) == (16, 16, 1.0, 2)
+    assert (found.balanced_accuracy, found.most_frequent_frac) == (1.0, 0.5)
+    assert found.interval == pytest.approx((0.806, 1.0), abs=1e-3)  # Wilson, 16 of 16
+    assert record.notes == (*subject.told, *told)
+    assert record.warnings == ()
+    assert record.input.scale == "0..255"
+    assert record.input.values_from == "tried out on 64 pictures"
+    assert record.input.framing == subject.spec.preprocessing.framing.text()
+    # Fed with values that it never saw, it takes every picture for one class: a warning.
+    wrong = find_subject("nets.py:bright", data="shades", options=InputOptions(scale="0..1"))
+    record = look(
+        wrong.model, wrong.pictures, spec=wrong.spec, out=here / "b", effort=None, known=wrong.known
+    ).record
+    assert record.accuracy is not None
+    assert record.accuracy.accuracy == 0.5
+    assert record.warnings[0].startswith("it takes every picture for 'dark'")
+    assert record.input.values_from == "as given"
 
 
 def test_a_network_of_other_classes_is_measured_and_the_rest_is_said(here: Path) -> None:

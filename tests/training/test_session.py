@@ -18,6 +18,7 @@ from layerscope.errors import DataError, DeviceError, LayerscopeError, RunError
 from layerscope.files import whole_file
 from layerscope.formats.documents import Document, from_plain
 from layerscope.formats.run_record import RunRecord
+from layerscope.models.inference import set_logits
 from layerscope.training.epoch_metrics import score
 from layerscope.training.input.batches import make_feed
 from layerscope.training.input.prepare import gather, parted, prepare
@@ -25,7 +26,7 @@ from layerscope.training.loop import fit
 from layerscope.training.machine import make_fabric
 from layerscope.training.runs import finish_run
 from layerscope.training.runs.checkpoint import read_checkpoint
-from layerscope.training.runs.evaluation import evaluation_of, predict_logits
+from layerscope.training.runs.evaluation import evaluation_of
 from layerscope.training.runs.run_folder import Run, find_run, open_run, with_data
 from layerscope.training.session import Listener, resume, train
 
@@ -64,8 +65,8 @@ def test_the_record_says_what_was_done(run: Run) -> None:
 def test_an_opened_run_predicts_as_the_trained_one_did(run: Run, striped: Splits) -> None:
     again = open_run(run.path)
     assert again.spec == run.spec
-    ours = predict_logits(run.model, run.spec, striped.test)
-    assert torch.equal(predict_logits(again.model, again.spec, striped.test), ours)
+    ours = set_logits(run.model, run.spec, striped.test)
+    assert torch.equal(set_logits(again.model, again.spec, striped.test), ours)
     assert evaluation_of(ours, striped.test).correct == run.evaluation.correct  # type: ignore[union-attr]
 
 
@@ -288,13 +289,13 @@ def test_a_finished_run_that_goes_on_keeps_its_score(
 ) -> None:
     settings = {**QUICK, "epochs": 1, "schedule": "constant", "learning_rate": 1e-4}
     scored: list[str] = []
-    own = finish_run.predict_logits
+    own = finish_run.set_logits
 
     def noting(model, spec, imageset, **options):
         scored.append(imageset.split)
         return own(model, spec, imageset, **options)
 
-    monkeypatch.setattr(finish_run, "predict_logits", noting)
+    monkeypatch.setattr(finish_run, "set_logits", noting)
     first = train(striped, model="digit-mlp", out=tmp_path, **settings)
     assert scored.count("test") == 1
     assert first.record.results.test_epoch is None

@@ -14,6 +14,7 @@ from layerscope.analysis.concepts.dissection import part_overlap
 from layerscope.analysis.pictures.class_check import (
     ClassSelectivity,
     class_selectivity,
+    compares_classes,
     picture_figures,
 )
 from layerscope.analysis.pictures.part_check import part_auroc, part_cover
@@ -67,7 +68,8 @@ class Observed:
         features: of every picture.
         units: every unit's measure, words and check in pictures, by kind.
         tunings: read from responses to synthetic stimuli.
-        classes: how well each unit separates each class from the others.
+        classes: how well each unit separates each class from the others; None where the pictures
+            cannot tell.
         iou: float (U, P) against each part; None without masks, or where units have no place.
         places: bool (n, U), the places that drive each unit most; a unit that hardly ever fires
             has none.
@@ -76,7 +78,7 @@ class Observed:
     features: Features
     units: KindMeasures
     tunings: Tunings
-    classes: ClassSelectivity
+    classes: ClassSelectivity | None
     iou: torch.Tensor | None
     places: torch.Tensor = field(repr=False)
 
@@ -205,10 +207,12 @@ def observe(
                 if intervals and scenes.steps.vary
                 else None,
             )  # fmt: skip
-            classes = class_selectivity(
-                peaks, labels, imageset.n_classes, scenes.figures,
-                make_generator(seed, "permuted labels"),
-            )  # fmt: skip
+            classes = None
+            if compares_classes(labels):
+                classes = class_selectivity(
+                    peaks, labels, imageset.n_classes, scenes.figures,
+                    make_generator(seed, "permuted labels"),
+                )  # fmt: skip
             iou = overlaps[name].iou if name in overlaps else None
             places = strongest_places(features[name].at_places.flatten(0, 1))
             units = kind_measures(tunings, classes, iou, places, scene, imageset)
@@ -243,7 +247,7 @@ def natural_maximum(peaks: torch.Tensor) -> torch.Tensor:
 
 def kind_measures(
     tunings: Tunings,
-    classes: ClassSelectivity,
+    classes: ClassSelectivity | None,
     iou: torch.Tensor | None,
     places: torch.Tensor,
     scene: Scene,
@@ -256,14 +260,15 @@ def kind_measures(
         kind: check_in_pictures(places, scene.ranked, kind, tunings.indices.groups[kind])
         for kind in values
     }
-    class_names = [imageset.class_names[k] for k in classes.classes.tolist()]
-    values["class"] = (2 * classes.own_auroc - 1).float()
-    words["class"] = [
-        f"not {name}" if silent else name
-        for name, silent in zip(class_names, classes.silent.tolist(), strict=True)
-    ]
-    chance = torch.full_like(classes.own_auroc, classes.chance_auroc)
-    checks["class"] = PictureCheck(classes.own_auroc, {"permuted labels": chance})
+    if classes is not None:
+        class_names = [imageset.class_names[k] for k in classes.classes.tolist()]
+        values["class"] = (2 * classes.own_auroc - 1).float()
+        words["class"] = [
+            f"not {name}" if silent else name
+            for name, silent in zip(class_names, classes.silent.tolist(), strict=True)
+        ]
+        chance = torch.full_like(classes.own_auroc, classes.chance_auroc)
+        checks["class"] = PictureCheck(classes.own_auroc, {"permuted labels": chance})
     if iou is not None and scene.cover is not None:
         best = iou.max(1)
         values["part"] = best.values

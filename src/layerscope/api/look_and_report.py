@@ -12,7 +12,8 @@ from torch import nn
 from layerscope.api.network_maps import maps_of
 from layerscope.api.shown_progress import look_shown
 from layerscope.atlas.atlas_folder import Atlas
-from layerscope.data.imageset import ImageSet, Splits
+from layerscope.data.imageset import ImageSet, Splits, in_channels
+from layerscope.data.sets import load
 from layerscope.device import moved_to
 from layerscope.errors import AtlasError
 from layerscope.formats.run_files import RECORD
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 def look(
     run: Run | str | Path,
-    data: ImageSet | Splits | None = None,
+    data: ImageSet | Splits | str | Path | None = None,
     *,
     out: str | Path | None = None,
     effort: Effort | None = FULL,
@@ -54,8 +55,9 @@ def look(
     Args:
         run: a run, its folder, a folder of runs (the newest), or the name of a network that comes
             trained with the package ("fashion-cnn"). It brings its network and its pictures.
-        data: other pictures to measure on; None takes the run's test split, or draws and loads
-            what a packaged network was tested on. Of more than 10,000 a seeded choice is measured.
+        data: other pictures to measure on, or the name of a set or a folder, whose pictures need
+            no labels; None takes the run's test split, or draws and loads what a packaged network
+            was tested on. Of more than 10,000 a seeded choice is measured.
         out: the atlas folder; None is `atlas` inside the run, `looks/NAME/atlas` for a network of
             the package.
         effort: how much is measured beside statistics and patches: `FULL`, `QUICK`, an `Effort`,
@@ -100,6 +102,8 @@ def look(
     opened = run if isinstance(run, Run) else open_run(run)
     if data is None:
         opened = with_data(opened, data_dir=data_dir)
+    elif isinstance(data, str | Path):
+        data = loaded_for(opened.spec, data, data_dir)
     if out is None and opened.path.is_relative_to(PACKAGED):
         out = Path("looks") / opened.path.name / "atlas"  # nothing is written into the package
     run_dir = opened.path if (opened.path / RECORD).is_file() else None
@@ -122,10 +126,17 @@ def look(
     )
 
 
+def loaded_for(spec: ModelSpec, name: str | Path, data_dir: Path | None = None) -> Splits:
+    """A set or a folder, as a network takes its pictures; labels are welcome, not needed."""
+    framing, C = spec.preprocessing.framing, spec.channels
+    splits = load(name, framing=framing, channels=C, data_dir=data_dir, least_test=1)
+    return in_channels(splits, C)
+
+
 def look_at(
     model: nn.Module,
     spec: ModelSpec,
-    images: ImageSet | Splits,
+    images: ImageSet | Splits | str | Path,
     *,
     out: str | Path,
     effort: Effort | None = FULL,
@@ -143,8 +154,9 @@ def look_at(
     Args:
         model: any network that gives logits; left as it was.
         spec: what it takes, and which classes its logits are of.
-        images: to measure on, that it did not learn from; of `Splits` the test split. Of more than
-            10,000 a seeded choice is measured.
+        images: to measure on, that it did not learn from; of `Splits` the test split. Or the name
+            of a set, or a folder, whose pictures need no labels. Of more than 10,000 a seeded
+            choice is measured.
         out: the atlas folder.
         device: where it is measured; None is where its weights are, to which it comes back.
         effort, only, pictures, seed, report, progress, tell, fabric: those of `look`.
@@ -168,6 +180,8 @@ def look_at(
         >>> [layer.title for layer in atlas]
         ['Convolution 1', 'ReLU 1', 'Flatten 1', 'Dense 1']
     """
+    if isinstance(images, str | Path):
+        images = loaded_for(spec, images)
     return look_and_report(
         model,
         images,

@@ -10,9 +10,17 @@ from typing import Annotated
 
 import typer
 
+from layerscope.cli.options.network_options import (
+    Classes,
+    Crop,
+    Mean,
+    Scale,
+    Size,
+    Std,
+    input_options,
+)
 from layerscope.cli.reference import completions as offer
 from layerscope.cli.train_command import Device, StartWeights
-from layerscope.errors import ModelError
 
 
 def look(
@@ -30,8 +38,9 @@ def look(
     data: Annotated[
         str | None,
         typer.Option(
-            help="Pictures to measure on: a set's name, or a folder or zip of class folders; "
-            "else those that the run was tested on.",
+            help="Pictures to measure on: a set's name, or a folder or zip of class folders (or of "
+            "pictures without labels: then classes are not compared); else those that the run was "
+            "tested on.",
             autocompletion=offer.sets,
         ),
     ] = None,
@@ -71,34 +80,12 @@ def look(
         ),
     ] = None,
     weights: StartWeights = None,
-    scale: Annotated[
-        str | None,
-        typer.Option(
-            help="Values that a network takes: 0..1, 0..255, -1..1, imagenet, caffe, or dataset "
-            "(the pictures' own mean and deviation); else what it says itself, or what fits best."
-        ),
-    ] = None,
-    mean: Annotated[
-        str | None,
-        typer.Option(help="The same as numbers, of pixels / 255: 0.5 or 0.485,0.456,0.406."),
-    ] = None,
-    std: Annotated[str | None, typer.Option(help="Deviations that belong to --mean.")] = None,
-    size: Annotated[
-        int | None, typer.Option(help="Side of the pictures in pixels, for a network.")
-    ] = None,
-    crop: Annotated[
-        int | None,
-        typer.Option(
-            help="Resize the shorter side to this, then crop the centre of --size; 0 takes the "
-            "largest centre whole."
-        ),
-    ] = None,
-    classes: Annotated[
-        Path | None,
-        typer.Option(
-            help="A network's class names in the order of its outputs: a name a line, or .json."
-        ),
-    ] = None,
+    scale: Scale = None,
+    mean: Mean = None,
+    std: Std = None,
+    size: Size = None,
+    crop: Crop = None,
+    classes: Classes = None,
     out: Annotated[Path | None, typer.Option(help="Where a network's atlas and report go.")] = None,
     data_dir: Annotated[
         Path | None, typer.Option(help="Where the data sets lie; else LAYERSCOPE_DATA.")
@@ -121,7 +108,6 @@ def look(
     for network in networks:
         with working(looking=1) if speaks else contextlib.nullcontext() as line:
             from layerscope.cli.process.own_process import fit_threads
-            from layerscope.models.preprocessing import InputOptions
             from layerscope.pipeline.effort import FULL, QUICK
             from layerscope.pipeline.subject import find_subject
             from layerscope.training.machine import fabric_of_torchrun
@@ -130,13 +116,7 @@ def look(
                 network,
                 data=data,
                 weights=weights,
-                options=InputOptions(
-                    scale=scale,
-                    mean=numbers("--mean", mean),
-                    std=numbers("--std", std),
-                    size=size,
-                    crop=crop,
-                ),
+                options=input_options(scale, mean, std, size, crop),
                 classes=classes,
                 masks=masks,
                 out=out,
@@ -156,15 +136,3 @@ def look(
         subjects.append(subject)
     if len(subjects) > 1 and speaks:
         print_look.across(subjects, seed=seed)
-
-
-def numbers(option: str, text: str | None) -> tuple[float, ...] | None:
-    """The numbers of "0.485,0.456,0.406"."""
-    if text is None:
-        return None
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError as error:
-        raise ModelError(
-            f"{option} is {text!r}; give a number, or one a channel: 0.485,0.456,0.406"
-        ) from error

@@ -7,20 +7,40 @@ from typing import Annotated
 
 import typer
 
+from layerscope.cli.options.network_options import (
+    Classes,
+    Crop,
+    Mean,
+    Scale,
+    Size,
+    Std,
+    input_options,
+)
 from layerscope.cli.reference import completions as offer
-from layerscope.cli.train_command import Device
+from layerscope.cli.train_command import Device, StartWeights
+from layerscope.errors import ModelError
 
 
 def predict(
-    run: Annotated[
-        Path,
+    network: Annotated[
+        str,
         typer.Argument(
-            help="A run folder, or a folder of runs: its latest.", autocompletion=offer.subjects
+            metavar="RUN|NETWORK",
+            help="A run folder, or a folder of runs: its latest. A network that comes trained, or "
+            "one from elsewhere, as look takes it.",
+            autocompletion=offer.subjects,
         ),
     ],
     photos: Annotated[list[Path], typer.Argument(help="Pictures, or folders of pictures.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     top: Annotated[int, typer.Option(min=1, help="How many classes to name.")] = 3,
+    weights: StartWeights = None,
+    scale: Scale = None,
+    mean: Mean = None,
+    std: Std = None,
+    size: Size = None,
+    crop: Crop = None,
+    classes: Classes = None,
     device: Device = "auto",
 ) -> None:
     """Name what is in photos: labels and probabilities."""
@@ -30,13 +50,35 @@ def predict(
     with working(predicting=1) as line:
         from layerscope.data.folders.picture_paths import pictures_under
         from layerscope.models.predict import predict as predict_photos
+        from layerscope.models.predict import predict_with
+        from layerscope.models.pretrained.foreign_network import is_given
+        from layerscope.pipeline.from_elsewhere.lone_network import open_lone
+        from layerscope.pipeline.subject import OF_A_RUN
         from layerscope.training.runs.run_folder import open_run
 
-        opened = open_run(run, device=device)
-        if opened.path != run and not as_json:
-            say(f"with {opened.path}, the latest run there: {opened.spec.name}, which tells apart "
-                f"{named(opened.spec.class_names)}")  # fmt: skip
-        found = pictures_under(photos)
-        line.tell("predicting", 0.0, f"{len(found):,} pictures" if len(found) > 1 else "a picture")
-        predictions = predict_photos(opened, found)
+        options = input_options(scale, mean, std, size, crop)
+        if is_given(network):
+            lone = open_lone(
+                network, weights=weights, options=options, classes=classes, device=device
+            )
+            for sentence in () if as_json else lone.known.sentences:
+                say(sentence)
+            found = pictures_under(photos)
+            line.tell("predicting", 0.0, counted_pictures(found))
+            predictions = predict_with(lone.model, lone.spec, found)
+        elif weights is not None or classes is not None or options.given:
+            raise ModelError(OF_A_RUN)
+        else:
+            opened = open_run(network, device=device)
+            if opened.path != Path(network) and not as_json:
+                say(f"with {opened.path}, the latest run there: {opened.spec.name}, which tells "
+                    f"apart {named(opened.spec.class_names)}")  # fmt: skip
+            found = pictures_under(photos)
+            line.tell("predicting", 0.0, counted_pictures(found))
+            predictions = predict_photos(opened, found)
     print_predictions.predictions(predictions, top=top, as_json=as_json)
+
+
+def counted_pictures(found: list[Path]) -> str:
+    """How many pictures are named, for the progress line."""
+    return f"{len(found):,} pictures" if len(found) > 1 else "a picture"

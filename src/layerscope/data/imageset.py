@@ -25,8 +25,8 @@ class ImageSet:
         name: the set's name, such as "mnist".
         split: "train", "validation" or "test".
         store: uint8 (M, C, H, W), the pictures that `rows` points into. C is 1 or 3.
-        labels: int64 (N,), the class of each picture.
-        class_names: K names, in the order of the labels.
+        labels: int64 (N,), the class of each picture; -1 of each where there are no classes.
+        class_names: K names, in the order of the labels; none where nobody has labelled them.
         rows: int64 (N,), where in `store` each picture lies; None says all, in order.
         ids: where each picture came from ("train/cat/0001.jpg"), N of them; empty where a row
             number says as much.
@@ -59,7 +59,13 @@ class ImageSet:
         held = len(self.store) if self.rows is None else len(self.rows)
         if held != n:
             raise DataError(f"{self.name!r} has {held} pictures but {n} labels; give one each")
-        if n and not 0 <= int(self.labels.min()) <= int(self.labels.max()) < len(self.class_names):
+        if not self.is_labelled:
+            if n and not bool((self.labels == -1).all()):
+                raise DataError(
+                    f"{self.name!r} has labels but no class names; name its classes, or label "
+                    "every picture -1"
+                )
+        elif n and not 0 <= int(self.labels.min()) <= int(self.labels.max()) < self.n_classes:
             raise DataError(
                 f"the labels of {self.name!r} run from {int(self.labels.min())} to "
                 f"{int(self.labels.max())}; they must lie in 0 to {len(self.class_names) - 1}"
@@ -75,7 +81,7 @@ class ImageSet:
         kind = "grey" if self.channels == 1 else "colour"
         return (
             f"<ImageSet {self.name} {self.split}: {len(self):,} {kind} pictures of {W} x {H} px, "
-            f"{self.n_classes} classes>"
+            f"{f'{self.n_classes} classes' if self.is_labelled else 'no labels'}>"
         )
 
     def _repr_html_(self) -> str:
@@ -87,16 +93,18 @@ class ImageSet:
         from layerscope import html_repr
 
         rows: list[tuple[str, str, str]] = []
-        counts = self.class_counts()
-        for k, name in enumerate(self.class_names[:SHOWN_CLASSES]):
-            some = (self.labels == k).nonzero()[:SHOWN_PICTURES, 0]
+        counts = self.class_counts() or [len(self)]
+        names = self.class_names[:SHOWN_CLASSES] or ("no labels",)
+        first = 0 if self.is_labelled else -1
+        for k, name in enumerate(names):
+            some = (self.labels == first + k).nonzero()[:SHOWN_PICTURES, 0]
             pixels = self.take(some).permute(0, 2, 3, 1).numpy()
             pictures = (
                 html_repr.picture(p[..., 0] if self.channels == 1 else p, label=name, height_px=40)
                 for p in pixels
             )
             rows.append((name, f"{counts[k]:,}", html_repr.strip(pictures)))
-        rest = self.n_classes - len(rows)
+        rest = max(0, self.n_classes - len(rows))
         note = f"and {rest} more classes" if rest else ""
         table = html_repr.table(("class", "pictures", ""), rows)
         return html_repr.section(repr(self).strip("<>"), table, note=note)
@@ -115,6 +123,11 @@ class ImageSet:
     def n_classes(self) -> int:
         """K, the number of classes."""
         return len(self.class_names)
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether anybody has said what the pictures show."""
+        return bool(self.class_names)
 
     @property
     def n_bytes(self) -> int:
@@ -175,7 +188,13 @@ class ImageSet:
 
     def class_counts(self) -> list[int]:
         """How many pictures each class has, K numbers."""
+        if not self.is_labelled:
+            return []
         return [int(n) for n in torch.bincount(self.labels, minlength=self.n_classes)]
+
+    def label_of(self, row: int) -> int | None:
+        """One picture's class; None where it has none."""
+        return int(self.labels[row]) if self.is_labelled else None
 
     def picture_id(self, row: int) -> str:
         """Name one picture for a person: its file, or its split and row."""
@@ -222,6 +241,12 @@ class Splits:
     test: ImageSet
     skipped: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def learned(self) -> ImageSet | None:
+        """The training split; None where it is empty, or where the test pictures are the same."""
+        same = self.train is self.test or (self.train.ids and self.train.ids == self.test.ids)
+        return None if same or not len(self.train) else self.train
 
     def _repr_html_(self) -> str:
         """For a notebook: both splits."""

@@ -31,6 +31,7 @@ def load(
     data_dir: Path | None = None,
     seed: int = 0,
     progress: Progress = lambda done, total: None,
+    least_test: int | None = None,
 ) -> Splits:
     """Find a set and load it.
 
@@ -45,6 +46,10 @@ def load(
             cache, and a download.
         seed: of the split of a folder without a test part.
         progress: told (pictures done, pictures in all) while pictures are decoded.
+        least_test: None refuses a folder that no classifier can learn from and be tested on. A
+            number takes whatever is there, to look at: a single class, a picture a class, pictures
+            that nobody has sorted into folders. Where the test part of a folder would be smaller,
+            all its pictures are in both splits.
 
     Returns:
         The two splits. Pixels of photos are mapped from a cache file, not held in memory.
@@ -64,8 +69,9 @@ def load(
     known = named(name)
     if known is None:
         return load_photos(
-            Path(name), size=size, channels=channels, seed=seed, progress=progress, framing=framing
-        )
+            Path(name), size=size, channels=channels, seed=seed, progress=progress,
+            framing=framing, least_test=least_test,
+        )  # fmt: skip
     if framing is None and size is not None:
         framing = Framing(size, size, interpolation="bilinear")
     if known.name == "creatures":

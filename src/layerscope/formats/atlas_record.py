@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 from layerscope.formats.file_references import ArrayRef
 from layerscope.formats.layer_record import LayerRecord
-from layerscope.formats.quantities import Count, Frac, NonNegative, Positive, Setting
+from layerscope.formats.quantities import Count, Frac, Interval, NonNegative, Positive, Setting
 from layerscope.formats.unit_record import ControlRange
 
 ATLAS_SCHEMA = 3
@@ -81,6 +81,32 @@ class ModelRecord(Struct, frozen=True, kw_only=True):
     replay: ReplayRecord
 
 
+class AccuracyRecord(Struct, frozen=True, kw_only=True):
+    """How many of some pictures the network names right, of classes that it knows.
+
+    Args:
+        n: pictures, a seeded choice of those that were measured.
+        correct: how many it names right.
+        accuracy: share of right ones.
+        interval: 95 %, Wilson.
+        balanced_accuracy: the mean over the classes of the share of each that is right.
+        n_classes: how many classes the pictures are of; guessing has a balanced accuracy of one in
+            so many.
+        most_frequent_frac: what always saying the most frequent class would get right.
+        permuted_frac: what 99 % of 200 shuffles of the labels stay at or below: up to it, accuracy
+            is no better than chance.
+    """
+
+    n: Positive
+    correct: Count
+    accuracy: Frac
+    interval: Interval
+    balanced_accuracy: Frac
+    n_classes: Positive
+    most_frequent_frac: Frac
+    permuted_frac: Frac
+
+
 class InputRecord(Struct, frozen=True, kw_only=True):
     """What the network takes: `(pixels / 255 - mean) / std`.
 
@@ -91,6 +117,11 @@ class InputRecord(Struct, frozen=True, kw_only=True):
         mean: of each channel, red first.
         std: of each channel, red first.
         bgr: whether the network takes the channels in the other order, blue first.
+        scale: the range of values by its name: "0..1", "0..255", "-1..1", "imagenet", "caffe", or
+            "dataset" for any other mean and deviation; null in older atlases.
+        framing: how a file becomes a picture of this size, in words; null in older atlases.
+        values_from: who says which values it takes, or how they were found, in words; null in older
+            atlases.
     """
 
     channels: Positive
@@ -99,6 +130,9 @@ class InputRecord(Struct, frozen=True, kw_only=True):
     mean: tuple[float, ...]
     std: tuple[Annotated[float, Meta(gt=0)], ...]
     bgr: bool = False
+    scale: str | None = None
+    framing: str | None = None
+    values_from: str | None = None
 
 
 class DataRecord(Struct, frozen=True, kw_only=True):
@@ -108,7 +142,8 @@ class DataRecord(Struct, frozen=True, kw_only=True):
         name: of the set.
         split: such as "test".
         n: pictures.
-        class_names: of every `label`; a network may tell other classes apart.
+        class_names: of every `label`; a network may tell other classes apart. None where nobody
+            has labelled them.
         class_counts: pictures of each class.
         fingerprint: of pixels and labels.
     """
@@ -116,7 +151,7 @@ class DataRecord(Struct, frozen=True, kw_only=True):
     name: str
     split: str
     n: Count
-    class_names: Annotated[tuple[str, ...], Meta(min_length=1)]
+    class_names: tuple[str, ...]
     class_counts: tuple[Count, ...]
     fingerprint: str
 
@@ -251,7 +286,8 @@ class SampleRecord(Struct, frozen=True, kw_only=True):
     Args:
         row: of the picture in its split; null for a picture that somebody brought.
         id: of the picture.
-        label: its class, as a row of `data.class_names`; null for a picture that somebody brought.
+        label: its class, as a row of `data.class_names`; null for a picture without a label, such
+            as one that somebody brought.
         predicted: the class that the network names.
         logits: K, or 1 for sigmoid.
         probs: K.
@@ -283,6 +319,10 @@ class AtlasRecord(Struct, frozen=True, kw_only=True):
         layers: every layer, in the order of the forward pass.
         evidence: what the layers have learned; null where it was not measured.
         samples: some pictures walked through the whole network.
+        accuracy: how many pictures the network names right; null where that cannot be said, and in
+            older atlases.
+        notes: what was found out of the network before it was measured, one sentence each.
+        warnings: what makes the figures doubtful, one sentence each.
     """
 
     schema: Literal[3]
@@ -294,3 +334,6 @@ class AtlasRecord(Struct, frozen=True, kw_only=True):
     layers: Annotated[tuple[LayerRecord, ...], Meta(min_length=1)]
     evidence: EvidenceRecord | None
     samples: tuple[SampleRecord, ...]
+    accuracy: AccuracyRecord | None = None
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()

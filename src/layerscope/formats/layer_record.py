@@ -258,8 +258,9 @@ class LayerEvidence(Struct, frozen=True, kw_only=True):
     """The measures of a whole layer, each beside untrained copies of the network.
 
     Args:
-        probe: linear probe; null where there is a single class.
-        class_separation: share of the layer's variance that lies between classes.
+        probe: linear probe; null without two pictures of each of two classes.
+        class_separation: share of the layer's variance that lies between classes; null where the
+            pictures are not of two classes, or of each there is a single one.
         effective_dimension: participation ratio.
         sparsity: from 0 (all units alike active) to 1 (a single one), after Vinje and Gallant,
             2000; null of a single unit.

@@ -46,7 +46,7 @@ class Patch(Struct, frozen=True, kw_only=True):
     Args:
         row: of the picture in its split.
         id: of the picture.
-        label: its class, as a row of `data.class_names`.
+        label: its class, as a row of `data.class_names`; null where it has none.
         value: the activation there.
         position: [y, x] in the layer's map; null where the unit sees the whole picture.
         box_px: [top, left, height, width] of what the unit sees, inside the picture.
@@ -54,7 +54,7 @@ class Patch(Struct, frozen=True, kw_only=True):
 
     row: Count
     id: str
-    label: Count
+    label: Count | None
     value: float
     position: tuple[Count, Count] | None
     box_px: tuple[Count, Count, Count, Count]

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import nn
 
-from layerscope.errors import ModelError, UnreachedError, check_known, first_line
+from layerscope.errors import LayerscopeError, ModelError, UnreachedError, check_known, first_line
 from layerscope.graph.layer import Layer
 from layerscope.graph.layout import Layout
 
 # Of the largest logit: computing in another order moves a float32 by less.
 ALIKE_FRAC = 1e-3
-# What a network that is not ours may fail with. Signals of our own are none of these.
-FOREIGN_ERRORS = (
-    ArithmeticError, AssertionError, AttributeError, LookupError, NameError, RuntimeError,
-    TypeError, ValueError, OSError,
-)  # fmt: skip
 ABOUT_SIZE = ("size", "shape", "channel", "dimension", "multiplied", "height", "width", "x2")
 
 
@@ -148,6 +144,21 @@ def as_logits(value: Any) -> Any:
     return value[:, None] if value.ndim == 1 else value
 
 
+@contextmanager
+def told_of(images: torch.Tensor) -> Iterator[None]:
+    """Run a network that is not ours in here: whatever it fails with becomes one sentence.
+
+    Raises:
+        ModelError: it failed on these images.
+    """
+    try:
+        yield
+    except LayerscopeError:
+        raise
+    except Exception as error:
+        raise does_not_run(images, error) from error
+
+
 def does_not_run(images: torch.Tensor, error: Exception) -> ModelError:
     """What is said where a network fails on some pictures, with the remedy that fits."""
     told = first_line(error)
@@ -172,8 +183,11 @@ def not_reached(name: str) -> str:
     )
 
 
-class ReachedError(Exception):
-    """The wanted layer is done. Never leaves `Program.output_of`."""
+class ReachedError(BaseException):
+    """The wanted layer is done. Never leaves `Program.output_of`.
+
+    It is no `Exception`, so that no network's own `except` stops it.
+    """
 
     def __init__(self, value: torch.Tensor) -> None:
         self.value = value

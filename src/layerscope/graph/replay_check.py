@@ -10,7 +10,7 @@ import torch
 from layerscope.device import as_taken
 from layerscope.graph.activation_hooks import trace
 from layerscope.graph.layer import Layer
-from layerscope.graph.program import Program, as_logits, in_full
+from layerscope.graph.program import Program, as_logits, in_full, told_of
 from layerscope.graph.resume import cut
 from layerscope.graph.state_guard import lent
 from layerscope.graph.tracing.recorded_program import RecordedProgram
@@ -123,8 +123,9 @@ def run_untraced(
     program: Program, images: torch.Tensor
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """The network's own logits in evaluation mode, and what its modules put out."""
-    with lent(program.model), trace(program.model, copy=True) as seen, torch.no_grad():
-        logits = as_logits(program.model(as_taken(program.model, images)).clone())
+    model = program.model
+    with lent(model), trace(model, copy=True) as seen, torch.no_grad(), told_of(images):
+        logits = as_logits(model(as_taken(model, images)).clone())
     return logits, {name: in_full(value) for name, value in seen.items()}
 
 

@@ -12,7 +12,7 @@ from torch.fx.node import map_aggregate
 
 from layerscope.errors import ModelError, UnreachedError, check_known
 from layerscope.graph.layout import Layout
-from layerscope.graph.program import Program, as_logits, in_full, not_reached
+from layerscope.graph.program import Program, as_logits, in_full, not_reached, told_of
 from layerscope.graph.state_guard import lent
 from layerscope.graph.tracing.operations import call_of
 from layerscope.graph.tracing.recorded_program import RecordedProgram, cannot_replace
@@ -153,7 +153,7 @@ class Cut:
         given = {**cached.frontier, self.node: own}
         for node in self.spoiled:
             given[node] = copied(given[node])
-        with lent(self.program.model), torch.set_grad_enabled(grad):
+        with lent(self.program.model), torch.set_grad_enabled(grad), told_of(output):
             return as_logits(
                 run_nodes(self.program.traced, self.rest, lambda *_: None, given=given)
             )
@@ -211,7 +211,7 @@ class WholeCut:
         return isinstance(self.program, RecordedProgram) and self.program.decides
 
 
-class AllKeptError(Exception):
+class AllKeptError(BaseException):
     """All that a cut needs is there. Never leaves `Cut.cache`."""
 
 

@@ -105,19 +105,41 @@ def is_compiled(module: nn.Module) -> bool:
 
 
 def opened(model: nn.Module) -> nn.Module:
-    """The network itself, where it is wrapped to be compiled or run on several devices.
+    """The network itself, where it is wrapped to be compiled, trained or run on several devices.
 
     Example:
         >>> type(opened(nn.DataParallel(nn.Linear(2, 1)))).__name__
         'Linear'
     """
-    while True:
-        if is_compiled(model):
-            model = model._orig_mod  # type: ignore[assignment]
-        elif isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
-            model = model.module
-        else:
-            return model
+    while (inside := wrapped(model)) is not None:
+        model = inside
+    return model
+
+
+def wrapped(model: nn.Module) -> nn.Module | None:
+    """The network that a wrapper hands its pictures on to as they are; None of anything else."""
+    if is_compiled(model):
+        return model._orig_mod  # type: ignore[return-value]
+    parallel = nn.DataParallel, nn.parallel.DistributedDataParallel
+    if isinstance(model, (*parallel, torch.optim.swa_utils.AveragedModel)):
+        return model.module
+    if type(model).__name__ == "_FabricModule":  # what Fabric.setup gives
+        return model.module
+    return within_lightning(model)
+
+
+def within_lightning(model: nn.Module) -> nn.Module | None:
+    """The network of a LightningModule that has no forward pass of its own but steps that call it.
+
+    One that has its own is read as it is: it may do more than its network does. Lightning is told
+    by its classes' names, for importing it takes seconds.
+    """
+    lightning = [kind for kind in type(model).__mro__ if kind.__name__ == "LightningModule"]
+    owner = next(kind for kind in type(model).__mro__ if "forward" in vars(kind))
+    if not lightning or owner not in (*lightning, nn.Module):
+        return None
+    networks = [child for child in model.children() if any(True for _ in child.parameters())]
+    return networks[0] if len(networks) == 1 else None
 
 
 @contextmanager

@@ -32,6 +32,8 @@ class Agreement:
             for each.
         reordered_luck_frac: the most that this gives for shuffled labels.
         only: the class that is predicted for every picture; None where there are several.
+        balanced_accuracy: the mean over the classes of the share of each that is right.
+        n_classes: how many classes these pictures are of.
     """
 
     n: int
@@ -42,6 +44,8 @@ class Agreement:
     reordered_frac: float
     reordered_luck_frac: float
     only: int | None
+    balanced_accuracy: float
+    n_classes: int
 
     @property
     def accuracy(self) -> float:
@@ -71,8 +75,13 @@ def agreement_of(
         columns: the network's class of each class of the pictures; None where it knows none.
 
     Returns:
-        None where it knows none of these pictures' classes.
+        None where it knows none of these pictures' classes, or they have none.
+
+    Source: balanced accuracy: Brodersen et al., "The Balanced Accuracy and Its Posterior
+    Distribution", 2010.
     """
+    if not len(columns):
+        return None
     place = torch.tensor([-1 if column is None else column for column in columns])
     truth = place[labels]
     known = truth >= 0
@@ -99,7 +108,21 @@ def agreement_of(
             for _ in range(REORDERINGS)
         ),
         only=int(said[0]) if n > 1 and bool((said == said[0]).all()) else None,
+        balanced_accuracy=balanced_accuracy(truth, said),
+        n_classes=len(truth.unique()),
     )
+
+
+def balanced_accuracy(truth: torch.Tensor, said: torch.Tensor) -> float:
+    """The mean over the classes that there are of the share of each that is right.
+
+    Example:
+        >>> balanced_accuracy(torch.tensor([0, 0, 0, 1]), torch.tensor([0, 0, 0, 0]))
+        0.5
+    """
+    _, place, counts = truth.unique(return_inverse=True, return_counts=True)
+    right = torch.zeros(len(counts), dtype=torch.float64)
+    return float((right.index_add_(0, place, (said == truth).double()) / counts).mean())
 
 
 def reordered_frac(truth: torch.Tensor, said: torch.Tensor) -> float:

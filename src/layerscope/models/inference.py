@@ -1,8 +1,7 @@
-"""A network run over pictures: logits, and probabilities, the one place where that is done."""
+"""A trained network run over pictures: logits and probabilities, the one place where it is done."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
 
 import torch
@@ -12,7 +11,9 @@ from layerscope.data.imageset import ImageSet
 from layerscope.device import device_of
 from layerscope.errors import LayerscopeError, ModelError, first_line
 from layerscope.graph.state_guard import lent
+from layerscope.models.logits import Reduced, n_logits_of, to_logits
 from layerscope.models.probabilities import to_probs
+from layerscope.models.spec import ModelSpec
 
 BATCH = 512
 
@@ -21,6 +22,28 @@ class TakesPixels(Protocol):
     """What turns pixels into images: a `Preprocessing`, or a `ModelSpec`."""
 
     def normalise(self, pixels: torch.Tensor) -> torch.Tensor: ...
+
+
+def with_logits(model: nn.Module, spec: ModelSpec, pixels: torch.Tensor) -> Reduced:
+    """A network that gives the logits that its description speaks of, and what that took.
+
+    Args:
+        model: any network; it comes back as it was.
+        spec: what it takes and tells apart.
+        pixels: uint8 (B, C, H, W), a few pictures to try it on.
+
+    Raises:
+        ModelError: it does not run on them, or gives another number of logits.
+    """
+    images = spec.normalise(pixels)
+    reduced = to_logits(model, images)
+    n_logits = n_logits_of(reduced.model, images)
+    if n_logits != spec.n_logits:
+        raise ModelError(
+            f"{spec.name} gives {n_logits} logits a picture, and its description names "
+            f"{spec.n_classes} classes; name as many classes as it has outputs, in their order"
+        )
+    return reduced
 
 
 def logits_of(model: nn.Module, takes: TakesPixels, pixels: torch.Tensor) -> torch.Tensor:
@@ -37,19 +60,23 @@ def logits_of(model: nn.Module, takes: TakesPixels, pixels: torch.Tensor) -> tor
     Raises:
         ModelError: the network does not run on them.
     """
+    with lent(model), torch.inference_mode():
+        return batch_logits(model, takes, pixels)
+
+
+def batch_logits(model: nn.Module, takes: TakesPixels, pixels: torch.Tensor) -> torch.Tensor:
+    """`logits_of` a network that is in evaluation mode and guarded already."""
     images = takes.normalise(pixels.to(device_of(model)))
     parameter = next((p for p in model.parameters() if p.is_floating_point()), images)
-    images = images.to(parameter.dtype)
-    with lent(model), torch.inference_mode():
-        try:
-            return forward(model, images).float().cpu()
-        except LayerscopeError:
-            raise
-        except Exception as error:  # whatever a network that is not ours meets
-            raise ModelError(
-                f"{type(model).__name__} does not run on pictures of {tuple(pixels.shape[1:])} "
-                f"(channels, height, width): {first_line(error)}"
-            ) from error
+    try:
+        return forward(model, images.to(parameter.dtype)).float().cpu()
+    except LayerscopeError:
+        raise
+    except Exception as error:  # whatever a network that is not ours meets
+        raise ModelError(
+            f"{type(model).__name__} does not run on pictures of {tuple(pixels.shape[1:])} "
+            f"(channels, height, width): {first_line(error)}"
+        ) from error
 
 
 def forward(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
@@ -77,18 +104,14 @@ def set_logits(
         float32 (N, n_logits) on the CPU.
     """
     rows = torch.arange(len(imageset)) if rows is None else rows
-    parts = [
-        logits_of(model, takes, imageset.take(part))
-        for part in rows.split(imageset.batch_of(BATCH))
-    ]
+    with lent(model), torch.inference_mode():
+        parts = [
+            batch_logits(model, takes, imageset.take(part))
+            for part in rows.split(imageset.batch_of(BATCH))
+        ]
     return torch.cat(parts)
 
 
 def probs_of(model: nn.Module, takes: TakesPixels, pixels: torch.Tensor) -> torch.Tensor:
     """Probabilities of some pictures, float32 (B, K)."""
     return to_probs(logits_of(model, takes, pixels))
-
-
-def ranked(probs: torch.Tensor, names: Sequence[str]) -> list[tuple[str, float]]:
-    """One picture's classes with their probabilities, the most probable first."""
-    return sorted(zip(names, probs.tolist(), strict=True), key=lambda pair: -pair[1])

@@ -30,10 +30,12 @@ class Reduced:
     Args:
         model: the network itself where it gave logits already, else a copy that shares its weights.
         notes: what was undone, one sentence each.
+        warnings: what makes its probabilities doubtful, one sentence each.
     """
 
     model: nn.Module
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def to_logits(model: nn.Module, images: torch.Tensor, *, name: str = "") -> Reduced:
@@ -61,7 +63,7 @@ def to_logits(model: nn.Module, images: torch.Tensor, *, name: str = "") -> Redu
     images = images.to(parameter.device, parameter.dtype)
     output = run(model, images, name)
     part, note = part_of(output, name)
-    notes = [note] if note else []
+    notes, warnings = [note] if note else [], ()
     rows = picked(output, part)
     check_rows(rows, len(images), name)
     found = model if part == WHOLE and rows.ndim == 2 else LogitsOf(model, part, "logits")
@@ -69,9 +71,9 @@ def to_logits(model: nn.Module, images: torch.Tensor, *, name: str = "") -> Redu
     if ending == "log_softmax":
         notes.append("the network ends in log-softmax: log-probabilities are logits too")
     elif ending == "bounded":
-        notes.append(
+        warnings = (
             "all outputs lie between 0 and 1, though no softmax or sigmoid was seen: they are "
-            "taken for logits, and the probabilities made of them mean little"
+            "taken for logits, and the probabilities made of them mean little",
         )
     elif ending in ("softmax", "sigmoid"):
         for path in last_modules(model, ending):
@@ -85,7 +87,7 @@ def to_logits(model: nn.Module, images: torch.Tensor, *, name: str = "") -> Redu
                 return Reduced(shorter, tuple(notes))
         notes.append(f"the network ends in {ending}: the logits are its inverse")
         found = LogitsOf(model, part, ending)
-    return Reduced(found, tuple(notes))
+    return Reduced(found, tuple(notes), warnings)
 
 
 class LogitsOf(nn.Module):

@@ -13,10 +13,11 @@ from torch import nn
 
 from layerscope.data.folders.ink import Drawing, Ink, read_ink
 from layerscope.data.folders.picture import read_picture
-from layerscope.device import device_of
+from layerscope.data.folders.picture_paths import pictures_under
 from layerscope.errors import DataError
 from layerscope.formats.run_record import RunRecord
-from layerscope.models.probabilities import ranked, to_probs
+from layerscope.models.inference import probs_of, with_logits
+from layerscope.models.probabilities import ranked
 from layerscope.models.spec import ModelSpec
 
 # What a notebook shows.
@@ -108,7 +109,7 @@ def predict(run: Trained, photos: Iterable[Path | str]) -> list[Prediction]:
 
     Args:
         run: a run; anything with `spec`, `model` and `record`.
-        photos: picture files.
+        photos: picture files, or folders of pictures.
 
     Returns:
         One prediction a file, in order; a file that cannot be read has its `error` set.
@@ -125,10 +126,42 @@ def predict(run: Trained, photos: Iterable[Path | str]) -> list[Prediction]:
         >>> [(found.label, found.inverted) for found in predict(open_run("digit-cnn"), ["one.png"])]
         [('1', True)]
     """
-    spec = run.spec
     layout = run.record.data.ink
     ink = Ink(layout.fit_frac, layout.by_mass) if layout else None
-    paths = [Path(photo) for photo in photos]
+    return predict_with(run.model, run.spec, photos, ink=ink)
+
+
+def predict_with(
+    model: nn.Module, spec: ModelSpec, photos: Iterable[Path | str], *, ink: Ink | None = None
+) -> list[Prediction]:
+    """Name what is in some photos, with any network.
+
+    Args:
+        model: any network; where it gives probabilities, a dict or a tuple, its logits are used.
+        spec: what it takes, and which classes its logits are of.
+        photos: picture files, or folders of pictures.
+        ink: how the drawings that it learned from are laid out; None for photographs.
+
+    Returns:
+        One prediction a file, in order; a file that cannot be read has its `error` set.
+
+    Raises:
+        DataError: the only file there is cannot be read.
+        ModelError: the network does not run, or gives another number of logits.
+
+    Example:
+        >>> import torch
+        >>> from PIL import Image
+        >>> from layerscope import Preprocessing
+        >>> Image.new("L", (20, 20), 255).save("white.png")
+        >>> net = nn.Sequential(nn.Flatten(), nn.Linear(64, 2))
+        >>> takes = Preprocessing(channels=1, height=8, width=8, mean=(0.0,), std=(1.0,))
+        >>> found = predict_with(net, ModelSpec("mine", ("dark", "light"), takes), ["white.png"])
+        >>> [len(one.probs) for one in found]
+        [2]
+    """
+    paths = [path for photo in photos for path in files_of(Path(photo))]
+    readied: nn.Module | None = None
     predictions: list[Prediction] = []
     for path in paths:
         try:
@@ -138,12 +171,18 @@ def predict(run: Trained, photos: Iterable[Path | str]) -> list[Prediction]:
                 raise
             predictions.append(Prediction(str(path), None, (), error=str(error)))
             continue
-        probs = probs_of(run.model, spec, pixels[None])[0]
-        best = ranked(probs, spec.class_names)
+        readied = readied or with_logits(model, spec, pixels[None]).model
+        # Alone: some networks decide by all pictures that they get at once.
+        best = ranked(probs_of(readied, spec, pixels[None])[0], spec.class_names)
         predictions.append(
             Prediction(str(path), best[0][0], best, inverted, cluttered=clutter_frac > CLUTTERED)
         )
     return predictions
+
+
+def files_of(path: Path) -> list[Path]:
+    """The pictures of a folder; anything else as it is."""
+    return pictures_under([path]) if path.is_dir() else [path]
 
 
 def read_for(spec: ModelSpec, path: Path, *, ink: Ink | None) -> Drawing:
@@ -159,15 +198,3 @@ def read_for(spec: ModelSpec, path: Path, *, ink: Ink | None) -> Drawing:
     return Drawing(
         read_picture(path, channels=spec.channels, size=spec.preprocessing.framing), False
     )
-
-
-def probs_of(model: nn.Module, spec: ModelSpec, pixels: torch.Tensor) -> torch.Tensor:
-    """Probabilities of some pictures, float32 (B, K), in evaluation mode, on the model's device."""
-    device = device_of(model)
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.inference_mode():
-            return to_probs(model(spec.normalise(pixels.to(device))).float()).cpu()
-    finally:
-        model.train(was_training)

@@ -51,8 +51,8 @@ def fingerprint(
         str(program.traced.graph) if isinstance(program, TracedProgram) else "",
     ):  # fmt: skip
         found.update(json.dumps(part, sort_keys=True, default=str).encode() + b"\n")
-    for value in tensors_of(program.model):
-        add_tensor(found, value)
+    for value in numbers_of(program.model):
+        add_value(found, value)
     add_tensor(found, rows)
     add_tensor(found, imageset.labels[rows])
     for some in rows.split(PICTURES_AT_ONCE):
@@ -72,10 +72,21 @@ def plain(value: Any) -> dict[str, Any]:
     return {"is": type(value).__name__, **asdict(value)}
 
 
-def tensors_of(model: nn.Module) -> Iterable[torch.Tensor]:
-    """All numbers that a network computes with, in an order of their own."""
+def numbers_of(model: nn.Module) -> Iterable[Any]:
+    """All that a network computes with, in an order of its own: tensors, but for quantised ones."""
     yield from model.state_dict().values()
     yield from constants(model)  # with those that a state dictionary leaves out
+
+
+def add_value(found: Any, value: Any) -> None:
+    """Add a tensor; of a quantised module's state, which is packed in tuples, each part."""
+    if isinstance(value, torch.Tensor):
+        add_tensor(found, value)
+    elif isinstance(value, tuple | list):
+        for part in value:
+            add_value(found, part)
+    else:
+        found.update(f"{value}\n".encode())
 
 
 def add_tensor(found: Any, value: torch.Tensor) -> None:

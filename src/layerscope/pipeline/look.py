@@ -22,7 +22,7 @@ from layerscope.atlas.atlas_folder import Atlas, load_atlas, write_atlas
 from layerscope.data.folders.ink import Ink
 from layerscope.data.imageset import ImageSet, Splits
 from layerscope.device import device_of
-from layerscope.errors import AtlasError, LayerNotFoundError, ModelError, nearest
+from layerscope.errors import AtlasError, LayerNotFoundError, nearest
 from layerscope.formats.atlas_record import (
     ATLAS_SCHEMA,
     AtlasRecord,
@@ -35,7 +35,7 @@ from layerscope.graph.read import read_program
 from layerscope.graph.replay_check import check_replay
 from layerscope.graph.state_guard import opened
 from layerscope.models.class_names import in_network_order
-from layerscope.models.logits import n_logits_of, to_logits
+from layerscope.models.inference import with_logits
 from layerscope.models.own_pictures import OwnPictures, read_own
 from layerscope.models.spec import ModelSpec
 from layerscope.pipeline.budget import budget_for
@@ -49,6 +49,7 @@ from layerscope.pipeline.measuring.evidence import (
     gather_evidence,
 )
 from layerscope.pipeline.measuring.network_accuracy import network_accuracy, pictures_to_name
+from layerscope.pipeline.preliminaries import Preliminaries
 from layerscope.pipeline.recording.eight_steps import eight_steps
 from layerscope.pipeline.recording.layer_records import layer_records, units_elsewhere
 from layerscope.pipeline.recording.network_record import (
@@ -68,6 +69,7 @@ MEASURED_KINDS = (
     "conv", "conv1d", "conv3d", "conv_transpose", "dense", "activation", "recurrent", "attention",
 )  # fmt: skip
 MOST_PICTURES = 10_000
+NOTHING_KNOWN = Preliminaries()
 # Layers are compared on at least so many pictures (`analysis.structure.cka`).
 LEAST_EVIDENCE = 4
 # What the network is compared with its own layers on: each layer costs about one forward pass.
@@ -88,6 +90,7 @@ def look(
     tell: Callable[[str], None] = lambda sentence: None,
     fabric: Fabric | None = None,
     training: ImageSet | None = None,
+    known: Preliminaries = NOTHING_KNOWN,
 ) -> Atlas:
     """Measure every layer of a network and write its atlas.
 
@@ -108,13 +111,15 @@ def look(
         seed: of what is drawn: which pictures are walked through, which are measured.
         progress: told what is done, how far all of the look is, and when it will be done.
         tell: told first of all, one sentence after another, how many of these pictures the network
-            names right, and what had to be done to get logits of it.
+            names right, what had to be done to get logits of it, and what makes its figures
+            doubtful (these begin with "WARNING").
         fabric: launched, as `training.machine.make_fabric` makes it under torchrun, where several
             processes make this same call: each takes a share of the pictures, copies and layers,
             and the first writes. Means and spreads may differ from one process's in their last
             digits, nothing else does as long as the processes compute alike.
         training: pictures that the network learned from, for linear probes to learn from too; None
             takes those of `data`, or of the run, where there are any.
+        known: what was found out of the network before, for the atlas.
 
     Returns:
         The atlas, read back from its folder.
@@ -155,6 +160,7 @@ def look(
             timer=timer,
             tell=tell,
             training=training and in_network_order(training, spec.class_names),
+            known=known.before(Preliminaries(values_from=found_by(run))),
         )
         atlas = None
         if together is None or together.is_global_zero:
@@ -182,6 +188,7 @@ def measure(
     timer: LookTimer,
     tell: Callable[[str], None],
     training: ImageSet | None = None,
+    known: Preliminaries = NOTHING_KNOWN,
 ) -> AtlasRecord:
     """Measure a network, and write all files of its atlas but the record, which is returned.
 
@@ -191,11 +198,12 @@ def measure(
         effort, only, seed: those of `look`.
         own: pictures that somebody brought.
         timer: told which part is done how far.
-        tell, training: those of `look`.
+        tell, training, known: those of `look`.
     """
     device = device_of(model)
     chosen = measured_rows(imageset, seed)
-    model, notes = with_logits(model, spec, imageset.take(chosen[:REPLAYED_PICTURES]))
+    reduced = with_logits(model, spec, imageset.take(chosen[:REPLAYED_PICTURES]))
+    model = reduced.model
     program = read_program(model, spec.normalise(imageset.take(chosen[:1])).to(device))
     layers = program.layers
     scanned = scanned_layers(layers, only)
@@ -208,9 +216,14 @@ def measure(
         )
     )  # fmt: skip
     named = pictures_to_name(chosen, budget.total, seed)
-    _, sentences = network_accuracy(model, spec, imageset, named)
-    for sentence in (*notes, *sentences):
+    accuracy = network_accuracy(model, spec, imageset, named)
+    now = Preliminaries(
+        (*reduced.notes, *accuracy.notes, *too_few(imageset, effort)),
+        (*reduced.warnings, *accuracy.warnings),
+    )
+    for sentence in now.sentences:
         tell(sentence)
+    known = known.before(now)
     some = chosen[:: max(1, len(chosen) // REPLAYED_PICTURES)][:REPLAYED_PICTURES]
     replay = check_replay(
         program,
@@ -236,10 +249,7 @@ def measure(
             progress=partial(timer.at, PICTURES),
         )
     evidence = GatheredEvidence()
-    if effort is not None and len(imageset) < LEAST_EVIDENCE:
-        why = f"{len(imageset)} pictures are too few to compare layers on; give {LEAST_EVIDENCE}"
-        evidence = GatheredEvidence(skipped=[why])
-    elif effort is not None:
+    if effort is not None and not too_few(imageset, effort):
         evidence = gather_evidence(
             program,
             spec,
@@ -265,6 +275,7 @@ def measure(
                 *replay.escaped,
                 *partly_reached(scanned, scans, len(chosen)),
                 *evidence.skipped,
+                *too_few(imageset, effort),
             ),
             replay=replay_record(replay, len(some)),
         ),
@@ -275,12 +286,18 @@ def measure(
             mean=tuple(spec.mean),
             std=tuple(spec.std),
             bgr=spec.preprocessing.bgr,
+            scale=spec.preprocessing.scale,
+            framing=spec.preprocessing.framing.text(),
+            values_from=known.values_from or None,
         ),
         data=data_record(imageset, chosen),
         steps=eight_steps(layers),
         layers=layer_records(stages.atlas, model, spec, layers, scans, imageset, evidence),
         evidence=evidence.network,
         samples=samples,
+        accuracy=accuracy.record,
+        notes=known.notes,
+        warnings=known.warnings,
     )
 
 
@@ -326,26 +343,21 @@ def training_of(run: Any, data: Splits | ImageSet | None) -> ImageSet | None:
     """The training split that belongs to the pictures that are looked at."""
     if data is None and not isinstance(run, nn.Module):
         data = run.data
-    return data.train if isinstance(data, Splits) and len(data.train) else None
+    return data.learned if isinstance(data, Splits) else None
 
 
-def with_logits(
-    model: nn.Module, spec: ModelSpec, pixels: torch.Tensor
-) -> tuple[nn.Module, tuple[str, ...]]:
-    """A network that gives the logits that its description speaks of, and what that took.
+def too_few(imageset: ImageSet, effort: Effort | None) -> list[str]:
+    """Why no evidence can be had of these pictures, however much is asked; nothing where it can."""
+    n = len(imageset)
+    if effort is None or n >= LEAST_EVIDENCE:
+        return []
+    some = "1 picture is" if n == 1 else f"{n} pictures are"
+    return [f"{some} too few to compare layers on; give {LEAST_EVIDENCE}"]
 
-    Raises:
-        ModelError: it gives another number of them.
-    """
-    images = spec.normalise(pixels)
-    reduced = to_logits(model, images)
-    n_logits = n_logits_of(reduced.model, images)
-    if n_logits != spec.n_logits:
-        raise ModelError(
-            f"{spec.name} gives {n_logits} logits a picture, and its description names "
-            f"{spec.n_classes} classes; name as many classes as it has outputs, in their order"
-        )
-    return reduced.model, reduced.notes
+
+def found_by(run: Any) -> str:
+    """Who says which values a network takes, where nobody had to look for them."""
+    return "as described" if isinstance(run, nn.Module) else "as it was trained"
 
 
 def ink_of(run: Any) -> Ink | None:
@@ -365,13 +377,12 @@ def measured_rows(imageset: ImageSet, seed: int) -> torch.Tensor:
 
 def data_record(imageset: ImageSet, rows: torch.Tensor) -> DataRecord:
     """The pictures that were measured."""
-    counts = torch.bincount(imageset.labels[rows], minlength=imageset.n_classes)
     return DataRecord(
         name=imageset.name,
         split=imageset.split,
         n=len(rows),
         class_names=tuple(imageset.class_names),
-        class_counts=tuple(counts.tolist()),
+        class_counts=tuple(imageset.subset(rows).class_counts()),
         fingerprint=imageset.fingerprint(),
     )
 

@@ -23,10 +23,15 @@ from layerscope.models.pretrained.foreign_network import (
     is_given,
     open_network,
 )
-from layerscope.pipeline.network_input import framed, pictures_for, values_taken
+from layerscope.pipeline.from_elsewhere.network_input import framed, pictures_for, values_taken
+from layerscope.pipeline.preliminaries import Preliminaries
 from layerscope.training.runs.run_folder import PACKAGED, Run, open_run, with_data
 
 SHOWN = 8
+OF_A_RUN = (
+    "a run has its own weights, classes and preprocessing; --weights, --classes, --scale, --mean, "
+    "--std, --size and --crop are for networks that were trained elsewhere"
+)
 
 
 @dataclass(frozen=True)
@@ -39,8 +44,8 @@ class Subject:
         pictures: that it did not learn from, as far as is known.
         home: where the atlas goes (`home/atlas`) and the report (`home/report.html`).
         run: the run folder that it came from; None for a network trained elsewhere.
-        told: what was found out of it, one sentence each.
         training: pictures of the same set's training split; None where there is none.
+        known: what was found out of it.
     """
 
     model: nn.Module = field(repr=False)
@@ -48,8 +53,13 @@ class Subject:
     pictures: ImageSet = field(repr=False)
     home: Path
     run: Path | None = None
-    told: tuple[str, ...] = ()
     training: ImageSet | None = field(default=None, repr=False)
+    known: Preliminaries = field(default_factory=Preliminaries)
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What was found out of it, as a user is told."""
+        return self.known.sentences
 
 
 def subject_of(run: Run) -> Subject:
@@ -108,10 +118,7 @@ def find_subject(
             data_dir=data_dir,
         )
     elif weights is not None or classes is not None or options.given:
-        raise ModelError(
-            "a run has its own weights, classes and preprocessing; --weights, --classes, --scale, "
-            "--mean, --std, --size and --crop are for networks that were trained elsewhere"
-        )
+        raise ModelError(OF_A_RUN)
     else:
         subject = run_subject(name, data, out=out, data_dir=data_dir)
     subject = replace(subject, model=subject.model.to(place))
@@ -133,12 +140,16 @@ def run_subject(name: str, data: str | None, *, out: Path | None, data_dir: Path
         framing=run.spec.preprocessing.framing,
         channels=run.spec.channels,
         data_dir=data_dir,
+        least_test=1,
     )
     splits = in_channels(splits, run.spec.channels)
     pictures = in_network_order(splits.test, run.spec.class_names)
     # Beside what was measured on its own pictures, not over it.
     home = (out or run.path) / f"on-{plain(pictures.name)}"
-    return Subject(run.model, run.spec, pictures, home, run.path, training=splits.train)
+    known = Preliminaries(splits.notes, values_from="as it was trained")
+    return Subject(
+        run.model, run.spec, pictures, home, run.path, training=splits.learned, known=known
+    )
 
 
 def given_subject(
@@ -166,8 +177,9 @@ def given_subject(
     spec = describe(opened, frame, n_logits, splits.train.class_names, given)
     columns = columns_of(spec.class_names, splits.train.class_names)
     takes, how = values_taken(opened.facts, options, reduced.model, splits.train, frame, columns)
-    told += [*opened.notes, *reduced.notes, f"pictures: {takes.framing.text()}", how]
-    if given is None and opened.class_names is None and None not in columns:
+    told += [*opened.notes, *reduced.notes, f"pictures: {takes.framing.text()}", *how.notes]
+    guessed = given is None and opened.class_names is None and None not in columns
+    if guessed and splits.train.is_labelled:
         told.append(
             "its classes are taken to be in the order of the pictures' own "
             f"({', '.join(spec.class_names[:3])}, …); --classes FILE names them otherwise"
@@ -177,8 +189,8 @@ def given_subject(
         replace(spec, preprocessing=takes),
         in_network_order(splits.test, spec.class_names),
         out or Path("looks") / plain(name),
-        told=tuple(told),
-        training=splits.train,
+        training=splits.learned,
+        known=replace(how, notes=tuple(told)),
     )
 
 

@@ -247,3 +247,79 @@ def test_check_calls_a_picture_of_one_colour_blank_and_no_other(photos: Path) ->
     two_colours.save(photos / "cat" / "1.png")
     blank = [finding for finding in check(load(photos)) if "blank" in finding.what]
     assert [finding.examples for finding in blank] == [("cat/0.png",)]
+
+
+def loose(root: Path, n: int = 6) -> Path:
+    for i in range(n):
+        paint(root / f"{i}.png", i)
+    return root
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_pictures_that_nobody_sorted_have_no_labels(tmp_path: Path, packed: bool) -> None:
+    root = loose(tmp_path / "loose")
+    (root / "notes.txt").write_text("…")
+    given = zipped(root, tmp_path / "loose.zip") if packed else root
+    with pytest.raises(DataError, match="holds no pictures in class folders"):
+        load(given)
+    found = load(given, least_test=1)
+    assert found.train is found.test
+    assert not found.test.is_labelled
+    assert found.test.class_names == ()
+    assert found.test.class_counts() == []
+    assert found.test.labels.tolist() == [-1] * 6
+    assert found.test.label_of(0) is None
+    assert found.test.ids == tuple(f"{i}.png" for i in range(6))
+    assert any("no folder names a class" in note for note in found.notes)
+    expected = read_picture(root / "3.png", channels=3, size=(40, 40))
+    assert torch.equal(found.test.take(torch.tensor([3]))[0], expected)
+    assert "6 colour pictures of 40 x 40 px, no labels" in repr(found.test)
+    assert "no labels" in found.test._repr_html_()
+
+
+def test_a_test_folder_without_classes_is_no_class(tmp_path: Path) -> None:
+    loose(tmp_path / "given" / "test", 3)
+    loose(tmp_path / "given" / "train", 3)
+    assert not load(tmp_path / "given", least_test=1).test.is_labelled
+
+
+def test_few_pictures_are_looked_at_all(tmp_path: Path) -> None:
+    for name in ("cat", "dog", "emu"):
+        paint(tmp_path / "one" / name / "only.png", len(name))
+    with pytest.raises(DataError, match="single picture per class"):
+        load(tmp_path / "one")
+    found = load(tmp_path / "one", least_test=1)
+    assert found.test.labels.tolist() == [0, 1, 2]
+    assert found.notes == ("all 3 pictures are measured: too few to set some apart",)
+    for name in ("cat", "dog"):
+        for i in range(10):
+            paint(tmp_path / "ten" / name / f"{i}.png", i)
+    assert len(load(tmp_path / "ten", least_test=4).test) == 4  # a fifth, as for a training
+    whole = load(tmp_path / "ten", least_test=5)
+    assert (len(whole.test), whole.test.split) == (20, "test")
+
+
+def test_a_single_class_can_be_looked_at(tmp_path: Path) -> None:
+    paint(tmp_path / "photos" / "cat" / "1.png", 1)
+    paint(tmp_path / "photos" / "cat" / "2.png", 2)
+    with pytest.raises(DataError, match="a single class"):
+        load(tmp_path / "photos")
+    assert load(tmp_path / "photos", least_test=1).test.class_names == ("cat",)
+    # Test folders alone are enough, and may have classes that the train folder lacks.
+    (tmp_path / "parted" / "val").mkdir(parents=True)
+    (tmp_path / "photos").rename(tmp_path / "parted" / "test")
+    paint(tmp_path / "parted" / "val" / "cat" / "3.png", 3)
+    assert load(tmp_path / "parted", least_test=1).test.ids == ("test/cat/1.png", "test/cat/2.png")
+    paint(tmp_path / "parted" / "train" / "dog" / "1.png", 3)
+    both = load(tmp_path / "parted", least_test=1)
+    assert both.test.class_names == ("cat", "dog")
+    assert both.test.class_counts() == [2, 0]
+
+
+def test_unreadable_pictures_alone_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "loose").mkdir()
+    (tmp_path / "loose" / "a.png").write_bytes(b"no picture")
+    with pytest.raises(DataError, match="can be read"):
+        load(tmp_path / "loose", least_test=1)
+    with pytest.raises(DataError, match="has no readable test picture"):
+        load(tmp_path / "loose", least_test=1, size=28, channels=3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from layerscope.vision import torchvision
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
+
+
+os.environ.setdefault("KERAS_BACKEND", "torch")
 
 
 class Net(nn.Module):
@@ -163,3 +167,75 @@ def test_a_conversion_that_says_something_else_is_refused(
     monkeypatch.setattr(onnx2torch, "convert", other)
     with pytest.raises(ModelError, match="does not say what onnxruntime says"):
         open_network(str(network))
+
+
+class Modern(nn.Module):
+    """What dynamo's exporter writes in operators younger than onnx2torch knows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 4, stride=4)
+        self.group = nn.GroupNorm(2, 8)
+        self.norm = nn.LayerNorm(8)
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+        self.mlp = nn.Sequential(nn.Linear(8, 16), nn.GELU(), nn.Linear(16, 8))
+        self.last = nn.Conv2d(8, 8, 3, padding=1)
+        self.fc = nn.Linear(8, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        h = nn.functional.mish(self.group(self.stem(x)))
+        tokens = h.flatten(2).transpose(1, 2)
+        normed = self.norm(tokens)
+        tokens = tokens + self.attention(normed, normed, normed, need_weights=False)[0]
+        tokens = tokens + self.mlp(self.norm(tokens))
+        maps = nn.functional.silu(self.last(tokens.transpose(1, 2).unflatten(2, h.shape[2:])))
+        return self.fc(nn.functional.adaptive_max_pool2d(maps, 1).flatten(1))
+
+
+def test_an_export_of_todays_torch_opens(tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript")
+    torch.manual_seed(0)
+    net = Modern().eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            net, (torch.randn(2, 3, 16, 16),), str(tmp_path / "net.onnx"), dynamo=True,
+            dynamic_shapes={"x": {0: torch.export.Dim("n")}}, verbose=False,
+        )  # fmt: skip
+    operators = {node.op_type for node in onnx.load(str(tmp_path / "net.onnx")).graph.node}
+    assert "Gelu" in operators
+    opened = open_network(str(tmp_path / "net.onnx"))
+    images = torch.rand(5, 3, 16, 16)
+    with torch.no_grad():
+        assert torch.allclose(opened.model(images), net(images), atol=1e-5)
+    kinds = [layer.kind for layer in read_program(opened.model, images).layers]
+    assert kinds.count("conv") == 2
+    assert "activation" in kinds and "dense" in kinds
+
+
+def test_an_export_of_keras_opens(tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript")
+    torchvision()
+    keras = pytest.importorskip("keras")
+    layers = keras.layers
+    keras.utils.set_random_seed(0)
+    net = keras.Sequential(
+        [
+            layers.Input((16, 16, 3)),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(4, 3, activation="gelu"),
+            layers.GlobalMaxPooling2D(),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+    images = 255 * torch.rand(4, 16, 16, 3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = np.asarray(net.predict(images.numpy(), verbose=0))
+        net.export(str(tmp_path / "net.onnx"), format="onnx", verbose=False)
+    opened = open_network(str(tmp_path / "net.onnx"))
+    assert opened.facts.framing is not None
+    assert (opened.facts.framing.height, opened.facts.channels) == (16, 3)
+    with torch.no_grad():
+        found = opened.model(images.permute(0, 3, 1, 2)).numpy()
+    assert np.allclose(found, expected, atol=1e-5)

@@ -15,11 +15,11 @@ from sklearn import metrics
 from layerscope.data.imageset import ImageSet, Splits
 from layerscope.errors import DataError
 from layerscope.models import predicted
+from layerscope.models.inference import set_logits
 from layerscope.training.runs.evaluate_run import evaluate
 from layerscope.training.runs.evaluation import (
     calibration,
     evaluation_of,
-    predict_logits,
     wilson_interval,
 )
 from layerscope.training.session import train
@@ -127,7 +127,7 @@ def test_a_run_is_scored_on_other_pictures_of_its_classes_alone(
     run = train(striped, model="digit-mlp", epochs=1, out=tmp_path)
     few = striped.test.subset(torch.arange(9))
     found = evaluate(run, few)
-    logits = predict_logits(run.model, run.spec, few)
+    logits = set_logits(run.model, run.spec, few)
     assert (found.n, found.correct) == (9, int((predicted(logits) == few.labels).sum()))
     assert evaluate(run) == run.evaluation == evaluate(run, striped)
     with pytest.raises(DataError, match="in Python; hand them over again"):

@@ -7,9 +7,9 @@ export function labelNames(atlas: Atlas): string[] {
   return atlas.data.class_names ?? atlas.model.class_names;
 }
 
-/** The class of a picture, by its label; a picture that somebody brought has none. */
+/** The class of a picture, by its label; one that somebody brought has none, and so has one of an unlabelled set. */
 export function labelName(atlas: Atlas, label: number | null): string {
-  if (label === null) return "your picture";
+  if (label === null) return labelNames(atlas).length ? "your picture" : "no label";
   return labelNames(atlas)[label] ?? `class ${label}`;
 }
 

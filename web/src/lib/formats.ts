@@ -20,6 +20,12 @@ export interface Atlas {
   evidence: Evidence | null;
   /** some pictures walked through the whole network. */
   samples: Sample[];
+  /** how many pictures the network names right; null where that cannot be said, and in older atlases. */
+  accuracy: Accuracy | null;
+  /** what was found out of the network before it was measured, one sentence each. */
+  notes: string[];
+  /** what makes the figures doubtful, one sentence each. */
+  warnings: string[];
 }
 
 /** A run inside a report. */
@@ -104,6 +110,12 @@ export interface Input {
   std: number[];
   /** whether the network takes the channels in the other order, blue first. */
   bgr: boolean;
+  /** the range of values by its name: "0..1", "0..255", "-1..1", "imagenet", "caffe", or "dataset" for any other mean and deviation; null in older atlases. */
+  scale: string | null;
+  /** how a file becomes a picture of this size, in words; null in older atlases. */
+  framing: string | null;
+  /** who says which values it takes, or how they were found, in words; null in older atlases. */
+  values_from: string | null;
 }
 
 /** The pictures that were measured. */
@@ -114,7 +126,7 @@ export interface Data {
   split: string;
   /** pictures. */
   n: number;
-  /** of every `label`; a network may tell other classes apart. */
+  /** of every `label`; a network may tell other classes apart. None where nobody has labelled them. */
   class_names: string[];
   /** pictures of each class. */
   class_counts: number[];
@@ -222,7 +234,7 @@ export interface Sample {
   row: number | null;
   /** of the picture. */
   id: string;
-  /** its class, as a row of `data.class_names`; null for a picture that somebody brought. */
+  /** its class, as a row of `data.class_names`; null for a picture without a label, such as one that somebody brought. */
   label: number | null;
   /** the class that the network names. */
   predicted: number;
@@ -234,6 +246,26 @@ export interface Sample {
   pixels: ArrayRef;
   /** layer name -> its output, float32 or float16, (C, H, W), (T, U) or (U,); very large layers are left out. */
   activations: Record<string, ArrayRef>;
+}
+
+/** How many of some pictures the network names right, of classes that it knows. */
+export interface Accuracy {
+  /** pictures, a seeded choice of those that were measured. */
+  n: number;
+  /** how many it names right. */
+  correct: number;
+  /** share of right ones. */
+  accuracy: number;
+  /** 95 %, Wilson. */
+  interval: [number, number];
+  /** the mean over the classes of the share of each that is right. */
+  balanced_accuracy: number;
+  /** how many classes the pictures are of; guessing has a balanced accuracy of one in so many. */
+  n_classes: number;
+  /** what always saying the most frequent class would get right. */
+  most_frequent_frac: number;
+  /** what 99 % of 200 shuffles of the labels stay at or below: up to it, accuracy is no better than chance. */
+  permuted_frac: number;
 }
 
 /** A training, as `run.json` holds it. */
@@ -542,9 +574,9 @@ export interface Unit {
 
 /** The measures of a whole layer, each beside untrained copies of the network. */
 export interface LayerEvidence {
-  /** linear probe; null where there is a single class. */
+  /** linear probe; null without two pictures of each of two classes. */
   probe: Probe | null;
-  /** share of the layer's variance that lies between classes. */
+  /** share of the layer's variance that lies between classes; null where the pictures are not of two classes, or of each there is a single one. */
   class_separation: Compared | null;
   /** participation ratio. */
   effective_dimension: EffectiveDimension | null;
@@ -960,8 +992,8 @@ export interface Patch {
   row: number;
   /** of the picture. */
   id: string;
-  /** its class, as a row of `data.class_names`. */
-  label: number;
+  /** its class, as a row of `data.class_names`; null where it has none. */
+  label: number | null;
   /** the activation there. */
   value: number;
   /** [y, x] in the layer's map; null where the unit sees the whole picture. */

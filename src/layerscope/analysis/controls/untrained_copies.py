@@ -8,6 +8,8 @@ import math
 import torch
 from torch import nn
 
+from layerscope.device import as_taken
+from layerscope.graph.program import told_of
 from layerscope.graph.state_guard import evaluating
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
@@ -86,14 +88,14 @@ def calibrate_batch_norms(model: nn.Module, images: torch.Tensor, *, batch_size:
     if not norms:
         return
     momenta = [norm.momentum for norm in norms]
-    with evaluating(model), torch.no_grad():
+    with evaluating(model), torch.no_grad(), told_of(images):
         for norm in norms:
             norm.reset_running_stats()
             norm.momentum = None  # the plain mean over batches
             norm.training = True  # this module alone: dropout and the like stay off
         try:
             for batch in images.tensor_split(math.ceil(len(images) / batch_size)):
-                model(batch)
+                model(as_taken(model, batch))
         finally:
             for norm, momentum in zip(norms, momenta, strict=True):
                 norm.momentum = momentum

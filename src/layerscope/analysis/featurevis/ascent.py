@@ -17,6 +17,7 @@ from layerscope.analysis.featurevis.random_transforms import (
     draw_transform,
     transformed,
 )
+from layerscope.graph.gradients import gradient_of
 from layerscope.graph.program import Program
 from layerscope.models.spec import ModelSpec
 from layerscope.seed import make_generator
@@ -102,14 +103,14 @@ class Ascent:
                 unlikely = waves.square().flatten(1).mean(1)
                 short = (1 - values / wanted).clamp(min=0)
                 loss = (PULL * short.square() + unlikely).sum()
-            (gradient,) = torch.autograd.grad(loss, waves, retain_graph=variants > 1)
+            gradient = gradient_of(loss, waves, layer=self.source, keep_graph=variants > 1)
             if variants > 1:
                 # One logit has no other units that could differ: the pictures themselves must.
                 others = (
                     without_own_unit(output, columns) if output.shape[1] > 1 else images.flatten(1)
                 )
                 alike = gram_similarity(others, variants).sum()
-                (apart,) = torch.autograd.grad(alike, waves)
+                apart = gradient_of(alike, waves, layer=self.source)
                 # Of one length with the activation's gradient, whatever the scale of either.
                 lengths = [g.flatten(1).norm(dim=1).clamp(min=1e-30) for g in (gradient, apart)]
                 share = DIVERSITY_SHARE * lengths[0] / lengths[1]

@@ -131,6 +131,14 @@ def cross_fitted(folds: RankedFolds, labels: torch.Tensor, n_classes: int) -> to
     return 0.5 + total / count.clamp(min=1)
 
 
+def compares_classes(labels: torch.Tensor) -> bool:
+    """Whether pictures can tell how classes differ: there are two, and one has two pictures.
+
+    With a single picture of each class every class lies apart from the others, whatever the units.
+    """
+    return 1 < len(labels.unique()) < len(labels)
+
+
 def picture_figures(imageset: ImageSet, rows: torch.Tensor) -> torch.Tensor:
     """Brightness, contrast and mean gradient of some pictures: float64 (N, 3)."""
     found = []

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from layerscope.device import in_float64
+from layerscope.graph.gradients import gradient_of
 from layerscope.graph.program import Program
 
 UNITS = 8  # of a layer, where none are named
@@ -52,6 +53,7 @@ def effective_field(
 
     Raises:
         LayerNotFoundError: there is no such layer.
+        NoGradientError: no gradient leads from it back to the pictures.
 
     Source: Luo et al., "Understanding the Effective Receptive Field in Deep Convolutional Neural
     Networks", 2016, sections 2 and 3; they count the pixels above a share of the peak instead.
@@ -66,7 +68,7 @@ def effective_field(
     middle = output[:, :, H // 2, W // 2].sum(0)
     weight = torch.zeros(images.shape[2:], dtype=torch.float64)
     for unit in chosen:
-        (gradient,) = torch.autograd.grad(middle[unit], pixels, retain_graph=True)
+        gradient = gradient_of(middle[unit], pixels, layer=layer, keep_graph=True)
         weight += in_float64(gradient).abs().sum((0, 1)).cpu()
     total = weight.sum()
     if not total > 0:

@@ -49,7 +49,7 @@ def look(
 
     own = own_pictures(subject, pictures) if pictures else ()
     for sentence in subject.told if first else ():
-        say(sentence)
+        first_words(sentence)
     try:
         atlas = look_through(
             subject.model,
@@ -64,8 +64,9 @@ def look(
                 line.tell("looking", now.done_frac, str(now.part)) if line else None
             ),
             fabric=fabric,
-            tell=say if first else lambda sentence: None,
+            tell=first_words if first else lambda sentence: None,
             training=subject.training,
+            known=subject.known,
         )
     except KeyboardInterrupt:
         if first:
@@ -114,6 +115,15 @@ def across(subjects: Sequence[Subject], *, seed: int) -> None:
             *(beside(share.value, share.untrained and share.untrained.mean) for share in shares),
         )
     console.print(table)
+
+
+def first_words(sentence: str) -> None:
+    """Print what is known of a network before it is measured, warnings in bold."""
+    head, mark, rest = sentence.partition("WARNING: ")
+    if mark and not head:
+        console.print(Text.assemble(("WARNING: ", "bold red"), (rest, "bold")))
+    else:
+        say(sentence)
 
 
 def own_pictures(subject: Subject, pictures: Sequence[Path]) -> OwnPictures:

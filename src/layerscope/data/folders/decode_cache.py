@@ -77,13 +77,13 @@ def decode(
     facts = json.loads(facts_file.read_text(encoding="utf-8"))
     left_out = tuple(Skipped(**s) for s in facts["skipped"])
     good = [files[i] for i in facts["kept"]]
-    check_nothing_lost(good, listing, split, left_out)
+    check_nothing_lost(files, good, listing.root, split, left_out)
     place = {class_name: k for k, class_name in enumerate(listing.class_names)}
     imageset = ImageSet(
         name=name,
         split=split,
         store=map_pixels(pixels_file, (len(good), channels, framing.height, framing.width)),
-        labels=torch.tensor([place[file.class_name] for file in good]),
+        labels=torch.tensor([place.get(file.class_name, -1) for file in good]),
         class_names=listing.class_names,
         ids=tuple(file.id for file in good),
     )
@@ -123,16 +123,18 @@ def decode_one(
 
 
 def check_nothing_lost(
-    good: Sequence[PictureFile], listing: Listing, split: str, left_out: Sequence[Skipped]
+    files: Sequence[PictureFile],
+    good: Sequence[PictureFile],
+    root: Path,
+    split: str,
+    left_out: Sequence[Skipped],
 ) -> None:
-    """Refuse a set in which a class has no readable picture left."""
-    lost = sorted(set(listing.class_names) - {file.class_name for file in good})
-    if lost and (split == "train" or not good):
+    """Refuse a set in which a class has no readable picture left, or none is left at all."""
+    lost = sorted({file.class_name for file in files} - {file.class_name for file in good} - {""})
+    if not good or (lost and split == "train"):
         why = f" (the first: {left_out[0].why})" if left_out else ""
-        raise DataError(
-            f"{listing.root} has no readable {split} picture of {', '.join(lost[:5])}{why}; "
-            "put good pictures there"
-        )
+        of = f" of {', '.join(lost[:5])}" if lost else ""
+        raise DataError(f"{root} has no readable {split} picture{of}{why}; put good pictures there")
 
 
 def fingerprint(
@@ -170,11 +172,12 @@ def natural_form(listing: Listing) -> tuple[int, int]:
     Raises:
         DataError: none of them can be read.
     """
-    step = max(1, len(listing.train) // LOOKED_AT)
+    files = listing.train or listing.test
+    step = max(1, len(files) // LOOKED_AT)
     reader = Reader(listing.root)
     sides, grey, trouble = [], True, ""
     try:
-        for file in listing.train[::step]:
+        for file in files[::step]:
             try:
                 with reader.open(file) as source:
                     side, is_grey = shorter_side(source, file.id)

@@ -22,6 +22,7 @@ VALIDATION_NAMES = ("val", "valid", "validation")
 # No picture is larger; a zip can hold gigabytes of zeros in a few bytes.
 MOST_BYTES = 512 << 20
 LAYOUT = "give a folder with one folder of pictures per class, or train/ and test/ with those"
+UNSORTED = "no folder names a class: these pictures have no labels"
 Entry = tuple[tuple[str, ...], int, int, str]  # path in parts, bytes, version, id
 
 
@@ -72,15 +73,20 @@ class Found:
     broken: tuple[str, ...] = ()
 
 
-def list_pictures(root: Path, *, only: Sequence[str] | None = None) -> Listing:
+def list_pictures(
+    root: Path, *, only: Sequence[str] | None = None, to_train: bool = True
+) -> Listing:
     """List the pictures of class folders.
 
     Args:
         root: a folder, or a zip, which is read in place and never unpacked.
         only: the classes to take, in this order; None takes all.
+        to_train: whether a classifier is to learn from them. Else a single class will do, a test
+            folder alone, and pictures that nobody sorted: these are `test`, without classes.
 
     Raises:
-        DataError: it does not exist, is broken, or has not two classes with pictures.
+        DataError: it does not exist, is broken, holds no pictures, or has not the two classes that
+            a training needs.
     """
     root = unpacked(root) if is_tar(root) else root
     found = zip_entries(root) if root.is_file() else folder_entries(root)
@@ -88,13 +94,18 @@ def list_pictures(root: Path, *, only: Sequence[str] | None = None) -> Listing:
     labels = root / LABELS
     table = labels.is_file() if root.is_dir() else False
     filed, stray, notes = by_table(labels, entries) if table else by_folder(entries)
+    if not (to_train or table or any(split_of(file.class_name) is None for _, file in filed)):
+        loose = tuple(
+            PictureFile(id_, "", n_bytes, version) for _, n_bytes, version, id_ in entries
+        )
+        return Listing(root, (), loose, (), (*notes_on_files(found.others), UNSORTED))
     by_split: dict[str | None, list[PictureFile]] = {None: [], "train": [], "test": []}
     by_split["validation"] = []
     for split, file in filed:
         by_split[split].append(file)
     if by_split["train"] and by_split["test"]:
         train, test = by_split["train"] + by_split["validation"], by_split["test"]
-        if n := len(by_split["validation"]):
+        if to_train and (n := len(by_split["validation"])):
             notes.append(
                 f"the {n:,} pictures of the validation folder are learned from too: a training "
                 "sets a validation part of its own apart (validation_frac)"
@@ -108,10 +119,14 @@ def list_pictures(root: Path, *, only: Sequence[str] | None = None) -> Listing:
             )
     else:
         train, test = by_split[None], []
-    names = tuple(only) if only else tuple(sorted({file.class_name for file in train}))
+        if not (train or to_train):
+            test = by_split["test"] or by_split["validation"]
+    named = train if to_train else [*train, *test]
+    names = tuple(only) if only else tuple(sorted({file.class_name for file in named}))
     train = [file for file in train if file.class_name in names]
     notes += notes_on_files(found.others)
-    check_classes(root, names, train, test, chosen=bool(only), notes=notes)
+    if to_train:
+        check_classes(root, names, train, test, chosen=bool(only), notes=notes)
     test = [file for file in test if file.class_name in names]
     if not table:
         used = {parts[:-1] for parts, *_ in found.pictures}

@@ -14,14 +14,7 @@ from layerscope.device import as_taken
 from layerscope.errors import ModelError
 from layerscope.graph.layer import Layer
 from layerscope.graph.layout import Layout
-from layerscope.graph.program import (
-    ALIKE_FRAC,
-    FOREIGN_ERRORS,
-    Program,
-    as_logits,
-    does_not_run,
-    shown,
-)
+from layerscope.graph.program import ALIKE_FRAC, Program, as_logits, shown, told_of
 from layerscope.graph.state_guard import lent, same_numbers
 from layerscope.graph.tracing.forward_recorder import UNSEEN, ForwardRecorder, RecordedCall
 from layerscope.graph.tracing.operations import operation_of
@@ -172,10 +165,8 @@ def watched(
 
 def called(model: nn.Module, images: torch.Tensor) -> Any:
     """Call the network; a failure of its own is told in one sentence."""
-    try:
+    with told_of(images):
         return model(images)
-    except FOREIGN_ERRORS as error:
-        raise does_not_run(images, error) from error
 
 
 def read_recorded(model: nn.Module, images: torch.Tensor, why: str) -> RecordedProgram:

@@ -10,7 +10,7 @@ import torch
 from torch import fx, nn
 
 from layerscope.errors import ModelError, first_line
-from layerscope.graph.program import FOREIGN_ERRORS, does_not_run
+from layerscope.graph.program import told_of
 from layerscope.graph.tracing.run_nodes import run_nodes
 
 
@@ -43,8 +43,5 @@ def run_traced(
     nodes = list(traced.graph.nodes)
     if until is not None:
         nodes = nodes[: nodes.index(until) + 1]
-    try:
-        with torch.set_grad_enabled(grad):
-            return run_nodes(traced, nodes, show, images=images)
-    except FOREIGN_ERRORS as error:
-        raise does_not_run(images, error) from error
+    with torch.set_grad_enabled(grad), told_of(images):
+        return run_nodes(traced, nodes, show, images=images)

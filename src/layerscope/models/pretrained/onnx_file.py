@@ -22,7 +22,6 @@ INSTALL = "ONNX files need onnx, onnx2torch and onnxruntime: pip install 'layers
 # Of a network that leaves its picture's size open; only the comparison takes it.
 OPEN_SIDE_PX = 224
 ALIKE_FRAC = 1e-3
-NEWEST_OPERATORS = 17  # that onnx2torch knows
 
 
 def open_onnx(path: Path) -> OpenedNetwork:
@@ -44,11 +43,18 @@ def open_onnx(path: Path) -> OpenedNetwork:
         if (error.name or "").partition(".")[0] not in ("onnx", "onnx2torch", "onnxruntime"):
             raise
         raise ModelError(INSTALL) from error
+    from layerscope.models.pretrained.onnx_operators import (
+        add_missing_operators,
+        with_own_slices,
+    )
+    from layerscope.models.pretrained.onnx_rewriting import in_known_operators
+
+    add_missing_operators()
     try:
         proto = onnx.load(str(path))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of arrays that it does not write to
-            net = onnx2torch.convert(in_known_operators(proto))
+            net = with_own_slices(onnx2torch.convert(in_known_operators(proto)))
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     except Exception as error:  # whatever a strange file makes three libraries meet
         raise ModelError(
@@ -63,47 +69,6 @@ def open_onnx(path: Path) -> OpenedNetwork:
     compare(net, session, name, (C or 3, H, W), path, channels_last=channels_last)
     facts = InputFacts(source=path.name, channels=C, framing=Framing(H, W) if H and W else None)
     return OpenedNetwork(str(path), net, facts, names_of(proto))
-
-
-def in_known_operators(proto: Any) -> Any:
-    """A network in operators that onnx2torch knows; the one that is given stays as it is.
-
-    What only hands a value on is left out, and a newer set of operators is declared as the newest
-    known one. Most operators mean the same in both. Where one does not, the comparison with
-    onnxruntime, which runs the file as it is, finds it. `ReduceMean` and its like moved their axes
-    from an attribute to an input, and are put back.
-    """
-    import onnx
-
-    found = onnx.ModelProto()
-    found.CopyFrom(proto)
-    graph = found.graph
-    same = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "Identity"}
-    results = {output.name for output in graph.output}
-    kept = [node for node in graph.node if node.op_type != "Identity" or node.output[0] in results]
-    for node in kept:
-        for i, name in enumerate(node.input):
-            while name in same:
-                name = same[name]
-            node.input[i] = name
-    values = {tensor.name: tensor for tensor in graph.initializer}
-    for node in kept:
-        if node.op_type == "Constant":
-            values |= {str(node.output[0]): a.t for a in node.attribute if a.name == "value"}
-    for entry in found.opset_import:
-        if entry.domain not in ("", "ai.onnx") or entry.version <= NEWEST_OPERATORS:
-            continue
-        entry.version = NEWEST_OPERATORS
-        for node in kept:
-            moved = node.op_type.startswith("Reduce") and node.op_type != "ReduceSum"
-            if moved and len(node.input) > 1 and node.input[1] in values:
-                axes = onnx.numpy_helper.to_array(values[node.input[1]]).tolist()
-                del node.input[1:]
-                node.attribute.append(onnx.helper.make_attribute("axes", axes))
-    nodes = [onnx.NodeProto.FromString(node.SerializeToString()) for node in kept]
-    del graph.node[:]
-    graph.node.extend(nodes)
-    return found
 
 
 def picture_of(session: Any, path: Path) -> tuple[str, list[int | None]]:

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from layerscope.errors import ModelError, first_line, nearest
+from layerscope.graph.state_guard import opened
 from layerscope.models.keras.keras_library import is_keras
 from layerscope.models.keras.rebuild import from_keras
 
@@ -86,7 +87,7 @@ def from_file(path: Path) -> ModuleType:
 
 
 def as_network(found: Any, name: str) -> nn.Module:
-    """The network in what a callable gave: a compiled or parallel one's original.
+    """The network in what a callable gave: a compiled, parallel or Lightning one's original.
 
     Raises:
         ModelError: it is no network whose layers can be seen.
@@ -107,16 +108,4 @@ def as_network(found: Any, name: str) -> nn.Module:
         )
     if not isinstance(found, nn.Module):
         raise ModelError(f"{name} gives a {type(found).__name__}; it must give a torch.nn.Module")
-    return original(found)
-
-
-def original(model: nn.Module) -> nn.Module:
-    """The network inside `torch.compile` or `DataParallel`, which share its weights."""
-    wrappers = (nn.DataParallel, nn.parallel.DistributedDataParallel)
-    while True:
-        inner = getattr(model, "_orig_mod", None)
-        if isinstance(model, wrappers):
-            inner = model.module
-        if not isinstance(inner, nn.Module):
-            return model
-        model = inner
+    return opened(found)

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from layerscope.analysis.activations.unit_statistics import dead_of
 from layerscope.analysis.observe import Observed
+from layerscope.analysis.pictures.class_check import compares_classes
 from layerscope.analysis.structure.effective_field import (
     EffectiveField,
     effective_field,
@@ -25,7 +26,7 @@ from layerscope.analysis.structure.representation_geometry import (
 from layerscope.analysis.structure.strongest_inputs import picture_weights
 from layerscope.analysis.tuning.gabor_fit import LEAST_PX, GaborFits, fit_gabors
 from layerscope.batch_budget import kept_at_once
-from layerscope.errors import UnreachedError
+from layerscope.errors import NoGradientError, UnreachedError
 from layerscope.formats.layer_record import Compared, EffectiveDimension, LayerEvidence, Probe
 from layerscope.formats.unit_record import ControlRange
 from layerscope.graph.program import Program
@@ -43,8 +44,8 @@ class LayerFigures(Struct, frozen=True, kw_only=True):
     """The figures of one layer in one network; `LayerEvidence` says what they are.
 
     Args:
-        probe: without its control.
-        class_separation: from 0 to 1.
+        probe: without its control; None without two pictures of each of two classes.
+        class_separation: from 0 to 1; None where the pictures cannot tell.
         effective_dimension: at most `n_units`.
         n_units: of the layer.
         sparsity: None of a single unit.
@@ -97,6 +98,7 @@ def layer_figures(
     """
     scored = {name: seen.features.pooled for name, seen in found.items()}
     probes = layer_probes(program, scored, labels, n_classes, probing, over_halves=over_halves)
+    told_apart = compares_classes(labels)
     figures = {}
     for name, seen in found.items():
         pooled, at_places = seen.features.pooled, seen.features.at_places.flatten(0, 1)
@@ -105,7 +107,7 @@ def layer_figures(
         pairs = duplicate_units(at_places)
         figures[name] = LayerFigures(
             probe=probes.get(name),
-            class_separation=class_separation(pooled, labels),
+            class_separation=class_separation(pooled, labels) if told_apart else None,
             effective_dimension=effective_dimension(at_places),
             n_units=at_places.shape[1],
             sparsity=sparsity(at_places) if at_places.shape[1] > 1 else None,
@@ -122,7 +124,10 @@ def layer_figures(
 def field_of(
     program: Program, layer: str, images: torch.Tensor, *, n_units: int
 ) -> EffectiveField | None:
-    """A layer's effective receptive field; None without maps, or where no picture reaches it."""
+    """A layer's effective receptive field; None where there is none that gradients tell.
+
+    That is without maps, or where no picture or no gradient passes.
+    """
     own = next(found for found in program.layers if found.name == layer)
     if len(own.shape) != 3:
         return None
@@ -131,7 +136,7 @@ def field_of(
     some = images[: kept_at_once(n_bytes, gradients=True)]
     try:
         return effective_field(program, layer, some, units=spread_units(own.n_units, n_units))
-    except UnreachedError:
+    except (UnreachedError, NoGradientError):
         return None
 
 

@@ -144,16 +144,18 @@ def concepts(
 
     A class counts by AUROC, a part by IoU; each beside what 95 % of untrained units stay below.
     """
-    found = [
-        Concept(
-            kind="class",
-            name=name,
-            value=float(seen.classes.auroc[u, k]),
-            measure="auroc",
-            untrained_p95=(1 + nulls.get("class", 0.0)) / 2,
-        )
-        for k, name in enumerate(imageset.class_names)
-    ]
+    found = []
+    if seen.classes is not None:
+        found += [
+            Concept(
+                kind="class",
+                name=name,
+                value=float(seen.classes.auroc[u, k]),
+                measure="auroc",
+                untrained_p95=(1 + nulls.get("class", 0.0)) / 2,
+            )
+            for k, name in enumerate(imageset.class_names)
+        ]
     if seen.iou is not None:
         found += [
             Concept(

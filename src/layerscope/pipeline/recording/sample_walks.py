@@ -139,7 +139,7 @@ def write_samples(
     homes = write_arrays(folder / "arrays" / "samples.safetensors", tensors)
     known: list[tuple[int | None, str, int | None]] = [
         *((None, id_, None) for id_ in (own.ids if own else ())),
-        *((row, imageset.picture_id(row), int(imageset.labels[row])) for row in rows),
+        *((row, imageset.picture_id(row), imageset.label_of(row)) for row in rows),
     ]
     return tuple(
         SampleRecord(

@@ -126,7 +126,7 @@ def patch(
     return Patch(
         row=row,
         id=imageset.picture_id(row),
-        label=int(imageset.labels[row]),
+        label=imageset.label_of(row),
         value=value,
         position=(y, x) if field else None,
         box_px=field.box(y, x, height=H, width=W) if field else (0, 0, H, W),

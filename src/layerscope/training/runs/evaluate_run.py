@@ -7,7 +7,8 @@ from pathlib import Path
 from layerscope.data.imageset import ImageSet, Splits
 from layerscope.errors import DataError
 from layerscope.formats.run_figures import Evaluation
-from layerscope.training.runs.evaluation import evaluation_of, predict_logits
+from layerscope.models.inference import set_logits
+from layerscope.training.runs.evaluation import evaluation_of
 from layerscope.training.runs.run_folder import Run, open_run, with_data
 
 
@@ -56,4 +57,4 @@ def evaluate(
         )
     if not len(imageset):
         raise DataError(f"the {imageset.split} split of {imageset.name} is empty; give pictures")
-    return evaluation_of(predict_logits(opened.model, opened.spec, imageset), imageset)
+    return evaluation_of(set_logits(opened.model, opened.spec, imageset), imageset)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import nn
 
 from layerscope.data.imageset import ImageSet
-from layerscope.device import device_of
 from layerscope.formats.run_figures import (
     Calibration,
     CalibrationBin,
@@ -18,37 +16,8 @@ from layerscope.formats.run_figures import (
 )
 from layerscope.intervals import wilson_interval
 from layerscope.models import ModelSpec, predicted, to_probs
-from layerscope.training.input.batches import in_order, make_feed
 
 CALIBRATION_BINS = 10
-
-
-def predict_logits(
-    model: nn.Module,
-    spec: ModelSpec,
-    imageset: ImageSet,
-    *,
-    device: torch.device | None = None,
-) -> torch.Tensor:
-    """Run a network over a whole set, in float32 and evaluation mode.
-
-    Returns:
-        float32 (N, `spec.n_logits`) on the CPU. The model's mode is put back.
-    """
-    device = device or device_of(model)
-    feed = make_feed(imageset, device)
-    batch_size = imageset.batch_of(512)
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.inference_mode():
-            parts = [
-                model(as_images(spec, feed.read(index)[0])).float().cpu()
-                for index in in_order(len(imageset), batch_size)
-            ]
-    finally:
-        model.train(was_training)
-    return torch.cat(parts)
 
 
 def as_images(spec: ModelSpec, pixels: torch.Tensor) -> torch.Tensor:

@@ -26,11 +26,12 @@ from layerscope.formats.run_record import (
     RunRecord,
 )
 from layerscope.models import predicted
+from layerscope.models.inference import set_logits
 from layerscope.training.diagnostics.label_suspects import label_suspects
 from layerscope.training.input.prepare import same_network
 from layerscope.training.loop import Fitted
 from layerscope.training.machine import hardware, versions
-from layerscope.training.runs.evaluation import evaluation_of, predict_logits
+from layerscope.training.runs.evaluation import evaluation_of
 from layerscope.training.runs.network_records import network_record, recipe_record
 from layerscope.training.runs.resume_plan import Plan
 from layerscope.training.runs.run_folder import (
@@ -83,12 +84,12 @@ def write_run(
     fingerprints = Fingerprints(train=found.train.fingerprint(), test=found.test.fingerprint())
     score = scored_before(folder, fingerprints.test)
     if score is None:
-        test_logits = predict_logits(network, spec, splits.test)
+        test_logits = set_logits(network, spec, splits.test)
         score = Score(fitted.best_epoch, evaluation_of(test_logits, splits.test))
         write_evaluation(folder, score.evaluation, splits.test)
         write_hits(folder / HITS, predicted(test_logits) == splits.test.labels)
     findings = list(fitted.findings)
-    logits = predict_logits(network, spec, validation)
+    logits = set_logits(network, spec, validation)
     suspects = label_suspects(logits, validation.labels, spec.class_names, held_out)
     if suspects:
         findings.append(suspects)

@@ -22,10 +22,17 @@ from layerscope.models.preprocessing import (
     scale_statistics,
 )
 from layerscope.models.pretrained.opened_network import OpenedNetwork
-from layerscope.models.pretrained.scale_trial import told, try_scales
+from layerscope.models.pretrained.scale_trial import TRIED_PICTURES, told, try_scales
+from layerscope.pipeline.preliminaries import Preliminaries
 from layerscope.training.input.batches import channel_statistics
 
+GUESS = (
+    "nothing says which values this network takes, and without labels they cannot be tried out: "
+    "the pictures' own mean and deviation are a guess (--scale, or --mean and --std, say it)"
+)
 # What networks are made for, the likeliest first.
+# Of a folder with fewer test pictures than this all pictures are measured.
+LEAST_TEST = 10
 USUAL_SIDES_PX = (224, 32, 28, 64, 96, 128, 150, 180, 160, 48, 100, 200, 256, 299, 384, 512)
 
 
@@ -41,8 +48,14 @@ def pictures_for(
     """
     facts = opened.facts
     framing = options.framing(facts.framing)
-    splits = load(data, framing=framing, channels=facts.channels, data_dir=data_dir)
-    splits = in_channels(splits, facts.channels or splits.train.channels)
+
+    def loaded(framing: Framing | None) -> Splits:
+        splits = load(
+            data, framing=framing, channels=facts.channels, data_dir=data_dir, least_test=LEAST_TEST
+        )
+        return in_channels(splits, facts.channels or splits.train.channels)
+
+    splits = loaded(framing)
     H, W = splits.train.size
     try:
         try_size(opened, splits.train.channels, H, W)
@@ -54,13 +67,12 @@ def pictures_for(
             raise ModelError(
                 f"{error}; it runs on pictures of {sizes[0]} px: give --size {sizes[0]}"
             ) from error
-        framing = Framing(sizes[0], sizes[0])
-        splits = load(data, framing=framing, channels=facts.channels, data_dir=data_dir)
-        splits = in_channels(splits, facts.channels or splits.train.channels)
+        splits = loaded(Framing(sizes[0], sizes[0]))
         return splits, [
-            f"pictures of {sizes[0]} px: it does not run on the {H} x {W} px that these have"
+            *splits.notes,
+            f"pictures of {sizes[0]} px: it does not run on the {H} x {W} px that these have",
         ]
-    return splits, []
+    return splits, [*splits.notes]
 
 
 def try_size(opened: OpenedNetwork, channels: int, height: int, width: int) -> None:
@@ -101,6 +113,32 @@ def framed(opened: OpenedNetwork, splits: Splits, options: InputOptions) -> Prep
     )
 
 
+def values_said(
+    facts: InputFacts, options: InputOptions, frame: Preprocessing
+) -> tuple[Preprocessing, str] | None:
+    """The values that a network takes as its user or it itself says, and who says so.
+
+    Args:
+        facts: what the network says.
+        options: what the user says, which goes first.
+        frame: the size, and as mean and deviation those of the pictures.
+
+    Returns:
+        None where nobody says it.
+    """
+    C = frame.channels
+    if options.mean is not None and options.std is not None:
+        mean, std = per_channel(options.mean, C), per_channel(options.std, C)
+        return replace(frame, mean=mean, std=std), "as given"
+    if options.scale is not None:
+        mean, std, bgr = scale_statistics(options.scale, C, (frame.mean, frame.std))
+        return replace(frame, mean=mean, std=std, bgr=bgr), "as given"
+    if facts.mean is not None and facts.std is not None:
+        mean, std = per_channel(facts.mean, C), per_channel(facts.std, C)
+        return replace(frame, mean=mean, std=std, bgr=facts.bgr), f"as {facts.source} says"
+    return None
+
+
 def values_taken(
     facts: InputFacts,
     options: InputOptions,
@@ -108,23 +146,18 @@ def values_taken(
     pictures: ImageSet,
     frame: Preprocessing,
     columns: Sequence[int | None],
-) -> tuple[Preprocessing, str]:
-    """The range of values that a network takes, and a sentence on who says so.
+) -> tuple[Preprocessing, Preliminaries]:
+    """The values that a network takes, and who says so or how they were found.
 
     The user's word goes first, then the network's own; where nobody says it, it is tried out.
     """
-    C = frame.channels
-    if options.mean is not None and options.std is not None:
-        mean, std = per_channel(options.mean, C), per_channel(options.std, C)
-        takes = replace(frame, mean=mean, std=std)
-        return takes, f"values: {takes.text()}, as given"
-    if options.scale is not None:
-        mean, std, bgr = scale_statistics(options.scale, C, (frame.mean, frame.std))
-        takes = replace(frame, mean=mean, std=std, bgr=bgr)
-        return takes, f"values: {options.scale}, as given"
-    if facts.mean is not None and facts.std is not None:
-        mean, std = per_channel(facts.mean, C), per_channel(facts.std, C)
-        takes = replace(frame, mean=mean, std=std, bgr=facts.bgr)
-        return takes, f"values: {takes.text()}, as {facts.source} says"
+    said = values_said(facts, options, frame)
+    if said is not None:
+        takes, who = said
+        note = f"values: {options.scale or takes.text()}, {who}"
+        return takes, Preliminaries((note,), values_from=who)
+    if not pictures.is_labelled:
+        return frame, Preliminaries(warnings=(GUESS,), values_from="guessed")
     trials = try_scales(model, pictures, frame, columns)
-    return trials[0].preprocessing, told(trials)
+    how = f"tried out on {min(len(pictures), TRIED_PICTURES)} pictures"
+    return trials[0].preprocessing, Preliminaries((told(trials),), values_from=how)

@@ -1,0 +1,1 @@
+"""Networks that were trained elsewhere: the pictures and values that they take."""
