@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from layerscope.data.folders.ink import Ink
 from layerscope.data.folders.picture_paths import pictures_under
 from layerscope.device import moved_to
-from layerscope.models.inference import logits_of
+from layerscope.models.inference import probs_of
 from layerscope.models.own_pictures import Pictures, as_image, drawing_of, each
 from layerscope.models.predict import CLUTTERED, Prediction
 from layerscope.models.predict import predict as predict_files
-from layerscope.models.probabilities import ranked, to_probs
+from layerscope.models.probabilities import ranked
 from layerscope.pipeline.look import ink_of
 from layerscope.training.runs.run_folder import Run, open_run
 
@@ -88,8 +88,7 @@ def prediction_of(
         ink: how the pictures that the network learned from are laid out; None for photographs.
     """
     pixels, inverted, clutter_frac = drawing_of(as_image(picture), run.spec, ink=ink)
-    probs = to_probs(logits_of(run.model, run.spec, pixels[None]))[0]
-    best = ranked(probs, run.spec.class_names)
+    best = ranked(probs_of(run.model, run.spec, pixels[None])[0], run.spec.class_names)
     return Prediction(
         name,
         best[0][0],

@@ -124,7 +124,7 @@ def wrapped(model: nn.Module) -> nn.Module | None:
     if isinstance(model, (*parallel, torch.optim.swa_utils.AveragedModel)):
         return model.module
     if type(model).__name__ == "_FabricModule":  # what Fabric.setup gives
-        return model.module
+        return model.module  # type: ignore[return-value]
     return within_lightning(model)
 
 
