@@ -21,6 +21,7 @@ from layerscope.cli.options.network_options import (
 )
 from layerscope.cli.reference import completions as offer
 from layerscope.cli.train_command import Device, StartWeights
+from layerscope.errors import ModelError
 
 
 def look(

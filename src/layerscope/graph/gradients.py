@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import torch
 
 from layerscope.errors import NoGradientError, first_line
@@ -31,11 +33,14 @@ def gradient_of(
     why = "numbers without gradients (no_grad, numpy, whole numbers) lie on the way"
     if value.requires_grad:
         try:
-            (found,) = torch.autograd.grad(
-                value, source, retain_graph=keep_graph, allow_unused=True
-            )
-        except RuntimeError as error:  # an operation without a derivative
-            why = first_line(error)
+            with warnings.catch_warnings():
+                # What torch only warns of: numbers would come back, and mean nothing.
+                warnings.filterwarnings("error", message=".*autograd kernel was not registered")
+                (found,) = torch.autograd.grad(
+                    value, source, retain_graph=keep_graph, allow_unused=True
+                )
+        except (RuntimeError, UserWarning) as error:  # an operation without a derivative
+            why = first_line(error).partition(": an autograd kernel")[0]
     if found is None:
         raise NoGradientError(f"no gradient leads from layer {layer!r} back to the picture: {why}")
     return found
