@@ -224,6 +224,8 @@ def units(subject: Subject, layers: list[str], line: ProgressLine | None) -> Non
     from layerscope.graph.activation_hooks import check_layers
 
     check_layers(subject.model, layers)
+    for sentence in subject.told:
+        first_words(sentence)
     pictures = subject.pictures
     found = scan(
         subject.model,

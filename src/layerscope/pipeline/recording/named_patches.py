@@ -60,7 +60,8 @@ def patches_with(
     words = description.words
     if description.kind == "class":
         name = words.removeprefix(NOT)
-        is_it = [imageset.class_names[patch.label] == name for patch in patches]
+        labels = [patch.label for patch in patches]
+        is_it = [k is not None and imageset.class_names[k] == name for k in labels]
         return sum(is_it) if name == words else len(patches) - sum(is_it)
     if description.kind != "part" or words not in imageset.part_names:
         return None
