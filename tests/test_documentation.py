@@ -17,6 +17,7 @@ from typer.main import get_command
 import layerscope
 from layerscope import measures
 from layerscope.cli.main import app
+from layerscope.pipeline.effort import Effort
 from layerscope.view.report import template_path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,6 +31,11 @@ PROGRAMS = [
     DOCS / "how-to/reading-an-atlas.md",
 ]
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+# In place of QUICK: what a program says does not hang on how much is measured.
+LITTLE = Effort(
+    pictures=60, probe_pictures=60, untrained=2, stimuli="coarse", ablation_pictures=0,
+    featurevis_steps=0, directions="none", dependence_patches=0,
+)  # fmt: skip
 # A command line of an indented block, of a table or of a sentence.
 TYPED = re.compile(r"(?:^ {4}|`|&& |-m )layerscope ((?:[a-z][^\n`|#]*)|-h)", re.MULTILINE)
 LOADS = {"script": "src", "link": "href", "img": "src", "iframe": "src", "source": "src"}
@@ -111,6 +117,7 @@ def test_the_programs_of_a_page_run(
     if not template_path().is_file():
         pytest.skip("the page is not built: pip install . builds it")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(layerscope, "QUICK", LITTLE)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         exec(compile(source, str(page), "exec"), {"__name__": page.stem})
