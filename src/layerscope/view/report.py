@@ -30,7 +30,9 @@ def template_path() -> Path:
     return Path(__file__).parent / "static" / "index.html"
 
 
-def write_report(path: Path, *, atlas_dir: Path, run_dir: Path | None = None) -> Path:
+def write_report(
+    path: str | Path, *, atlas_dir: str | Path, run_dir: str | Path | None = None
+) -> Path:
     """Write a self-contained HTML report.
 
     Args:
@@ -50,9 +52,11 @@ def write_report(path: Path, *, atlas_dir: Path, run_dir: Path | None = None) ->
         >>> from layerscope import look, train
         >>> run = train("digits", model="digit-mlp", epochs=1, report=False)
         >>> atlas = look(run, effort=None)
-        >>> write_report(run.path / "report.html", atlas_dir=atlas.path, run_dir=run.path).name
-        'report.html'
+        >>> write_report("mine.html", atlas_dir=atlas.path, run_dir=run.path).name
+        'mine.html'
     """
+    path, atlas_dir = Path(path), Path(atlas_dir)
+    run_dir = Path(run_dir) if run_dir else None
     template = template_path()
     if not template.is_file():
         raise AtlasError(
