@@ -75,6 +75,7 @@ DEMO = Effort(
     featurevis_steps=48,
     featurevis_variants=1,
     closely=1,
+    directions="none",
     dependence_patches=6,
     dependence_copies=1,
 )
