@@ -14,8 +14,9 @@ KINDS = {
 }  # fmt: skip
 TOOLS = ("torchlens", "captum", "torchvision")
 MADE = (
-    "Random weights, eight pictures, `layerscope look` at its smallest effort, each network in a\n"
-    "process of its own; made by `benchmarks/zoo.py`.\n"
+    "Random weights, eight pictures, `layerscope look` over every layer; where a picture costs\n"
+    "under 3e7 multiply-adds, three layers at the smallest effort too (tuning, copies, ablation,\n"
+    "images), of the smallest networks all layers. Made by `benchmarks/zoo.py`.\n"
 )
 EXPLAINED = """
 **Read**: traced from its operations, or recorded while it ran. **Units along**: the axis of the
@@ -24,7 +25,8 @@ of how many layers. **Replay**: the largest difference of logits that a replay o
 **Values**: layers whose units' means and largest values are those of plain hooks. **Fields**:
 receptive fields that are as large as the gradient's reach, larger (a bound), wrong, and not known.
 **Others**: layers with weights of which TorchLens, captum's LayerActivation and torchvision's
-feature extractor give what a plain hook gives, of those that were asked for.
+feature extractor give what a plain hook gives, of those that were asked for. **Closely**: layers
+with all evidence. **s**: of a processor.
 """
 
 
@@ -45,7 +47,7 @@ def write_table(path: Path, rows: Sequence[dict[str, Any]], listed: Sequence[Ent
 
 
 def sample(rows: Sequence[dict[str, Any]], listed: Sequence[Entry]) -> str:
-    """How many of all networks are below, and how these were chosen."""
+    """How many of all networks are below."""
     if len(rows) == len(listed):
         return f"All {len(listed)} networks of the list.\n"
     parts = []
@@ -53,9 +55,8 @@ def sample(rows: Sequence[dict[str, Any]], listed: Sequence[Entry]) -> str:
         n, of = sum(r["kind"] == kind for r in rows), sum(e.kind == kind for e in listed)
         parts.append(f"{n} of {of} of {title}")
     return (
-        f"{len(rows)} of the {len(listed)} networks of the list, in the order in which they are "
-        "measured: the small ones first, the others drawn by lot, until the time was up. "
-        f"{'; '.join(parts)}.\n"
+        f"{len(rows)} of the {len(listed)} networks of the list so far ({'; '.join(parts)}): the next "
+        "run goes on with the others.\n"
     )
 
 
@@ -84,13 +85,13 @@ def table(rows: Sequence[dict[str, Any]]) -> list[str]:
     """One line a network; what was refused or escaped stands below in words."""
     lines = [
         "| network | read | units along | preprocessing | replay | values | fields "
-        "(exact, larger, wrong, unknown) | s | others |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "(exact, larger, wrong, unknown) | closely | s | others |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     notes = []
     for row in sorted(rows, key=lambda row: row["name"].lower()):
         if row["status"] != "opened":
-            lines.append(f"| {row['name']} | {row['status']} | | | | | | | {others(row)} |")
+            lines.append(f"| {row['name']} | {row['status']} | | | | | | | | {others(row)} |")
             notes.append(f"- {row['name']}, {row['status']}: {row.get('why', '')}")
             continue
         axes = ", ".join(f"{axis}: {n}" for axis, n in sorted(row["unit_axes"].items()))
@@ -103,7 +104,7 @@ def table(rows: Sequence[dict[str, Any]]) -> list[str]:
         lines.append(
             f"| {row['name']} | {row['read']} | {axes} | {row['preprocessing']} | "
             f"{'' if replay is None else format(replay, '.2g')} | {said} | {reach} | "
-            f"{row['look_s']:.0f} | {others(row)} |"
+            f"{len(row.get('closely', ()))} | {row['cpu_s']:.0f} | {others(row)} |"
         )
         wrong = [*values["wrong"], *fields["wrong"]]
         notes += [f"- {row['name']}, wrong: {'; '.join(wrong[:3])}"] if wrong else []
