@@ -55,8 +55,8 @@ def sample(rows: Sequence[dict[str, Any]], listed: Sequence[Entry]) -> str:
         n, of = sum(r["kind"] == kind for r in rows), sum(e.kind == kind for e in listed)
         parts.append(f"{n} of {of} of {title}")
     return (
-        f"{len(rows)} of the {len(listed)} networks of the list so far ({'; '.join(parts)}): the next "
-        "run goes on with the others.\n"
+        f"{len(rows)} of the {len(listed)} networks of the list so far ({'; '.join(parts)}): "
+        "the next run goes on with the others.\n"
     )
 
 
