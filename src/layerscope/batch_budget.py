@@ -25,6 +25,7 @@ def pictures_at_once(
     outputs: Iterable[Sequence[int]] = (),
     cached: bool = False,
     on_gpu: bool = False,
+    share: float = 1.0,
 ) -> int:
     """How many pictures to put through a network at once.
 
@@ -35,6 +36,7 @@ def pictures_at_once(
         cached: whether each output is read as soon as it is there, which is fastest while it lies
             in the processor's cache; of no account on a GPU.
         on_gpu: whether it runs on one, which has more to do at once.
+        share: of the memory, where outputs are worked on as a whole.
 
     Returns:
         At least 1.
@@ -55,7 +57,8 @@ def pictures_at_once(
     if cached and not on_gpu:
         in_cache = max(FEWEST_BY_CACHE, CACHE_BYTES // largest)
         fits = min(fits, 1 << (in_cache.bit_length() - 1))
-    return max(1, min(fits, (GPU_BYTES if on_gpu else CPU_BYTES) // largest))
+    budget = round(share * (GPU_BYTES if on_gpu else CPU_BYTES))
+    return max(1, min(fits, budget // largest))
 
 
 def kept_at_once(n_bytes: int, *, most: int | None = None, gradients: bool = False) -> int:

@@ -21,6 +21,8 @@ SAMPLED_PLACES = 256
 # Values at the picture's size that are worked on at once: 32 MiB, and as much again for what
 # becomes of them. Of fewer than 2^24, float32 counts every one.
 GROWN_VALUES = 1 << 23
+# Of what a batch may take: maps are sorted and compared as a whole, several times over.
+MEMORY_SHARE = 0.25
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ def part_overlap(
         batch_size,
         outputs=[layer.shape for layer in program.layers],
         on_gpu=device.type != "cpu",
+        share=MEMORY_SHARE,
     )
     n_sampled = {name: len(rows) * min(places_of(known[name]), SAMPLED_PLACES) for name in mapped}
     largest = {name: LargestValues(beyond(n, quantile)) for name, n in n_sampled.items()}
