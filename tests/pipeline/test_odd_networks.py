@@ -25,6 +25,8 @@ TAKES = Preprocessing(3, SIDE, SIDE, (0.5,) * 3, (0.5,) * 3)
 pytestmark = [
     pytest.mark.filterwarnings("ignore:torch.ao.quantization:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:torch.quantize_per:UserWarning"),
+    pytest.mark.filterwarnings("ignore:.torch.jit.:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning"),
 ]
 
 
@@ -97,8 +99,8 @@ ODD: dict[str, Callable[[], nn.Module]] = {
         )
     },
 }  # fmt: skip
-# What of each is said not to be shown; nothing of the others.
-SAID = {"through_numpy": "", "quantised": "", "scripted_part": ""}
+# Of these something cannot be measured, and that is said; of the others nothing is left out.
+SAID = {"through_numpy", "quantised", "scripted_part", "three_dimensional", "autocast"}
 
 
 def pictures(n: int = 16) -> ImageSet:
@@ -131,8 +133,7 @@ def test_each_is_looked_at_whole(name: str, tmp_path: Path) -> None:
     measured = [layer for layer in record.layers if layer.units and layer.units[0].tuning]
     assert measured, [layer.name for layer in record.layers]
     assert {key: str(value) for key, value in model.state_dict().items()} == before
-    if name not in SAID:
-        assert record.model.not_captured == ()
+    assert bool(record.model.not_captured) == (name in SAID), record.model.not_captured
 
 
 def test_wrappers_give_the_layers_of_what_they_wrap(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from layerscope.device import as_taken
+from layerscope.errors import ModelError, first_line
 from layerscope.graph.program import told_of
 from layerscope.graph.state_guard import evaluating
 
@@ -40,7 +41,7 @@ def untrained_copy(model: nn.Module, generator: torch.Generator) -> nn.Module:
         >>> torch.equal(fresh.weight, net.weight)
         False
     """
-    fresh = copy.deepcopy(model)
+    fresh = copied(model)
     devices = {p.device for p in model.parameters()}
     fresh = fresh.cpu()  # drawn there, so that devices agree
     seed = int(torch.randint(1 << 62, (), generator=generator))
@@ -56,6 +57,27 @@ def untrained_copy(model: nn.Module, generator: torch.Generator) -> nn.Module:
                     break
         redraw_untouched(fresh, model)
     return fresh.to(devices.pop()) if len(devices) == 1 else fresh
+
+
+def copied(model: nn.Module) -> nn.Module:
+    """A deep copy, also where weights are computed from others (pruning, weight norm).
+
+    Raises:
+        ModelError: the network holds something that cannot be copied.
+    """
+    computed = {
+        id(value): value.detach().clone()
+        for module in model.modules()
+        for value in vars(module).values()
+        if isinstance(value, torch.Tensor) and not value.is_leaf
+    }
+    try:
+        return copy.deepcopy(model, computed)
+    except Exception as error:  # whatever an author's own attributes meet
+        raise ModelError(
+            f"{type(model).__name__} cannot be copied ({first_line(error)}), so that nothing of it "
+            "can be held against untrained copies; leave out of its attributes what is no weight"
+        ) from error
 
 
 def redraw_untouched(fresh: nn.Module, model: nn.Module) -> None:
