@@ -100,7 +100,7 @@ ODD: dict[str, Callable[[], nn.Module]] = {
     },
 }  # fmt: skip
 # Of these something cannot be measured, and that is said; of the others nothing is left out.
-SAID = {"through_numpy", "quantised", "scripted_part", "three_dimensional", "autocast"}
+SAID = {"through_numpy", "quantised", "three_dimensional", "autocast"}
 
 
 def pictures(n: int = 16) -> ImageSet:
