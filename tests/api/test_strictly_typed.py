@@ -19,7 +19,7 @@ def test_every_public_module_is_checked_strictly() -> None:
     public = [getattr(layerscope, name) for name in layerscope.__all__]
     public += [getattr(measures, name) for name in measures.__all__]
     homes = {
-        Path(inspect.getfile(value))
+        Path(inspect.getfile(inspect.unwrap(value)))
         for value in public
         if inspect.isfunction(value) or inspect.isclass(value)
     }

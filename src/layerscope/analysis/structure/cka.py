@@ -44,7 +44,7 @@ def linear_cka(x: torch.Tensor, y: torch.Tensor, *, debiased: bool = True) -> fl
     check({"the first": x, "the second": y})
     a, b = centred(x), centred(y)
     products = torch.stack([(m.T @ n).square().sum() for m, n in ((a, a), (a, b), (b, b))])
-    xx, xy, yy = products.tolist()
+    xx, xy, yy = map(float, products)
     lengths = torch.stack([a.square().sum(1), b.square().sum(1)])
     sums = torch.tensor([[xx, xy], [xy, yy]], dtype=torch.float64)
     found = alignment(sums, lengths, debiased=debiased)
