@@ -37,7 +37,9 @@ export function telling(units: Unit[]): Unit[] {
     return best.filter((unit) => !seen.has(key(unit)) && seen.add(key(unit)));
   };
   const plain = (unit: Unit): number => (PLAIN_FIRST.includes(unit.kind ?? "") ? PLAIN_FIRST.indexOf(unit.kind!) : PLAIN_FIRST.length);
-  const kinds = first((unit) => unit.kind ?? "").filter((unit) => unit.name).sort((a, b) => plain(a) - plain(b));
+  // A kind that untrained units show as well is told only where nothing else is.
+  const learned = (unit: Unit): boolean => !!unit.name && ["training", "probably"].includes(unit.descriptions[0]?.training ?? "");
+  const kinds = first((unit) => `${unit.kind}/${learned(unit)}`).filter(learned).sort((a, b) => plain(a) - plain(b));
   const others = first((unit) => unit.name ?? `unit ${unit.index}`).filter((unit) => !kinds.includes(unit));
   return [...kinds, ...others].slice(0, TELLING);
 }
