@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import random
 import shutil
 import signal
@@ -23,7 +24,8 @@ from layerscope.pipeline.effort import Effort
 from layerscope.pipeline.look import look
 from layerscope.training.session import resume, train
 
-KILLS = 50
+# Fewer where time is short; the long run is what counts.
+KILLS = int(os.environ.get("LAYERSCOPE_KILLS", "50"))
 LITTLE = Effort(
     pictures=24, untrained=2, ablation_pictures=12, featurevis_steps=2, dependence_patches=1,
     dependence_copies=1,
@@ -90,7 +92,7 @@ def test_fifty_kills_of_a_look_lose_nothing_and_mix_nothing(tmp_path: Path) -> N
     out = tmp_path / "home" / "atlas"
     kills, finished, there = 0, 0, b""
     kept: set[str] = set()
-    while kills < KILLS or not finished:
+    while kills < KILLS or finished < 4:
         which = draw.randrange(len(ASKED))
         if run_for(draw.uniform(0, 1.1) * max(whole), look_once, out, which):
             check_same_atlas(out, tmp_path / f"alone-{which}")
@@ -106,7 +108,6 @@ def test_fifty_kills_of_a_look_lose_nothing_and_mix_nothing(tmp_path: Path) -> N
         now = {p.name for p in (out.parent / "atlas.unfinished" / "kept").glob("*")}
         assert kept <= now
         kept = now
-    assert finished > 3
     for which in range(len(ASKED)):
         look_once(out, which)
         check_same_atlas(out, tmp_path / f"alone-{which}")
@@ -131,8 +132,8 @@ def test_fifty_kills_of_a_training_lose_nothing_and_mix_nothing(tmp_path: Path) 
     expected = outcome(alone)
     runs = tmp_path / "runs"
     kills, finished = 0, 0
-    while kills < KILLS or not finished:
-        if not run_for(draw.uniform(0, 0.9) * whole, train_once, runs):
+    while kills < KILLS or finished < 4:
+        if not run_for(draw.uniform(0, 1.1) * whole, train_once, runs):
             kills += 1
             continue
         (run,) = [record.parent for record in runs.glob("*/run.json")]
@@ -142,4 +143,3 @@ def test_fifty_kills_of_a_training_lose_nothing_and_mix_nothing(tmp_path: Path) 
         assert not list(run.rglob("*.part"))
         shutil.rmtree(runs)
         finished += 1
-    assert finished > 3

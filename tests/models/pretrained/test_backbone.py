@@ -118,7 +118,7 @@ def test_a_summary_counts_what_torchvision_says() -> None:
 def test_without_timm_the_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     torchvision()
     monkeypatch.setitem(sys.modules, "timm", None)
-    with pytest.raises(ModelError, match=r"pip install layerscope\[timm\]"):
+    with pytest.raises(ModelError, match=r"pip install 'layerscope\[timm\]'"):
         find_backbone("timm:resnet18")
 
 

@@ -88,14 +88,14 @@ TOO_HIGH = {"optimiser": "adam", "learning_rate": 1.0, "schedule": "constant"}
         (
             "vanishing-gradients",
             "activation",
-            {"model": "digit-mlp", "shape": SIGMOIDS, "optimiser": "sgd", "learning_rate": 0.1},
+            {"model": "digit-mlp", **SIGMOIDS, "optimiser": "sgd", "learning_rate": 0.1},
         ),
         (
             "dead-units",
             "activation",
             {"model": "digit-cnn", **TOO_HIGH},
         ),
-        ("under-fitting", "hidden", {"model": "digit-mlp", "shape": {"hidden": (1,)}}),
+        ("under-fitting", "hidden", {"model": "digit-mlp", "hidden": (1,)}),
     ],
 )
 def test_a_fault_is_found(digits: Splits, tmp_path: Path, kind, field, settings) -> None:
@@ -157,7 +157,7 @@ def test_a_loss_that_is_not_finite_twice_ends_the_training_in_its_last_good_stat
 ) -> None:
     settings = {"optimiser": "sgd", "learning_rate": 10.0, "schedule": "constant", "epochs": 3}
     deep = {"hidden": (64,) * 6}
-    run = train(digits, model="digit-mlp", shape=deep, out=tmp_path, **settings)
+    run = train(digits, model="digit-mlp", out=tmp_path, **deep, **settings)
     finding = run.record.findings[0]
     assert finding.kind == "loss-not-finite"
     assert "again at 1" in finding.sentence

@@ -70,10 +70,7 @@ def find_directions(
         found = non_negative(values, n, generator)
     else:
         found = dictionary(values, 2 * n, generator)
-    order = variance_fracs(found, values).argsort(descending=True)
-    return LayerDirections(
-        found.how, found.read[:, order], found.offset[order], found.write[order], found.rectified
-    )
+    return found.by_falling(variance_fracs(found, values))
 
 
 def directions_needed(values: torch.Tensor) -> int:

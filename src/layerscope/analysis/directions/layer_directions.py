@@ -34,6 +34,13 @@ class LayerDirections:
     def __len__(self) -> int:
         return len(self.write)
 
+    def by_falling(self, shares: torch.Tensor) -> LayerDirections:
+        """The same directions in another order: that of some shares (K,), the largest first."""
+        order = shares.argsort(descending=True)
+        return LayerDirections(
+            self.how, self.read[:, order], self.offset[order], self.write[order], self.rectified
+        )
+
     def one(self, k: int) -> LayerDirections:
         """One of them."""
         at = slice(k, k + 1)

@@ -75,10 +75,14 @@ def directions_of(
         if at_places.shape[2] < FEWEST_UNITS or len(at_places) < FEWEST_PICTURES:
             continue
         fitted[name], others[name] = (at_places[i::2].flatten(0, 1) for i in (0, 1))
-        directions[name] = find_directions(
+        directions_found = find_directions(
             fitted[name],
             make_generator(scenes.seed, f"directions of {name}"),
             how=way(effort, fitted[name]),
+        )
+        # In the order of what is told of them, which is of the pictures that they are not fitted to.
+        directions[name] = directions_found.by_falling(
+            variance_fracs(directions_found, others[name])
         )
     if not directions:
         return {}

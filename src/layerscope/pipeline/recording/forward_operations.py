@@ -97,12 +97,12 @@ def scale_and_shift(module: nn.Module | None) -> tuple[torch.Tensor, torch.Tenso
     if not known or module.running_mean is None or module.running_var is None:
         return None
     with torch.no_grad():
-        scale = (module.running_var.double() + module.eps).rsqrt().cpu()
+        scale = (module.running_var.cpu().double() + module.eps).rsqrt()
         if module.weight is not None:
-            scale = scale * module.weight.double().cpu()
-        shift = -module.running_mean.double().cpu() * scale
+            scale = scale * module.weight.cpu().double()
+        shift = -module.running_mean.cpu().double() * scale
         if module.bias is not None:
-            shift = shift + module.bias.double().cpu()
+            shift = shift + module.bias.cpu().double()
     return scale.float(), shift.float()
 
 
