@@ -19,12 +19,9 @@ def test_every_public_module_is_checked_strictly() -> None:
     public = [getattr(layerscope, name) for name in layerscope.__all__]
     public += [getattr(measures, name) for name in measures.__all__]
     # The installed package is the checkout's, or a copy of it.
-    package = Path(layerscope.__file__).parent
+    package, source = Path(layerscope.__file__).parent, ROOT / "src" / "layerscope"
     homes = {
-        ROOT
-        / "src"
-        / "layerscope"
-        / Path(inspect.getfile(inspect.unwrap(value))).relative_to(package)
+        source / Path(inspect.getfile(inspect.unwrap(value))).relative_to(package)
         for value in public
         if inspect.isfunction(value) or inspect.isclass(value)
     }

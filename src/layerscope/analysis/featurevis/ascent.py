@@ -101,7 +101,7 @@ class Ascent:
                 loss = -values.sum()
             else:
                 unlikely = waves.square().flatten(1).mean(1)
-                short = (1 - values / wanted).clamp(min=0)
+                short = torch.relu(1 - values / wanted)
                 loss = (PULL * short.square() + unlikely).sum()
             gradient = gradient_of(loss, waves, layer=self.source, keep_graph=variants > 1)
             if variants > 1:
@@ -162,7 +162,9 @@ def gram_similarity(output: torch.Tensor, variants: int) -> torch.Tensor:
     """
     maps = output.flatten(2) if output.ndim == 4 else output[:, :, None]  # (B, C, places)
     styles = maps @ maps.transpose(1, 2) if maps.shape[2] > 1 else maps
-    styles = F.normalize(styles.flatten(1), dim=1).unflatten(0, (-1, variants))
+    styles = styles.flatten(1)
+    styles = styles / (styles.norm(dim=1, keepdim=True) + 1e-12)  # of maps that are all zero, too
+    styles = styles.unflatten(0, (-1, variants))
     alike = styles @ styles.transpose(1, 2)  # (U, variants, variants)
     own = alike.diagonal(dim1=1, dim2=2).sum(1)
     return (alike.sum((1, 2)) - own) / (variants * (variants - 1))

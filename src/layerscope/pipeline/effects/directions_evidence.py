@@ -80,7 +80,7 @@ def directions_of(
             make_generator(scenes.seed, f"directions of {name}"),
             how=way(effort, fitted[name]),
         )
-        # In the order of what is told of them, which is of the pictures that they are not fitted to.
+        # In the order of what is told: of the pictures that they are not fitted to.
         directions[name] = directions_found.by_falling(
             variance_fracs(directions_found, others[name])
         )
