@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from helpers.command_output import error_lines
+
 SMALL = ("--model", "digit-mlp", "--epochs", 1)
 
 
@@ -77,6 +79,6 @@ def test_a_preset_is_a_recipe_with_a_name(tmp_path: Path) -> None:
 def test_mistakes_are_one_line(tmp_path: Path, words, message: str) -> None:
     done = layerscope(*words, cwd=tmp_path)
     assert done.returncode == 2, done.stdout + done.stderr
-    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    lines = error_lines(done.stderr)
     assert len(lines) == 1, done.stderr
     assert message in lines[0]

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image, ImageDraw
 from published import write_published
 
+from helpers.command_output import error_lines
 from layerscope.view.report import template_path
 
 needs_page = pytest.mark.skipif(
@@ -39,9 +40,7 @@ def refusal(*arguments: object, cwd: Path, **environment: str) -> str:
     done = layerscope(*arguments, cwd=cwd, **environment)
     assert done.returncode == 2, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
-    # A command that takes long says how far it is, on lines of their own.
-    told = [line for line in done.stderr.splitlines() if line.strip()]
-    lines = [line for line in told if not re.match(r" *\d+ %  ", line)]
+    lines = error_lines(done.stderr)
     assert len(lines) == 1, done.stderr
     return lines[0]
 
