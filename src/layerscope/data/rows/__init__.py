@@ -1,0 +1,1 @@
+"""Words and numbers: files with rows, as the tensors that networks take."""

@@ -1,0 +1,1 @@
+"""Networks of words and numbers, and the specs that build them again."""
