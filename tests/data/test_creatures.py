@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from layerscope.data import embedded, load
-from layerscope.data.creatures import PART_NAMES, draw
+from layerscope.data.creatures import PART_NAMES, animal, draw, scene
 from layerscope.data.creatures import shapes as forms
 from layerscope.data.creatures.mask_canvas import Canvas
+from layerscope.data.creatures.windows import window_about
 from layerscope.errors import DataError
 from layerscope.seed import derive_seed
 
@@ -184,6 +185,41 @@ def test_drawing_neither_uses_nor_moves_the_programs_random_numbers() -> None:
     assert torch.equal(draw(4, size=32, seed=0).pixels, first.pixels)
 
 
+@pytest.fixture
+def whole_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every shape is painted on all of the picture."""
+    for module in (animal, scene):
+        monkeypatch.setattr(module, "window_about", lambda *args: None)
+
+
+def test_shapes_painted_in_windows_are_as_painted_on_the_whole_picture(
+    request: pytest.FixtureRequest,
+) -> None:
+    in_windows = {size: draw(60, size=size, seed=4) for size in (32, 64, 128)}
+    request.getfixturevalue("whole_pictures")
+    for size, drawn in in_windows.items():
+        whole = draw(60, size=size, seed=4)
+        assert torch.equal(drawn.pixels, whole.pixels)
+        assert torch.equal(drawn.masks, whole.masks)
+
+
+def test_a_window_has_the_pixels_about_its_point() -> None:
+    canvas = Canvas(2, 40)
+    x, y = forms.turned(canvas.x, canvas.y, 0.2, -0.1, torch.tensor([0.4, -2.0]))
+    window = window_about(x, y, torch.tensor([0.3, -0.5]), 0.2, torch.tensor([4.0, 6.0]))
+    assert window is not None and window.size == 16
+    away = ((x - torch.tensor([0.3, -0.5]).view(2, 1, 1)) ** 2 + (y - 0.2) ** 2).sqrt()
+    near = window.of(away)
+    for i, reach_px in enumerate((4.0, 6.0)):
+        inside = away[i] < reach_px * canvas.pixel
+        assert (near[i] < reach_px * canvas.pixel).sum() == inside.sum() > 0
+    window.put(away, torch.zeros_like(near))
+    assert (away == 0).sum() == 2 * 16 * 16
+    # One that would be as good as the whole picture is none.
+    assert window_about(x, y, 0.0, 0.0, torch.tensor([4.0, 17.0])) is None
+
+
+@pytest.mark.usefixtures("whole_pictures")
 def test_masks_are_what_a_painter_with_hard_edges_leaves_in_sight(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -7,6 +7,7 @@ neither colour nor brightness nor area gives the class away.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,22 +69,24 @@ def draw(n: int, *, size: int, seed: int, first: int = 0) -> Drawing:
     masks = torch.empty(n, len(PART_NAMES), size, size, dtype=torch.bool)
     index = torch.arange(first, first + n)
     labels = index % 2
-    # Pictures of one pose are drawn together; which pose comes from a number of its own.
+    # Cats, or dogs, of one pose are drawn together; which pose comes from a number of its own.
     poses = torch.tensor(
         [int(np.random.default_rng((seed, int(i), 1)).integers(len(POSES))) for i in index]
     )
-    for pose in range(len(POSES)):
-        rows = (poses == pose).nonzero()[:, 0]
+    for pose, label in itertools.product(range(len(POSES)), range(len(CLASS_NAMES))):
+        rows = ((poses == pose) & (labels == label)).nonzero()[:, 0]
         for part in rows.split(BATCH):
             if len(part):
-                pixels[part], masks[part] = draw_batch(index[part], pose, size=size, seed=seed)
+                pixels[part], masks[part] = draw_batch(
+                    index[part], pose, is_dog=bool(label), size=size, seed=seed
+                )
     return Drawing(pixels, labels, masks)
 
 
 def draw_batch(
-    index: torch.Tensor, pose: int, *, size: int, seed: int
+    index: torch.Tensor, pose: int, *, is_dog: bool, size: int, seed: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Draw the pictures of one pose.
+    """Draw the pictures of one pose and class.
 
     Returns:
         uint8 (B, 3, S, S) and bool (B, P, S, S).
@@ -98,7 +101,6 @@ def draw_batch(
     mirrored = torch.where(draws.uniform() < 0.5, -1.0, 1.0)
     x, y = x * (mirrored / scale).view(-1, 1, 1), y / scale.view(-1, 1, 1)
     coat = grow(canvas, draws)
-    is_dog = (index % 2).float()
     POSES[pose](Frame(canvas, x, y, scale, coat, is_dog), draws)
     in_front(canvas, draws)
     grain = torch.from_numpy(

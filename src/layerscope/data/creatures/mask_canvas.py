@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
+from collections.abc import Iterator
+
 import torch
+
+from layerscope.data.creatures.windows import Window
 
 PART_NAMES = ("head", "ear", "eye", "snout", "whiskers", "body", "leg", "tail")
 # What lies on the head does not hide it: an eye's pixels belong to the head as well.
@@ -10,7 +16,7 @@ ON_HEAD = frozenset({"ear", "eye", "snout", "whiskers"})
 
 
 class Canvas:
-    """Colour (B, 3, S, S) in 0 to 1, and how much of each part is seen (B, P, S, S).
+    """Colour (B, 3, S, S) in 0 to 1, and how much of each part is seen, (B, S, S) each.
 
     Args:
         n: B.
@@ -23,8 +29,22 @@ class Canvas:
         self.x = steps.view(1, 1, size).expand(n, size, size)
         self.pixel = 2 / size
         self.colour = torch.zeros(n, 3, size, size)
-        self.seen = torch.zeros(n, len(PART_NAMES), size, size)
-        self.painted: set[str] = set()  # of the others nothing can be hidden yet
+        self.seen: dict[str, torch.Tensor] = {}  # of the others nothing can be hidden yet
+
+    @contextlib.contextmanager
+    def within(self, window: Window | None) -> Iterator[Canvas]:
+        """A canvas of the windows alone; what is painted on it is on this one afterwards."""
+        if window is None:
+            yield self
+            return
+        part = copy.copy(self)
+        part.x, part.y = window.of(self.x), window.of(self.y)
+        part.colour = window.of(self.colour)
+        part.seen = {name: window.of(seen) for name, seen in self.seen.items()}
+        yield part
+        window.put(self.colour, part.colour)
+        for name, seen in part.seen.items():
+            window.put(self.seen_part(name), seen)
 
     def cover(self, distance: torch.Tensor) -> torch.Tensor:
         """How much of each pixel lies inside a shape, from the distance to its edge."""
@@ -58,14 +78,17 @@ class Canvas:
             colour = colour * (0.62 + 0.38 * depth)[:, None]
         self.colour.lerp_(colour.expand_as(self.colour), alpha[:, None])
         uncovered = 1 - alpha
-        for name in self.painted:
+        for name, seen in self.seen.items():
             if name != part and not (part in ON_HEAD and name == "head"):
-                self.seen[:, PART_NAMES.index(name)] *= uncovered
+                seen *= uncovered
         if part is not None:
-            own = self.seen[:, PART_NAMES.index(part)]
+            own = self.seen_part(part)
             own += (1 - own) * alpha
-            self.painted.add(part)
 
     def masks(self) -> torch.Tensor:
         """bool (B, P, S, S): where at least half of a pixel shows a part."""
-        return self.seen >= 0.5
+        return torch.stack([self.seen_part(name) >= 0.5 for name in PART_NAMES], 1)
+
+    def seen_part(self, name: str) -> torch.Tensor:
+        """How much of a part is seen where, float (B, S, S): none before it is painted."""
+        return self.seen.setdefault(name, torch.zeros_like(self.colour[:, 0]))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+
 import torch
 
 from layerscope.data.creatures import shapes
 from layerscope.data.creatures.draws import Draws
 from layerscope.data.creatures.mask_canvas import Canvas
+from layerscope.data.creatures.windows import window_about
 
 GROUNDS = torch.tensor(
     [
@@ -33,6 +36,13 @@ def vary(colour: torch.Tensor, draws: Draws, reach: float = 0.08) -> torch.Tenso
     return (colour + draws.uniform(-reach, reach)[:, None]).clamp(0, 1)
 
 
+def near(
+    canvas: Canvas, cx: torch.Tensor, cy: torch.Tensor, reach: torch.Tensor
+) -> AbstractContextManager[Canvas]:
+    """The canvas about a point alone, as `Canvas.within` has it."""
+    return canvas.within(window_about(canvas.x, canvas.y, cx, cy, reach / canvas.pixel))
+
+
 def backdrop(canvas: Canvas, draws: Draws) -> None:
     """Wall and ground, or one field of colour, with some texture."""
     # Dark rooms as often as bright ones: a coat must stand out now lighter, now darker.
@@ -51,23 +61,25 @@ def backdrop(canvas: Canvas, draws: Draws) -> None:
 
 def clutter(canvas: Canvas, draws: Draws) -> None:
     """Up to three things standing about: balls, boxes, plants."""
-    x, y = canvas.x, canvas.y
     for _ in range(2):
         colour = vary(draws.choice(THINGS), draws)
         cx, cy = draws.uniform(-1, 1), draws.uniform(-0.2, 0.9)
         r = draws.uniform(0.08, 0.28)
         kind = draws.uniform()
-        ball = shapes.ellipse(x, y, cx, cy, r, r)
-        crate = shapes.box(x, y, cx, cy, r, r * 0.8, draws.uniform(-0.3, 0.3))
-        canvas.paint(ball, colour, rim=0.06, present=(kind < 0.35).float())
-        canvas.paint(crate, colour, rim=0.04, present=((kind >= 0.35) & (kind < 0.65)).float())
-    colour = vary(GROUNDS[0].expand(len(x), 3), draws, 0.15)
+        lean = draws.uniform(-0.3, 0.3)
+        with near(canvas, cx, cy, 1.35 * r) as own:
+            ball = shapes.ellipse(own.x, own.y, cx, cy, r, r)
+            crate = shapes.box(own.x, own.y, cx, cy, r, r * 0.8, lean)
+            own.paint(ball, colour, rim=0.06, present=(kind < 0.35).float())
+            own.paint(crate, colour, rim=0.04, present=((kind >= 0.35) & (kind < 0.65)).float())
+    colour = vary(GROUNDS[0].expand(len(canvas.x), 3), draws, 0.15)
     cx, cy = draws.uniform(-1, 1), draws.uniform(0.1, 0.9)
     there = draws.chance(0.35)
-    for lean in (-0.22, 0.0, 0.22):
-        tip = (cx + lean, cy - 0.45)
-        leaf = shapes.bend(x, y, ((cx, cy), (cx, cy - 0.3), tip), 0.07, 0.015, pieces=3)
-        canvas.paint(leaf, colour, rim=0.03, present=there)
+    with near(canvas, cx, cy - 0.2, torch.full_like(cx, 0.45)) as own:
+        for lean in (-0.22, 0.0, 0.22):
+            points = ((cx, cy), (cx, cy - 0.3), (cx + lean, cy - 0.45))
+            leaf = shapes.bend(own.x, own.y, points, 0.07, 0.015, pieces=3)
+            own.paint(leaf, colour, rim=0.03, present=there)
 
 
 def in_front(canvas: Canvas, draws: Draws) -> None:
@@ -78,10 +90,11 @@ def in_front(canvas: Canvas, draws: Draws) -> None:
     r = draws.uniform(0.14, 0.34)
     there = draws.chance(0.22)
     round_one = draws.chance(0.5)
-    ball = shapes.ellipse(canvas.x, canvas.y, cx, cy, r, r)
-    crate = shapes.box(canvas.x, canvas.y, cx, cy, r, r)
-    canvas.paint(ball, colour, rim=0.07, present=there * round_one)
-    canvas.paint(crate, colour, rim=0.05, present=there * (1 - round_one))
+    with near(canvas, cx, cy, 1.5 * r) as own:
+        ball = shapes.ellipse(own.x, own.y, cx, cy, r, r)
+        crate = shapes.box(own.x, own.y, cx, cy, r, r)
+        own.paint(ball, colour, rim=0.07, present=there * round_one)
+        own.paint(crate, colour, rim=0.05, present=there * (1 - round_one))
 
 
 def light(canvas: Canvas, draws: Draws, noise: torch.Tensor) -> torch.Tensor:

@@ -26,6 +26,8 @@ def turned(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Coordinates about a centre, turned by an angle in radians."""
     dx, dy = x - column(cx), y - column(cy)
+    if isinstance(angle, float) and not angle:
+        return dx, dy
     if not isinstance(angle, torch.Tensor):
         angle = torch.full((len(x),), float(angle))
     cos, sin = column(angle.cos()), column(angle.sin())
