@@ -98,7 +98,10 @@ def receptive_fields(model: nn.Module, images: torch.Tensor, layers: Sequence[La
         y, x = value.shape[2] // 2, value.shape[3] // 2
         weights = torch.randn(value.shape[:2])
         total = (value[:, :, y, x] * weights).sum()
-        (reach,) = torch.autograd.grad(total, images, retain_graph=True)
+        try:
+            (reach,) = torch.autograd.grad(total, images, retain_graph=True)
+        except RuntimeError:  # a network that overwrites what its own gradient needs
+            continue
         support = reach.abs().sum((0, 1)) > 0
         if not bool(support.any()):
             continue

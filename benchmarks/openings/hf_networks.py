@@ -71,7 +71,8 @@ FAMILIES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "pvt_v2": (
         "PvtV2Config",
         "PvtV2ForImageClassification",
-        {"hidden_sizes": [16, 32, 48, 64], "depths": [1, 1, 1, 1], "image_size": 64},
+        {"hidden_sizes": [16, 32, 64, 64], "depths": [1, 1, 1, 1],
+         "num_attention_heads": [1, 2, 4, 4], "image_size": 64},
     ),
 }  # fmt: skip
 

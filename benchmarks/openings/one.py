@@ -5,7 +5,9 @@
 The network's weights are random. On eight pictures, one look has statistics and patches of all its
 layers, and another, at the smallest effort, all evidence of three of them: the first, a middle one
 and the last, where a picture costs less than `CLOSELY_BELOW` multiply-adds. Of the smallest
-networks one look has the evidence of all layers.
+networks one look has the evidence of all layers. Of those with more than `MANY_LAYERS`, four
+pictures and `SPREAD` layers, evenly spread, have to do, and the middle one of them is looked at
+closely: a look costs by the layer.
 """
 
 from __future__ import annotations
@@ -26,11 +28,13 @@ import torch
 from layerscope.errors import LayerscopeError
 from layerscope.formats.atlas_record import ReplayRecord
 from layerscope.formats.layer_record import LayerRecord
+from layerscope.graph.layer import Layer
 from layerscope.graph.read import read_program
+from layerscope.models.logits import to_logits
 from layerscope.models.preprocessing import InputOptions
 from layerscope.models.spec import is_backbone
 from layerscope.pipeline.effort import Effort
-from layerscope.pipeline.look import look
+from layerscope.pipeline.look import MEASURED_KINDS, look
 from layerscope.pipeline.subject import find_subject
 from openings.checks import receptive_fields, unit_values
 
@@ -41,6 +45,7 @@ SMALLEST = Effort(
 )  # fmt: skip
 SMALL = ("people",)  # kinds of which all layers get all evidence
 CLOSELY_BELOW = 3e7
+MANY_LAYERS, SPREAD, FEW_PICTURES = 60, 12, 4
 DRAWN = 0
 
 
@@ -86,23 +91,28 @@ def looked_at(kind: str, opened_by: str, size: int | None, pictures: Path) -> di
             out=Path(home) / "look",
         )
         opened_s = time.perf_counter() - started
-        chosen = subject.pictures.subset(torch.arange(min(N_PICTURES, len(subject.pictures))))
+        some = subject.spec.normalise(subject.pictures.take(torch.arange(1)))
+        spread = spread_layers(read_program(to_logits(subject.model, some).model, some).layers)
+        n = min(FEW_PICTURES if spread else N_PICTURES, len(subject.pictures))
+        chosen = subject.pictures.subset(torch.arange(n))
         told = list(subject.told)
         atlas = look(
             subject.model,
             chosen,
             spec=subject.spec,
             out=Path(home) / "look" / "atlas",
-            effort=SMALLEST if kind in SMALL else None,
+            effort=SMALLEST if kind in SMALL and not spread else None,
+            only=spread,
             tell=told.append,
         )
         record = atlas.record
         seconds = time.perf_counter() - started
         closely: list[LayerRecord] = [layer for layer in record.layers if layer.evidence]
-        missing = list(record.model.not_captured) if kind in SMALL else []
-        if kind not in SMALL and record.model.multiply_adds < CLOSELY_BELOW:
+        missing = list(record.model.not_captured) if closely else []
+        if not closely and record.model.multiply_adds < CLOSELY_BELOW:
             measured = [la.name for la in record.layers if la.units and la.units_in is None]
             chosen_layers = {measured[0], measured[len(measured) // 2], measured[-1]}
+            chosen_layers = {measured[len(measured) // 2]} if spread else chosen_layers
             again = look(
                 subject.model,
                 chosen,
@@ -125,6 +135,7 @@ def looked_at(kind: str, opened_by: str, size: int | None, pictures: Path) -> di
         "not_captured": list(record.model.not_captured),
         "n_layers": len(record.layers),
         "n_measured": sum(bool(layer.units) for layer in record.layers),
+        "spread": bool(spread),
         "n_units": sum(len(layer.units) for layer in record.layers),
         "unit_axes": unit_axes(record.layers),
         "values": unit_values(subject.model, images, record.layers),
@@ -136,6 +147,14 @@ def looked_at(kind: str, opened_by: str, size: int | None, pictures: Path) -> di
         "look_s": seconds,
         "cpu_s": time.process_time(),
     }
+
+
+def spread_layers(layers: Sequence[Layer]) -> list[str] | None:
+    """Some layers with units, evenly spread, the first and the last among them; None: all."""
+    names = [layer.name for layer in layers if layer.kind in MEASURED_KINDS]
+    if len(layers) <= MANY_LAYERS or len(names) <= SPREAD:
+        return None
+    return [names[i * (len(names) - 1) // (SPREAD - 1)] for i in range(SPREAD)]
 
 
 def unit_axes(layers: Sequence[LayerRecord]) -> dict[str, int]:

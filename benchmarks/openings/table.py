@@ -16,7 +16,9 @@ TOOLS = ("torchlens", "captum", "torchvision")
 MADE = (
     "Random weights, eight pictures, `layerscope look` over every layer; where a picture costs\n"
     "under 3e7 multiply-adds, three layers at the smallest effort too (tuning, copies, ablation,\n"
-    "images), of the smallest networks all layers. Made by `benchmarks/zoo.py`.\n"
+    "images), of the smallest networks all layers. Of most networks with more than 60 layers four\n"
+    "pictures and twelve layers, evenly spread, had to do, one of them closely (marked *): a look\n"
+    "costs by the layer. Made by `benchmarks/zoo.py`.\n"
 )
 EXPLAINED = """
 **Read**: traced from its operations, or recorded while it ran. **Units along**: the axis of the
@@ -104,7 +106,8 @@ def table(rows: Sequence[dict[str, Any]]) -> list[str]:
         lines.append(
             f"| {row['name']} | {row['read']} | {axes} | {row['preprocessing']} | "
             f"{'' if replay is None else format(replay, '.2g')} | {said} | {reach} | "
-            f"{len(row.get('closely', ()))} | {row['cpu_s']:.0f} | {others(row)} |"
+            f"{len(row.get('closely', ()))}{'*' if row.get('spread') else ''} | "
+            f"{row['cpu_s']:.0f} | {others(row)} |"
         )
         wrong = [*values["wrong"], *fields["wrong"]]
         notes += [f"- {row['name']}, wrong: {'; '.join(wrong[:3])}"] if wrong else []

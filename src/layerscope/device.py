@@ -81,9 +81,12 @@ def moved_to(model: nn.Module, name: str | None) -> Generator[None, None, None]:
 
 
 def as_taken(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
-    """A copy of some images in the type of a network's weights: half, bfloat16 or double."""
-    dtypes = (p.dtype for p in model.parameters() if p.is_floating_point())
-    return images.to(next(dtypes, images.dtype), copy=True)
+    """A copy of some images where a network's weights are, in their type: half, bfloat16, double.
+
+    Weights of whole numbers, as quantised ones are, say nothing of the type of images.
+    """
+    weights = next((p for p in model.parameters() if p.is_floating_point()), images)
+    return images.to(weights.device, weights.dtype, copy=True)
 
 
 def device_name(device: torch.device) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import matplotlib as mpl
@@ -11,6 +12,7 @@ import torch
 from html_checks import checked, pictures_of
 from PIL import Image
 
+from layerscope.api.network_maps import maps_of
 from layerscope.api.open_atlas import load_atlas
 from layerscope.atlas.atlas_folder import Atlas
 from layerscope.atlas.atlas_folder import load_atlas as load_alone
@@ -75,6 +77,14 @@ def test_maps_are_what_the_layer_puts_out(atlas: Atlas, run: Run, picture: Path)
     ):
         with pytest.raises(DataError, match=why):
             layer.maps(broken)
+
+
+def test_maps_of_a_network_in_half_precision(run: Run, picture: Path) -> None:
+    wanted = maps_of(run.model, run.spec, ink=None)("features.1", picture)
+    halved = copy.deepcopy(run.model).to(torch.bfloat16)
+    found = maps_of(halved, run.spec, ink=None)("features.1", picture)
+    assert found.dtype == np.float32
+    assert np.abs(found - wanted).max() < 0.02 * np.abs(wanted).max()  # 8 bits of each value
 
 
 def test_an_atlas_opened_again_finds_its_network(atlas: Atlas, run: Run, picture: Path) -> None:

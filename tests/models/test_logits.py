@@ -110,6 +110,14 @@ def test_a_sigmoid_is_undone(n: int, as_module: bool) -> None:
     assert ("module 'last'" in found.notes[-1]) == as_module
 
 
+@pytest.mark.parametrize("end", [lambda z: F.softmax(z, 1), lambda z: {"scores": F.softmax(z, 1)}])
+def test_what_is_reduced_is_reduced_once(end: Any) -> None:
+    found = to_logits(made(end), IMAGES)
+    again = to_logits(found.model, IMAGES)  # its logits are the logarithm of a softmax
+    assert again.model is found.model
+    assert again.notes == again.warnings == ()
+
+
 def test_one_number_a_picture_is_one_logit() -> None:
     net = made(lambda z: torch.sigmoid(z).squeeze(1), n=1)
     found = to_logits(net, IMAGES)

@@ -56,6 +56,20 @@ def seven():
 
 def fixed():
     return Bright(size=48)
+
+class Logged(Bright):
+    def forward(self, x):
+        return super().forward(x).log_softmax(1)
+
+def logged():
+    return Logged(end=False)
+
+class Undone(Bright):
+    def forward(self, x):
+        return {"scores": super().forward(x)}
+
+def undone():
+    return Undone()
 """
 
 
@@ -186,6 +200,19 @@ def test_a_run_has_its_own_preprocessing(here: Path) -> None:
         find_subject("fashion-cnn", options=InputOptions(scale="0..1"))
     with pytest.raises(DataError, match="brings no pictures"):
         find_subject("nets.py:bright")
+
+
+def test_log_softmax_is_told_of_once(here: Path) -> None:
+    for name in ("logged", "undone"):
+        told: list[str] = []
+        subject = find_subject(f"nets.py:{name}", data="shades")
+        record = look(
+            subject.model, subject.pictures, spec=subject.spec, out=here / name, effort=None,
+            tell=told.append, known=subject.known,
+        ).record  # fmt: skip
+        said = [*subject.told, *told]
+        assert len([sentence for sentence in said if "softmax" in sentence]) == 1, name
+        assert record.notes == tuple(said)
 
 
 def test_pictures_in_another_order_than_the_description_are_turned(here: Path) -> None:

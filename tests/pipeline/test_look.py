@@ -23,6 +23,8 @@ from layerscope.pipeline import look as looking
 from layerscope.pipeline.effort import Effort
 from layerscope.pipeline.look import look
 from layerscope.pipeline.look_progress import PICTURES, READING, UNITS, WRITING, LookProgress
+from layerscope.pipeline.preliminaries import AS_TRAINED
+from layerscope.pipeline.subject import subject_of
 from layerscope.training.runs.run_folder import Run
 from layerscope.training.session import train
 
@@ -96,6 +98,19 @@ def test_samples_hold_what_the_network_computes(atlas: Atlas, run: Run, striped:
         exponents = np.exp(np.array(logits) - max(logits))
         assert sample.probs == pytest.approx(exponents / exponents.sum(), abs=1e-5)
         assert sample.predicted == int(np.argmax(logits))
+
+
+def test_a_run_takes_values_as_it_was_trained_whoever_asks(
+    atlas: Atlas, run: Run, tmp_path: Path
+) -> None:
+    assert atlas.record.input.values_from == AS_TRAINED
+    # As the command line looks at it: its network, beside what is known of it.
+    found = subject_of(run)
+    again = look(
+        found.model, found.pictures, spec=found.spec, out=tmp_path / "a", effort=None,
+        known=found.known,
+    )  # fmt: skip
+    assert again.record.input.values_from == AS_TRAINED
 
 
 def test_patches_show_the_pixels_that_their_boxes_name(atlas: Atlas, striped: Splits) -> None:

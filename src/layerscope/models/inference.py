@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from layerscope.data.imageset import ImageSet
-from layerscope.device import device_of
+from layerscope.device import as_taken, device_of
 from layerscope.errors import LayerscopeError, ModelError, first_line
 from layerscope.graph.state_guard import lent
 from layerscope.models.logits import Reduced, n_logits_of, to_logits
@@ -66,10 +66,9 @@ def logits_of(model: nn.Module, takes: TakesPixels, pixels: torch.Tensor) -> tor
 
 def batch_logits(model: nn.Module, takes: TakesPixels, pixels: torch.Tensor) -> torch.Tensor:
     """`logits_of` a network that is in evaluation mode and guarded already."""
-    images = takes.normalise(pixels.to(device_of(model)))
-    parameter = next((p for p in model.parameters() if p.is_floating_point()), images)
+    images = as_taken(model, takes.normalise(pixels.to(device_of(model))))
     try:
-        return forward(model, images.to(parameter.dtype)).float().cpu()
+        return forward(model, images).float().cpu()
     except LayerscopeError:
         raise
     except Exception as error:  # whatever a network that is not ours meets

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from layerscope.device import as_taken
 from layerscope.errors import ModelError, first_line
 from layerscope.graph.state_guard import lent, same_numbers
 
@@ -59,8 +60,9 @@ def to_logits(model: nn.Module, images: torch.Tensor, *, name: str = "") -> Redu
         ("the network ends in softmax (module '2'): what it is given are the logits",)
     """
     name = name or type(model).__name__
-    parameter = next((p for p in model.parameters() if p.is_floating_point()), images)
-    images = images.to(parameter.device, parameter.dtype)
+    if isinstance(model, LogitsOf):  # it was reduced before, and its log-probabilities are its own
+        return Reduced(model)
+    images = as_taken(model, images)
     output = run(model, images, name)
     part, note = part_of(output, name)
     notes, warnings = [note] if note else [], ()
@@ -139,9 +141,7 @@ def run(model: nn.Module, images: torch.Tensor, name: str) -> Any:
 
 def n_logits_of(model: nn.Module, images: torch.Tensor) -> int:
     """How many logits a network gives a picture."""
-    parameter = next((p for p in model.parameters() if p.is_floating_point()), images)
-    some = images[:2].to(parameter.device, parameter.dtype)
-    return run(model, some, type(model).__name__).shape[1]
+    return run(model, as_taken(model, images[:2]), type(model).__name__).shape[1]
 
 
 def part_of(output: Any, name: str) -> tuple[tuple[str, Any], str]:

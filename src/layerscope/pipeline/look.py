@@ -49,7 +49,7 @@ from layerscope.pipeline.measuring.evidence import (
     gather_evidence,
 )
 from layerscope.pipeline.measuring.network_accuracy import network_accuracy, pictures_to_name
-from layerscope.pipeline.preliminaries import Preliminaries
+from layerscope.pipeline.preliminaries import AS_TRAINED, Preliminaries
 from layerscope.pipeline.recording.eight_steps import eight_steps
 from layerscope.pipeline.recording.layer_records import layer_records, units_elsewhere
 from layerscope.pipeline.recording.network_record import (
@@ -222,7 +222,8 @@ def measure(
         (*reduced.warnings, *accuracy.warnings),
     )
     for sentence in now.sentences:
-        tell(sentence)
+        if sentence not in known.sentences:
+            tell(sentence)
     known = known.before(now)
     some = chosen[:: max(1, len(chosen) // REPLAYED_PICTURES)][:REPLAYED_PICTURES]
     replay = check_replay(
@@ -357,7 +358,7 @@ def too_few(imageset: ImageSet, effort: Effort | None) -> list[str]:
 
 def found_by(run: Any) -> str:
     """Who says which values a network takes, where nobody had to look for them."""
-    return "as described" if isinstance(run, nn.Module) else "as it was trained"
+    return "as described" if isinstance(run, nn.Module) else AS_TRAINED
 
 
 def ink_of(run: Any) -> Ink | None:

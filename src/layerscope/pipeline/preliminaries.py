@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# Who says which values a run's network takes.
+AS_TRAINED = "as it was trained"
+
 
 @dataclass(frozen=True)
 class Preliminaries:
@@ -25,9 +28,9 @@ class Preliminaries:
         return (*self.notes, *(f"WARNING: {warning}" for warning in self.warnings))
 
     def before(self, later: Preliminaries) -> Preliminaries:
-        """These, and what was found later."""
+        """These, and what was found later; what is said of both stands there once."""
         return Preliminaries(
-            (*self.notes, *later.notes),
-            (*self.warnings, *later.warnings),
+            tuple(dict.fromkeys((*self.notes, *later.notes))),
+            tuple(dict.fromkeys((*self.warnings, *later.warnings))),
             self.values_from or later.values_from,
         )

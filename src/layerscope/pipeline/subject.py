@@ -24,7 +24,7 @@ from layerscope.models.pretrained.foreign_network import (
     open_network,
 )
 from layerscope.pipeline.from_elsewhere.network_input import framed, pictures_for, values_taken
-from layerscope.pipeline.preliminaries import Preliminaries
+from layerscope.pipeline.preliminaries import AS_TRAINED, Preliminaries
 from layerscope.training.runs.run_folder import PACKAGED, Run, open_run, with_data
 
 SHOWN = 8
@@ -70,7 +70,15 @@ def subject_of(run: Run) -> Subject:
     """
     if run.data is None:
         raise DataError(f"{run.path.name} was opened without its pictures; see `with_data`")
-    return Subject(run.model, run.spec, run.data.test, run.path, run.path, training=run.data.train)
+    return Subject(
+        run.model,
+        run.spec,
+        run.data.test,
+        run.path,
+        run.path,
+        training=run.data.train,
+        known=Preliminaries(values_from=AS_TRAINED),
+    )
 
 
 def find_subject(
@@ -146,7 +154,7 @@ def run_subject(name: str, data: str | None, *, out: Path | None, data_dir: Path
     pictures = in_network_order(splits.test, run.spec.class_names)
     # Beside what was measured on its own pictures, not over it.
     home = (out or run.path) / f"on-{plain(pictures.name)}"
-    known = Preliminaries(splits.notes, values_from="as it was trained")
+    known = Preliminaries(splits.notes, values_from=AS_TRAINED)
     return Subject(
         run.model, run.spec, pictures, home, run.path, training=splits.learned, known=known
     )

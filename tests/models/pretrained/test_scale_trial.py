@@ -56,6 +56,20 @@ def test_it_is_found_too_where_the_order_of_the_classes_is_not_known(
     assert trials[0].scale == "0..255"
 
 
+def test_nothing_is_named_right_by_a_network_that_knows_none_of_the_classes() -> None:
+    said = told(try_scales(Nearest("0..255"), greys(), FRAME, [None] * 4))
+    assert "names right" not in said
+    assert "nor which of its outputs stand for these pictures' classes" in said
+    assert "predictions and labels agree for 0..255 100 %" in said
+    assert "shuffled" not in said
+    # Outputs in an order of its own fit no better than by luck where pictures are all alike to it.
+    by_lot = nn.Sequential(nn.Flatten(), nn.Linear(192, 4))
+    with torch.no_grad():
+        by_lot[1].weight.zero_()
+    said = told(try_scales(by_lot, greys(), FRAME, [None] * 4))
+    assert "none is better than shuffled labels" in said
+
+
 def test_where_no_label_tells_the_pictures_own_values_stay() -> None:
     torch.manual_seed(0)
     by_lot = nn.Sequential(nn.Flatten(), nn.Linear(192, 4, bias=False))

@@ -25,14 +25,18 @@ class ScaleTrial:
     Args:
         preprocessing: that was tried.
         scale: its name in `SCALES`.
-        agreement: of the predictions with the labels; None where the network knows no class.
+        agreement: of the predictions with the labels, or, where none of the network's classes is
+            one of the pictures', with the classes in an order that means nothing; None where there
+            is nothing to compare.
         loss: cross-entropy of the pictures whose class it knows, in nats.
+        knows: whether it knows any of the pictures' classes.
     """
 
     preprocessing: Preprocessing
     scale: str
     agreement: Agreement | None
     loss: float
+    knows: bool
 
 
 def try_scales(
@@ -68,7 +72,7 @@ def try_scales(
         logits = set_logits(model, tried, pictures, rows)
         labels = pictures.labels[rows]
         agreement = agreement_of(logits, labels, names)
-        trials.append(ScaleTrial(tried, scale, agreement, loss_on(logits, labels, columns)))
+        trials.append(ScaleTrial(tried, scale, agreement, loss_on(logits, labels, columns), known))
     by_labels = known and any(t.agreement and not t.agreement.is_chance for t in trials)
 
     def worth(trial: ScaleTrial) -> tuple[float, float]:
@@ -92,14 +96,27 @@ def told(trials: Sequence[ScaleTrial]) -> str:
     best = trials[0]
     if best.agreement is None:
         return "nothing says which values this network takes, and no labels tell"
-    shares = ", ".join(
-        f"{trial.scale} {100 * trial.agreement.accuracy:.0f} %"
-        for trial in trials
-        if trial.agreement
-    )
-    n = best.agreement.n
-    doubt = "; none is better than shuffled labels" if best.agreement.is_chance else ""
+    n, luck = best.agreement.n, "; none is better than shuffled labels"
+    if not best.knows:
+        doubt = luck if best.agreement.reordered_frac <= best.agreement.reordered_luck_frac else ""
+        return (
+            f"values of {best.scale}: nothing says which this network takes, nor which of its "
+            f"outputs stand for these pictures' classes; with those that fit {n} pictures best, "
+            f"predictions and labels agree for {shares_of(trials, reordered=True)}{doubt} "
+            "(--scale chooses another)"
+        )
+    shares = shares_of(trials, reordered=False)
+    doubt = luck if best.agreement.is_chance else ""
     return (
         f"values of {best.scale}: nothing says which this network takes, and of {n} pictures it "
         f"names right with {shares}{doubt} (--scale chooses another)"
+    )
+
+
+def shares_of(trials: Sequence[ScaleTrial], *, reordered: bool) -> str:
+    """The share of each trial: "dataset 41 %, 0..1 98 %"."""
+    found = [(trial.scale, trial.agreement) for trial in trials if trial.agreement]
+    shares = [(one.reordered_frac if reordered else one.accuracy) for _, one in found]
+    return ", ".join(
+        f"{scale} {100 * share:.0f} %" for (scale, _), share in zip(found, shares, strict=True)
     )
