@@ -14,7 +14,8 @@ class EpochFigures(Struct, frozen=True, kw_only=True):
     Args:
         epoch: 1 for the first.
         train_loss: mean over the epoch's batches.
-        train_accuracy: likewise.
+        train_accuracy: likewise; of numbers the share of their variance that is explained, not
+            below 0, of next words the share that is right.
         validation_loss: after the epoch.
         validation_accuracy: likewise.
         learning_rate: of the epoch's last step.
@@ -33,6 +34,10 @@ class EpochFigures(Struct, frozen=True, kw_only=True):
     images_per_s: float
     elapsed_s: NonNegative
     dead_frac: dict[str, float] = field(default_factory=dict[str, float])
+
+    def merit(self, *, by_loss: bool) -> float:
+        """What epochs are chosen by, the highest being the best."""
+        return -self.validation_loss if by_loss else self.validation_accuracy
 
 
 class ClassFigures(Struct, frozen=True, kw_only=True):

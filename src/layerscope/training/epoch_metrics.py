@@ -12,10 +12,9 @@ from torch import nn
 
 from layerscope.device import has_float64
 from layerscope.graph.activation_hooks import trace
-from layerscope.models import ModelSpec, loss_of, predicted
-from layerscope.training.input.batches import Feed, in_order, read_batches
-from layerscope.training.runs.evaluation import as_images
+from layerscope.training.input.batches import AnyFeed, in_order, read_batches
 from layerscope.training.runs.progress import Progress
+from layerscope.training.training_objective import Spec, objective_of
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -81,12 +80,12 @@ class EpochSums:
         dtype = torch.float64 if has_float64(device) else torch.float32
         self.sums: torch.Tensor = torch.zeros(3, dtype=dtype, device=device)
 
-    def add(self, loss: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor) -> None:
-        """Count one batch in; `loss` is its mean."""
+    def add(self, loss: torch.Tensor, right: torch.Tensor) -> None:
+        """Count one batch in; `loss` is its mean, `right` float (B,), what `Objective` says."""
         with torch.no_grad():
-            self.sums[0] += loss.detach() * len(labels)
-            self.sums[1] += (predicted(logits) == labels).sum()
-            self.sums[2] += len(labels)
+            self.sums[0] += loss.detach() * len(right)
+            self.sums[1] += right.sum()
+            self.sums[2] += len(right)
 
     def share(self, fabric: Fabric) -> None:
         """Add up what all processes counted."""
@@ -113,13 +112,14 @@ class EpochSums:
 
     @property
     def accuracy(self) -> float:
-        return float(self.sums[1] / self.sums[2].clamp(min=1))
+        # Of numbers the share of explained variance falls below 0 where the mean is better.
+        return max(0.0, float(self.sums[1] / self.sums[2].clamp(min=1)))
 
 
 def score(
     model: nn.Module,
-    spec: ModelSpec,
-    feed: Feed,
+    spec: Spec,
+    feed: AnyFeed,
     *,
     fabric: Fabric | None = None,
 ) -> EpochSums:
@@ -128,20 +128,20 @@ def score(
     Of several processes each scores a share, without overlap; `EpochSums.share` adds them up.
     """
     rank, world_size = (fabric.global_rank, fabric.world_size) if fabric else (0, 1)
-    tally = EpochSums(feed.device)
+    tally, objective = EpochSums(feed.device), objective_of(spec)
     model.eval()
     precision = fabric.autocast() if fabric else contextlib.nullcontext()
     with torch.inference_mode(), precision:
-        batch_size = feed.imageset.batch_of(512)
+        batch_size = feed.batch_of(512)
         batches = in_order(len(feed), batch_size, rank=rank, world_size=world_size)
         for pixels, labels in read_batches(feed, batches):
-            logits = model(as_images(spec, pixels)).float()
-            tally.add(loss_of(logits, labels), logits, labels)
+            logits = model(objective.inputs(pixels)).float()
+            tally.add(objective.loss(logits, labels, 0.0), objective.right(logits, labels))
     return tally
 
 
 def dead_units(
-    model: nn.Module, spec: ModelSpec, validation: Feed, fabric: Fabric, *, n: int = 256
+    model: nn.Module, spec: Spec, validation: AnyFeed, fabric: Fabric, *, n: int = 256
 ) -> dict[str, float]:
     """The share of each ReLU layer's units that are zero for every one of some pictures.
 
@@ -160,10 +160,11 @@ def dead_units(
     if not paths:
         return {}
     largest: dict[str, torch.Tensor] = {}
-    batches = in_order(min(n, len(validation)), validation.imageset.batch_of(512))
+    objective = objective_of(spec)
+    batches = in_order(min(n, len(validation)), validation.batch_of(512))
     with torch.inference_mode(), fabric.autocast(), trace(model, paths, copy=False) as seen:
         for index in batches:
-            model(as_images(spec, validation.read(index)[0]))
+            model(objective.inputs(validation.read(index)[0]))
             for path, values in seen.items():
                 now = values.transpose(0, 1).flatten(1).amax(1)
                 largest[path] = torch.maximum(largest[path], now) if path in largest else now

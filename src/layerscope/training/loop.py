@@ -13,13 +13,11 @@ from torch import nn
 
 from layerscope.formats.run_figures import EpochFigures
 from layerscope.formats.run_record import Finding
-from layerscope.models import ModelSpec, loss_of
-from layerscope.models.spec import OWN, is_backbone
 from layerscope.training.diagnostics.detectors import Evidence, find_faults, largest_spike
 from layerscope.training.diagnostics.recorder import Recorder
 from layerscope.training.epoch_metrics import Clock, EpochSums, dead_units, score
 from layerscope.training.input.augment import Share, augment
-from layerscope.training.input.batches import Feed, read_batches, shuffled, steps_per_epoch
+from layerscope.training.input.batches import AnyFeed, read_batches, shuffled, steps_per_epoch
 from layerscope.training.optim.freezing import begin_epoch
 from layerscope.training.optim.optimiser import make_optimiser, set_rate
 from layerscope.training.optim.pool_before_relu import pool_first
@@ -27,8 +25,8 @@ from layerscope.training.optim.schedule import has_stalled, learning_rate, plate
 from layerscope.training.processes import check_shares, share_buffers
 from layerscope.training.recipe import Recipe
 from layerscope.training.runs.checkpoint import State, copy_weights
-from layerscope.training.runs.evaluation import as_images
 from layerscope.training.runs.progress import Progress, Setback
+from layerscope.training.training_objective import Spec, objective_of
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -57,10 +55,10 @@ class NotFiniteError(Exception):
 
 def fit(
     model: nn.Module,
-    spec: ModelSpec,
+    spec: Spec,
     recipe: Recipe,
-    train: Feed,
-    validation: Feed,
+    train: AnyFeed,
+    validation: AnyFeed,
     *,
     fabric: Fabric,
     shuffle: torch.Generator,
@@ -82,7 +80,7 @@ def fit(
         model: the network, trained in place.
         spec: what it takes.
         recipe: every choice.
-        train, validation: the pictures to learn from and to choose by.
+        train, validation: the pictures, or rows, to learn from and to choose by.
         fabric: device, precision and processes.
         shuffle, changes: random streams for the order of pictures and for augmentation.
         recorder: looks at chosen steps; None records nothing. Of several processes, only the first
@@ -106,10 +104,11 @@ def fit(
     state.restore(model, plain_optimiser, shuffle, changes)
     started = time.perf_counter() - state.elapsed_s
     found: dict[str, Finding] = {}
+    by_loss = objective_of(spec).choose_by_loss
     stopped = False
     try:
         while state.epoch < recipe.epochs:
-            if has_stalled(recipe, [row.validation_accuracy for row in state.history]):
+            if has_stalled(recipe, [row.merit(by_loss=by_loss) for row in state.history]):
                 break
             epoch = state.epoch + 1
             losses = [row.validation_loss for row in state.history]
@@ -155,7 +154,7 @@ def fit(
             )
             if recorder:
                 recorder.write(epoch)
-            state = state.after(figures, model, plain_optimiser, shuffle, changes)
+            state = state.after(figures, model, plain_optimiser, shuffle, changes, by_loss=by_loss)
             on_state(state)
             on_epoch(figures)
             tell(found, recipe, spec, recorder, state, on_finding)
@@ -173,9 +172,9 @@ def fit(
 
 def learn(
     wrapped: nn.Module,
-    spec: ModelSpec,
+    spec: Spec,
     recipe: Recipe,
-    train: Feed,
+    train: AnyFeed,
     optimiser: torch.optim.Optimizer,
     clock: Clock,
     *,
@@ -193,7 +192,7 @@ def learn(
     Raises:
         NotFiniteError: the loss stopped being finite.
     """
-    seen = EpochSums(train.device)
+    seen, right = EpochSums(train.device), objective_of(spec).right
     batches = shuffled(
         len(train),
         recipe.batch_size,
@@ -218,7 +217,8 @@ def learn(
         optimiser.step()
         if recorder and recorded:
             recorder.after(step, clock.epoch, loss, logits, labels)
-        seen.add(loss, logits, labels)
+        with torch.no_grad():
+            seen.add(loss, right(logits, labels))
         if clock.is_due(step + 1) and not seen.is_finite(fabric):
             raise NotFiniteError(step, rate)
         clock.tell(step + 1, seen)
@@ -227,7 +227,7 @@ def learn(
 
 def batch_loss(
     network: nn.Module,
-    spec: ModelSpec,
+    spec: Spec,
     recipe: Recipe,
     pixels: torch.Tensor,
     labels: torch.Tensor,
@@ -240,16 +240,17 @@ def batch_loss(
     Args:
         network: in training mode.
         spec, recipe: what it takes, and how it is trained.
-        pixels, labels: uint8 (B, C, H, W) and int64 (B,).
+        pixels, labels: uint8 (B, C, H, W) and int64 (B,), or rows and what they shall give.
         changes: the random stream of augmentation.
         share: this process's part of a larger batch; None is all of it.
 
     Returns:
         logits (B, K or 1) and the loss, a scalar.
     """
-    images = augment(as_images(spec, pixels), recipe.augment, changes, share=share)
+    objective = objective_of(spec)
+    images = augment(objective.inputs(pixels), recipe.augment, changes, share=share)
     logits = network(images)
-    return logits, loss_of(logits, labels, label_smoothing_frac=recipe.label_smoothing_frac)
+    return logits, objective.loss(logits, labels, recipe.label_smoothing_frac)
 
 
 def set_back(state: State, fault: NotFiniteError, epoch: int, recorder: Recorder | None) -> State:
@@ -264,25 +265,25 @@ def set_back(state: State, fault: NotFiniteError, epoch: int, recorder: Recorder
     return replace(state, rate_frac=state.rate_frac / 10, setbacks=(*state.setbacks, setback))
 
 
-def evidence_of(
-    recipe: Recipe, spec: ModelSpec, recorder: Recorder | None, state: State
-) -> Evidence:
+def evidence_of(recipe: Recipe, spec: Spec, recorder: Recorder | None, state: State) -> Evidence:
     """What is known of a training so far."""
+    objective = objective_of(spec)
     return Evidence(
         recipe=recipe,
-        n_classes=spec.n_classes,
+        n_classes=objective.classes,
         vitals=recorder.vitals if recorder else (),
         history=state.history,
         setbacks=state.setbacks,
-        fixed_layout=is_backbone(spec.name) or spec.name.startswith(OWN),
-        unused_fields=spec.unused_fields,
+        fixed_layout=objective.fixed_layout,
+        unused_fields=objective.unused_fields,
+        rows_guessing_loss=objective.guessing_loss if objective.of_rows else None,
     )
 
 
 def tell(
     found: dict[str, Finding],
     recipe: Recipe,
-    spec: ModelSpec,
+    spec: Spec,
     recorder: Recorder | None,
     state: State,
     on_finding: Callable[[Finding], None],

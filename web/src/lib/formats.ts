@@ -302,7 +302,7 @@ export interface EpochFigures {
   epoch: number;
   /** mean over the epoch's batches. */
   train_loss: number;
-  /** likewise. */
+  /** likewise; of numbers the share of their variance that is explained, not below 0, of next words the share that is right. */
   train_accuracy: number;
   /** after the epoch. */
   validation_loss: number;

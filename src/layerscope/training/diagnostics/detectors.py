@@ -34,6 +34,8 @@ class Evidence:
         setbacks: losses that stopped being finite.
         fixed_layout: whether the network is laid out by its library: no field changes its layers.
         unused_fields: of the network's shape that change nothing in it, and are not recommended.
+        rows_guessing_loss: the loss of a guess, of a network of words or numbers; None of
+            pictures.
     """
 
     recipe: Recipe
@@ -43,6 +45,13 @@ class Evidence:
     setbacks: Sequence[Setback] = ()
     fixed_layout: bool = False
     unused_fields: Sequence[str] = ()
+    rows_guessing_loss: float | None = None
+
+    @property
+    def guessing_loss(self) -> float:
+        """The loss of a network that knows nothing."""
+        rows = self.rows_guessing_loss
+        return math.log(self.n_classes) if rows is None else rows
 
 
 def find_faults(evidence: Evidence) -> tuple[Finding, ...]:
@@ -96,7 +105,7 @@ def not_finite(evidence: Evidence) -> Finding | None:
 
 def rate_too_high(evidence: Evidence) -> Finding | None:
     """Steps that throw the weights about, and a loss that does not fall for it."""
-    chance = math.log(evidence.n_classes)
+    chance = evidence.guessing_loss
     for i, row in enumerate(evidence.history):
         largest = max(
             (max(v.update_frac.values()) for v in evidence.vitals if v.epoch <= row.epoch),
@@ -158,6 +167,8 @@ def vanishing_gradients(evidence: Evidence) -> Finding | None:
     )
     if "batch_norm" in evidence.unused_fields:
         advice, fields = "take activation=relu or fewer layers (layers=2)", ("activation", "hidden")
+    if evidence.rows_guessing_loss is not None:
+        advice, fields = "take cell=lstm, or fewer layers", ("cell", "layers")
     if evidence.fixed_layout:
         advice, fields = "begin with published weights, or take another network", ("weights",)
     return Finding(
@@ -238,15 +249,19 @@ def over_fitting(evidence: Evidence) -> Finding | None:
     # Of a loss that is next to nothing even the double is.
     risen = last.validation_loss > best.validation_loss + 0.05 and rise > 1.15
     if risen and last.train_loss < best.train_loss and gap > 0.05:
+        fields = ("augment", "weight_decay", "dropout_frac", "stop_after_epochs")
+        what = "pictures"
+        if evidence.rows_guessing_loss is not None:
+            fields, what = fields[1:], "rows"
+        advice = f"{', '.join(fields[:-1])} or {fields[-1]}, or bring more {what}"
         return Finding(
             "over-fitting",
             f"the network is overfitting since epoch {best.epoch}: the validation "
             f"loss rose from {best.validation_loss:.2f} to {last.validation_loss:.2f} while the "
-            f"training loss fell to {last.train_loss:.2f}: set augment, weight_decay, dropout_frac "
-            "or stop_after_epochs, or bring more pictures",
+            f"training loss fell to {last.train_loss:.2f}: set {advice}",
             rise,
             best.epoch,
-            ("augment", "weight_decay", "dropout_frac", "stop_after_epochs"),
+            fields,
         )
     return None
 
@@ -255,6 +270,8 @@ def under_fitting(evidence: Evidence) -> Finding | None:
     """A network that cannot even tell its training pictures apart, at the end of its training."""
     history = evidence.history
     if not history or history[-1].epoch < evidence.recipe.epochs or evidence.setbacks:
+        return None
+    if evidence.rows_guessing_loss is not None:  # nobody knows how far rows can be told
         return None
     last, chance = history[-1], 1 / evidence.n_classes
     gap = last.train_accuracy - last.validation_accuracy

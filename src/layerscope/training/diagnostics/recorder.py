@@ -20,10 +20,9 @@ from torch import nn
 
 from layerscope.files import write_tensors
 from layerscope.graph.activation_hooks import trace
-from layerscope.models import ModelSpec, predicted, to_probs
 from layerscope.seed import make_generator
-from layerscope.training.input.batches import Feed
-from layerscope.training.runs.evaluation import as_images
+from layerscope.training.input.batches import AnyFeed
+from layerscope.training.training_objective import Spec, objective_of
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -72,14 +71,15 @@ class Recorder:
     def __init__(
         self,
         model: nn.Module,
-        spec: ModelSpec,
-        validation: Feed,
+        spec: Spec,
+        validation: AnyFeed,
         steps: Iterable[int],
         *,
         fabric: Fabric,
         folder: Path | None,
     ) -> None:
-        self.model, self.spec, self.fabric, self.folder = model, spec, fabric, folder
+        self.model, self.fabric, self.folder = model, fabric, folder
+        self.objective = objective_of(spec)
         self.steps = frozenset(steps)
         self.vitals: list[Vitals] = []
         self.rows = probe_rows(validation)
@@ -117,7 +117,7 @@ class Recorder:
             step=step,
             epoch=epoch,
             loss=float(loss.detach()),
-            accuracy=float((predicted(logits.detach()) == labels).float().mean()),
+            accuracy=max(0.0, float(self.objective.right(logits.detach(), labels).mean())),
             gradient_norm=dict(self._gradients),
             update_frac=moved,
         )
@@ -174,8 +174,8 @@ class Recorder:
         watched = activation_layers(self.model)
         found: dict[str, torch.Tensor] = {}
         with torch.inference_mode(), self.fabric.autocast(), trace(self.model, watched) as seen:
-            logits = self.model(as_images(self.spec, self.probe)).float()
-            embedding = logits
+            logits = self.model(self.objective.inputs(self.probe)).float()
+            embedding = over_space(logits)
             for path in watched:
                 values = seen[path].float()
                 embedding = over_space(values)
@@ -184,13 +184,18 @@ class Recorder:
                     found |= small_maps(path, values)
         # What the last activation says of each picture, averaged over space.
         found["embedding"] = half(narrow(embedding))
-        found["probs"] = half(to_probs(logits))
+        found["probs"] = half(self.objective.shown(logits, self.probe_labels))
         return found
 
 
-def probe_rows(validation: Feed) -> torch.Tensor:
-    """Choose fixed pictures, the classes taking turns: int64 (N,), N at most 64."""
+def probe_rows(validation: AnyFeed) -> torch.Tensor:
+    """Choose fixed pictures, the classes taking turns: int64 (N,), N at most 64.
+
+    Rows without classes are taken evenly from first to last.
+    """
     labels = validation.labels.cpu()
+    if labels.ndim > 1:
+        return torch.linspace(0, len(labels) - 1, min(N_PROBES, len(labels))).long()
     turn = torch.zeros_like(labels)
     for k in labels.unique():
         mine = labels == k
@@ -200,14 +205,23 @@ def probe_rows(validation: Feed) -> torch.Tensor:
 
 
 def layer_weights(model: nn.Module) -> dict[str, torch.Tensor]:
-    """The weight of every layer that multiplies: dotted path of a convolution or dense layer."""
+    """The weight of every layer that multiplies: convolutions, dense and recurrent layers."""
     kinds = (nn.Conv1d, nn.Conv2d, nn.Linear)
-    return {path: m.weight for path, m in model.named_modules() if isinstance(m, kinds)}
+    found = {}
+    for path, module in model.named_modules():
+        if isinstance(module, kinds):
+            found[path] = module.weight
+        elif isinstance(module, nn.RNNBase):  # what a state hands on to the next
+            found |= {f"{path}.{name}": w for name, w in module.named_parameters() if "_hh" in name}
+    return {path: weight for path, weight in found.items() if weight.ndim > 1}
 
 
 def activation_layers(model: nn.Module) -> list[str]:
     """Paths of the activation functions, evenly thinned out to at most twelve."""
     paths = [path for path, m in model.named_modules() if isinstance(m, ACTIVATIONS)]
+    if not paths and any(isinstance(m, nn.RNNBase) for m in model.modules()):
+        # Gates lie inside the layer; what is read of its states goes through this one unchanged.
+        paths = [path for path, _ in model.named_modules() if path == "dropout"]
     if len(paths) <= N_LAYERS:
         return paths
     return [paths[round(i * (len(paths) - 1) / (N_LAYERS - 1))] for i in range(N_LAYERS)]

@@ -7,11 +7,26 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 
 from layerscope.data.imageset import ImageSet
 from layerscope.errors import DataError
+
+
+class AnyFeed(Protocol):
+    """What a training reads its batches from: pictures (`Feed`) or rows (`rows.rows_feed`)."""
+
+    @property
+    def labels(self) -> torch.Tensor: ...
+    @property
+    def device(self) -> torch.device: ...
+    @property
+    def is_whole(self) -> bool: ...
+    def __len__(self) -> int: ...
+    def batch_of(self, most: int) -> int: ...
+    def read(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]: ...
 
 
 @dataclass(frozen=True)
@@ -36,6 +51,15 @@ class Feed:
     def __len__(self) -> int:
         return len(self.imageset)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it lies on the device."""
+        return self.pixels is not None
+
+    def batch_of(self, most: int) -> int:
+        """How many pictures are worked on at once, `most` of small ones."""
+        return self.imageset.batch_of(most)
+
     def read(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Read some pictures.
 
@@ -54,7 +78,7 @@ class Feed:
 
 
 def read_batches(
-    feed: Feed, batches: Iterable[torch.Tensor], *, ahead: int = 2
+    feed: AnyFeed, batches: Iterable[torch.Tensor], *, ahead: int = 2
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Read batches in order; those of a streamed set are read while the last one is worked on.
 
@@ -67,7 +91,7 @@ def read_batches(
         pixels uint8 (b, C, H, W) and labels int64 (b,), both on the device. What goes wrong while
         reading is raised here. The thread ends with the iterator, however that ends.
     """
-    if feed.pixels is not None:
+    if feed.is_whole:
         yield from map(feed.read, batches)
         return
     with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as reader:

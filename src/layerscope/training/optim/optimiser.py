@@ -27,10 +27,12 @@ def optimiser_of(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     parameters = [p for p in model.parameters() if p.requires_grad]
     matrices = [p for p in parameters if p.ndim > 1]
     vectors = [p for p in parameters if p.ndim <= 1]
+    # Of a list of words a batch holds few, and each is a vector of its own.
+    words = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
     if recipe.optimiser == "muon":
         return Muon(
-            matrices[:-1],
-            [*vectors, *matrices[-1:]],
+            [p for p in matrices[:-1] if id(p) not in words],
+            [*vectors, *(p for p in matrices[:-1] if id(p) in words), *matrices[-1:]],
             learning_rate=recipe.learning_rate,
             weight_decay=recipe.weight_decay,
         )

@@ -79,10 +79,15 @@ class State:
         optimiser: torch.optim.Optimizer,
         shuffle: torch.Generator,
         changes: torch.Generator,
+        *,
+        by_loss: bool = False,
     ) -> State:
-        """Where the training stands an epoch later."""
+        """Where the training stands an epoch later; `by_loss` as `Objective.choose_by_loss`."""
         weights = copy_weights(model)
-        better = not self.best_epoch or figures.validation_accuracy >= self.best_accuracy
+        better = not self.best_epoch or (
+            figures.merit(by_loss=by_loss)
+            >= self.history[self.best_epoch - 1].merit(by_loss=by_loss)
+        )
         return replace(
             self,
             epoch=figures.epoch,

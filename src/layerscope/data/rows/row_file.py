@@ -1,0 +1,204 @@
+"""Reading a file of rows: CSV, TSV, JSON lines or Parquet, as columns of text."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from layerscope.errors import DataError, first_line, nearest
+
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".txt")
+MOST_CHARACTERS = 1_000_000  # of a line
+DELIMITERS = (",", ";", "\t", "|")
+# What people write where a value is missing.
+MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none", "-"})
+
+
+@dataclass(frozen=True)
+class Table:
+    """A file's rows, as columns.
+
+    Args:
+        name: of the file, without its ending.
+        columns: name -> its N values as they were written, blanks around them cut off.
+        lines: N line numbers in the file, for messages.
+    """
+
+    name: str
+    columns: dict[str, tuple[str, ...]]
+    lines: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def column(self, name: str) -> tuple[str, ...]:
+        """A column's values.
+
+        Raises:
+            DataError: there is no such column.
+        """
+        if name not in self.columns:
+            raise DataError(f"{self.name} has no column {name!r}{nearest(name, self.columns)}")
+        return self.columns[name]
+
+    def rows(self, index: list[int]) -> Table:
+        """Some of the rows, in this order."""
+        columns = {name: tuple(values[i] for i in index) for name, values in self.columns.items()}
+        return Table(self.name, columns, tuple(self.lines[i] for i in index))
+
+
+def is_missing(value: str) -> bool:
+    """Whether a value stands for nothing: "", "?", "NA", …"""
+    return value.lower() in MISSING
+
+
+def is_rows_file(source: str | Path) -> bool:
+    """Whether a path is meant as a file of rows or of text, by its ending; folders are not."""
+    path = Path(source)
+    return path.suffix.lower() in SUFFIXES and not path.is_dir()
+
+
+def read_table(path: Path) -> Table:
+    """Read a file of rows.
+
+    Args:
+        path: .csv, .tsv (the first line names the columns; commas, semicolons, tabs and bars are
+            told apart), .jsonl (an object a line) or .parquet.
+
+    Raises:
+        DataError: it is missing, empty, not UTF-8, or a row or line of it cannot be read.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        table = read_parquet(path)
+    elif suffix in (".jsonl", ".ndjson"):
+        table = read_json_lines(path)
+    else:
+        table = read_csv(path)
+    if not len(table):
+        raise DataError(f"{path} holds no rows; give it a line of names and rows below")
+    return table
+
+
+def lines_of(path: Path) -> Iterator[str]:
+    """The lines of a text file, their ends included.
+
+    Raises:
+        DataError: it cannot be opened, is not UTF-8, or has a line of over a million characters.
+    """
+    number = 0
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            while line := file.readline(MOST_CHARACTERS + 1):
+                number += 1
+                if len(line) > MOST_CHARACTERS:
+                    raise DataError(
+                        f"{path}, line {number} has more than {MOST_CHARACTERS:,} characters; part "
+                        "it into rows (a quote may be left open)"
+                    )
+                if "\0" in line:
+                    raise DataError(f"{path}, line {number} holds a null byte: it is no text file")
+                yield line
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} is not UTF-8 (after line {number}, byte 0x{error.object[error.start]:02x}); "
+            "save it as UTF-8"
+        ) from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def read_csv(path: Path) -> Table:
+    """Read a CSV or TSV; see `read_table`."""
+    lines = lines_of(path)
+    first = next(lines, "")
+    if not first.strip():
+        raise DataError(f"{path} is empty; its first line must name the columns")
+    delimiter = max(DELIMITERS, key=first.count)
+
+    def all_lines() -> Iterator[str]:
+        yield first
+        yield from lines
+
+    reader = csv.reader(all_lines(), delimiter=delimiter, strict=True)
+    found: list[list[str]] = []
+    numbers: list[int] = []
+    try:
+        names = [name.strip() for name in next(reader)]
+        for row in reader:
+            if not any(value.strip() for value in row):
+                continue
+            if len(row) != len(names):
+                raise DataError(
+                    f"{path}, line {reader.line_num} has {len(row)} values, but there are "
+                    f"{len(names)} columns; quote values that hold the delimiter {delimiter!r}"
+                )
+            found.append([value.strip() for value in row])
+            numbers.append(reader.line_num)
+    except csv.Error as error:
+        raise DataError(f"{path}, line {reader.line_num}: {first_line(error)}") from error
+    check_names(path, names)
+    columns = {name: tuple(row[i] for row in found) for i, name in enumerate(names)}
+    return Table(path.stem, columns, tuple(numbers))
+
+
+def check_names(path: Path, names: list[str]) -> None:
+    """Refuse columns without a name, and names that stand twice."""
+    for i, name in enumerate(names):
+        if not name:
+            raise DataError(f"{path}: column {i + 1} has no name; name it in the first line")
+        if name in names[:i]:
+            raise DataError(f"{path}: two columns are called {name!r}; rename one")
+
+
+def read_json_lines(path: Path) -> Table:
+    """Read JSON lines; see `read_table`. A field that an object lacks is missing there."""
+    rows: list[dict[str, str]] = []
+    numbers: list[int] = []
+    for number, line in enumerate(lines_of(path), start=1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise DataError(f"{path}, line {number} is no JSON ({first_line(error)})") from error
+        if not isinstance(value, dict):
+            raise DataError(f"{path}, line {number} is no JSON object, such as {{'text': …}}")
+        rows.append({str(n): as_text(item, f"{path}, line {number}") for n, item in value.items()})
+        numbers.append(number)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    columns = {name: tuple(row.get(name, "") for row in rows) for name in names}
+    return Table(path.stem, columns, tuple(numbers))
+
+
+def read_parquet(path: Path) -> Table:
+    """Read Parquet through pyarrow, an extra; see `read_table`."""
+    try:
+        from pyarrow import ArrowException, parquet
+    except ImportError as error:
+        raise DataError(
+            f"{path} is Parquet, which needs pyarrow: pip install 'layerscope[parquet]'"
+        ) from error
+    try:
+        rows = parquet.read_table(path).to_pydict()
+    except (OSError, ArrowException) as error:
+        raise DataError(f"{path} cannot be read as Parquet: {first_line(error)}") from error
+    columns = {
+        name: tuple(as_text(value, f"{path}, column {name!r}") for value in values)
+        for name, values in rows.items()
+    }
+    n = len(next(iter(columns.values()), ()))
+    return Table(path.stem, columns, tuple(range(1, n + 1)))
+
+
+def as_text(value: Any, where: str) -> str:
+    """A value of JSON or Parquet as a CSV would hold it."""
+    if value is None:
+        return ""
+    if isinstance(value, dict | list):
+        raise DataError(f"{where} holds a list or an object; a value is a text or a number")
+    return str(value).strip()

@@ -1,0 +1,1 @@
+"""Training networks of words and numbers: what stands before and behind the one loop."""
