@@ -1,0 +1,124 @@
+"""How much of the gradient reaches each earlier word: vanishing gradients made visible."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from layerscope.analysis.sequences.word_states import run
+from layerscope.errors import ModelError
+from layerscope.graph.state_guard import evaluating
+
+# Outputs float (B, …) -> one number for each sequence, float (B,).
+Score = Callable[[torch.Tensor], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class GradientReach:
+    """Gradient norms by distance from the last word.
+
+    Args:
+        norms: float64 (N, D), of the gradient at the word d steps before the last one; NaN where a
+            sentence is shorter.
+        median: float64 (D,), the median over sentences of the norm over that at the last word.
+        half_life: distance, in words, at which the median falls to half by its mean rate; infinite
+            where it does not fall.
+    """
+
+    norms: torch.Tensor = field(repr=False)
+    median: torch.Tensor = field(repr=False)
+    half_life: float
+
+
+@contextmanager
+def watched_embedding(model: nn.Module) -> Iterator[list[torch.Tensor]]:
+    """The outputs of the network's first embedding, as leaves that gradients reach.
+
+    Positions have embeddings too; the first one that reads the words comes first in every network
+    that adds them.
+    """
+    seen: list[torch.Tensor] = []
+
+    def hook(module: nn.Module, args: tuple[Any, ...], output: torch.Tensor) -> torch.Tensor | None:
+        if seen:
+            return None
+        seen.append(output.detach().requires_grad_())
+        return seen[0]
+
+    handles = [
+        module.register_forward_hook(hook)
+        for module in model.modules()
+        if isinstance(module, nn.Embedding)
+    ]
+    if not handles:
+        raise ModelError(f"{type(model).__name__} has no embedding of words")
+    try:
+        yield seen
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def word_gradients(
+    model: nn.Module, inputs: torch.Tensor, lengths: torch.Tensor | None, score: Score
+) -> torch.Tensor:
+    """The gradient of a score with respect to each word's vector (or each step's values).
+
+    Args:
+        model: left as it was; no weight's gradient is touched.
+        inputs: int64 (N, T), or float (N, T, F).
+        lengths: int64 (N,), or None.
+        score: outputs -> one number for each sequence.
+
+    Returns:
+        float (N, T, E).
+    """
+    with evaluating(model), torch.enable_grad():
+        if inputs.is_floating_point():
+            leaf = inputs.detach().clone().requires_grad_()
+            total = score(run(model, leaf, lengths)).sum()
+        else:
+            with watched_embedding(model) as seen:
+                total = score(run(model, inputs, lengths)).sum()
+            leaf = seen[0]
+        (gradient,) = torch.autograd.grad(total, leaf)
+    return gradient
+
+
+def gradient_reach(
+    model: nn.Module, inputs: torch.Tensor, lengths: torch.Tensor | None, score: Score
+) -> GradientReach:
+    """How large the gradient of a score is at words further and further back.
+
+    Args:
+        model, inputs, lengths, score: those of `word_gradients`.
+
+    Source: Bengio, Simard and Frasconi, "Learning long-term dependencies with gradient descent is
+    difficult", 1994; Pascanu et al., "On the difficulty of training recurrent neural networks",
+    2013.
+    """
+    norms = word_gradients(model, inputs, lengths, score).norm(dim=-1).double()
+    N, T = norms.shape
+    ends = torch.full((N,), T) if lengths is None else lengths
+    at = (ends - 1)[:, None] - torch.arange(T)[None, :]
+    by_distance = norms.gather(1, at.clamp(min=0)).where(at >= 0, torch.nan)
+    share = by_distance / by_distance[:, :1].clamp(min=torch.finfo(torch.float64).tiny)
+    median = share.nanmedian(0).values
+    return GradientReach(by_distance, median, half_life_of(median))
+
+
+def half_life_of(median: torch.Tensor) -> float:
+    """ln 2 over the mean rate at which a curve falls, by least squares on its logarithm."""
+    there = torch.isfinite(median) & (median > 0)
+    if int(there.sum()) < 2:
+        return math.inf
+    d = torch.arange(len(median)).double()[there]
+    log = median[there].log()
+    slope = float(((d - d.mean()) * (log - log.mean())).sum() / (d - d.mean()).square().sum())
+    return math.log(2) / -slope if slope < 0 else math.inf
