@@ -9,7 +9,7 @@ import torch
 from scipy.stats import spearmanr
 from torch import nn
 
-from helpers.planted_sentences import Attender, Reader, negation_counter, seeded, sentences
+from helpers.planted_sentences import Attender, Reader, seeded, sentences
 from layerscope.analysis.sequences.attention_maps import (
     attention_maps,
     attention_received,
@@ -21,7 +21,13 @@ from layerscope.analysis.sequences.word_attribution import (
     occlusion,
     rank_agreement,
 )
+from layerscope.analysis.sequences.word_states import layer_named, states_of
 from layerscope.errors import ModelError
+from layerscope.models.sequences.text_transformer import TextTransformer
+
+
+def gen(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
 
 
 def second(logits: torch.Tensor) -> torch.Tensor:
@@ -79,19 +85,22 @@ def test_a_gradient_through_a_fixed_recurrence_falls_by_its_rate() -> None:
         net.rnn.weight_hh_l0.copy_(0.5 * torch.eye(24))
         net.rnn.bias_ih_l0.fill_(50.0)  # the ReLU is open throughout
     ids, lengths, _ = sentences(20)
-    found = gradient_reach(net, ids, lengths, second)
-    torch.testing.assert_close(found.median[:4], 0.5 ** torch.arange(4.0).double(), rtol=1e-4, atol=0)
+    found = gradient_reach(net, layer_named(net, "rnn"), ids, lengths, gen(0))
+    torch.testing.assert_close(
+        found.median[:4], 0.5 ** torch.arange(4.0).double(), rtol=1e-4, atol=0
+    )
     assert found.half_life == pytest.approx(1.0, rel=1e-3)
     assert found.norms[:, -1].isnan().sum() == (lengths < 12).sum()
 
 
 def test_a_counter_holds_its_gradient() -> None:
     # A sum never forgets: the gradient of what was counted is the same at every word.
-    net, (ids, lengths, _) = negation_counter(), sentences(20)
+    net, (ids, lengths, _) = seeded(lambda: Reader("RNN")), sentences(20)
     with torch.no_grad():
-        net.head.weight[1, 1:] = 0.0
-        net.rnn.bias_ih_l0[0] = 1.0
-    assert gradient_reach(net, ids, lengths, second).half_life > 1e3
+        net.rnn.weight_hh_l0.copy_(torch.eye(24))
+        net.rnn.bias_ih_l0.fill_(50.0)
+    reach = gradient_reach(net, layer_named(net, "rnn"), ids, lengths, gen(0))
+    assert reach.half_life > 1e3
     assert half_life_of(torch.ones(5).double()) == math.inf
 
 
@@ -119,3 +128,15 @@ def test_attention_that_matters_is_told_from_attention_that_does_not() -> None:
     assert alike.agreement > 0.9 and alike.p < 0.05 and alike.interval[0] > 0.8
     apart = check_attention(torch.rand(40, 10, generator=g), effect, within, g)
     assert apart.interval[0] < 0 < apart.interval[1] and apart.p > 0.05
+
+
+def test_our_own_transformer_is_followed_too() -> None:
+    net = seeded(lambda: TextTransformer(20, 2, length=12, embedding=8, heads=2, hidden=16))
+    ids, lengths, _ = sentences(12)
+    ids = (ids + 1).clamp(max=19).masked_fill(torch.arange(12)[None, :] >= lengths[:, None], 0)
+    maps = attention_maps(net, ids, lengths)
+    assert list(maps) == ["blocks.0", "blocks.1"]
+    within = torch.arange(12)[None, :] < lengths[:, None]
+    torch.testing.assert_close(attention_received(maps["blocks.1"], within).sum(1), torch.ones(12))
+    last = states_of(net, ids, lengths)["blocks.1"].states
+    torch.testing.assert_close(net.norm(last)[within], net.eval().states(ids, lengths)[within])

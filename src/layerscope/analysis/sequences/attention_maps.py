@@ -16,6 +16,7 @@ from layerscope.analysis.sequences.word_attribution import rank_agreement
 from layerscope.analysis.sequences.word_states import run
 from layerscope.errors import ModelError
 from layerscope.graph.state_guard import evaluating
+from layerscope.models.sequences.text_transformer import TextTransformer
 
 # Of fewer sentences an interval of the mean agreement says little.
 FEWEST_SENTENCES = 5
@@ -85,7 +86,7 @@ def attention_maps(
     """The attention of every layer.
 
     Args:
-        model: with `nn.MultiheadAttention`; left as it was.
+        model: `TextTransformer`, or any with `nn.MultiheadAttention`; left as it was.
         ids: int64 (N, T).
         lengths: int64 (N,), or None.
 
@@ -95,6 +96,10 @@ def attention_maps(
     Raises:
         ModelError: the network has no attention.
     """
+    if isinstance(model, TextTransformer):
+        with evaluating(model):
+            maps = model.attention_maps(ids, lengths)
+        return {f"blocks.{k}": found for k, found in enumerate(maps)}
     with evaluating(model), attending(model) as kept:
         run(model, ids, lengths)
     if not kept:
@@ -123,7 +128,7 @@ def check_attention(
     within: torch.Tensor,
     generator: torch.Generator,
     *,
-    draws: int = 100,
+    draws: int = 40,
 ) -> AttentionCheck:
     """Hold attention against the effect of removing words.
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from layerscope.analysis.sequences.word_states import run
+from layerscope.analysis.sequences.word_states import StateLayer, as_padded, run
 from layerscope.errors import ModelError
 from layerscope.graph.state_guard import evaluating
 
@@ -92,20 +92,47 @@ def word_gradients(
 
 
 def gradient_reach(
-    model: nn.Module, inputs: torch.Tensor, lengths: torch.Tensor | None, score: Score
+    model: nn.Module,
+    layer: StateLayer,
+    inputs: torch.Tensor,
+    lengths: torch.Tensor | None,
+    generator: torch.Generator,
 ) -> GradientReach:
-    """How large the gradient of a score is at words further and further back.
+    """How much of the gradient of the last state reaches words further and further back.
+
+    The gradient is that of the state's part along a random direction: its mean square is that of
+    the whole Jacobian over the number of units. The head is left out, for one that reads the mean
+    of all states brings every word a gradient without any memory.
 
     Args:
-        model, inputs, lengths, score: those of `word_gradients`.
+        model: left as it was.
+        layer: the topmost of its module.
+        inputs: int64 (N, T), or float (N, T, F).
+        lengths: int64 (N,), or None.
+        generator: draws a direction for each sequence.
 
     Source: Bengio, Simard and Frasconi, "Learning long-term dependencies with gradient descent is
     difficult", 1994; Pascanu et al., "On the difficulty of training recurrent neural networks",
     2013.
     """
-    norms = word_gradients(model, inputs, lengths, score).norm(dim=-1).double()
-    N, T = norms.shape
+    N, T = inputs.shape[:2]
     ends = torch.full((N,), T) if lengths is None else lengths
+    directions = torch.randn(N, layer.n_units, generator=generator)
+    directions = directions / directions.norm(dim=1, keepdim=True)
+    seen: list[torch.Tensor] = []
+
+    def hook(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        is_recurrent = isinstance(module, nn.RNNBase)
+        seen.append(as_padded(output[0], module)[0] if is_recurrent else output)
+
+    def along(_: torch.Tensor) -> torch.Tensor:
+        return (seen[0][torch.arange(N), ends - 1] * directions).sum(1)
+
+    handle = model.get_submodule(layer.path).register_forward_hook(hook)
+    try:
+        norms = word_gradients(model, inputs, lengths, along).norm(dim=-1).double()
+    finally:
+        handle.remove()
     at = (ends - 1)[:, None] - torch.arange(T)[None, :]
     by_distance = norms.gather(1, at.clamp(min=0)).where(at >= 0, torch.nan)
     share = by_distance / by_distance[:, :1].clamp(min=torch.finfo(torch.float64).tiny)

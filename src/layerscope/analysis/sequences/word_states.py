@@ -19,6 +19,7 @@ from layerscope.analysis.sequences.recurrent_steps import (
 )
 from layerscope.errors import ModelError, check_known
 from layerscope.graph.state_guard import evaluating
+from layerscope.models.sequences.text_transformer import Block
 
 # How far the states that are recomputed here may lie from torch's own.
 TOLERANCE = 1e-4
@@ -73,7 +74,7 @@ def run(model: nn.Module, inputs: torch.Tensor, lengths: torch.Tensor | None) ->
 def state_layers(model: nn.Module) -> tuple[StateLayer, ...]:
     """The layers of a network that hold a state for every word, in their order.
 
-    Those are torch's recurrent layers and transformer encoder layers.
+    Those are torch's recurrent layers and transformer encoder layers, and our own blocks.
 
     Raises:
         ModelError: there is none, or one that cannot be followed.
@@ -92,6 +93,8 @@ def state_layers(model: nn.Module) -> tuple[StateLayer, ...]:
                 found.append(StateLayer(name, path, k, kind, module.hidden_size))
         elif isinstance(module, nn.TransformerEncoderLayer):
             found.append(StateLayer(path, path, 0, "encoder", module.linear2.out_features))
+        elif isinstance(module, Block):
+            found.append(StateLayer(path, path, 0, "encoder", module.back.out_features))
     if not found:
         raise ModelError(
             f"{type(model).__name__} holds no recurrent layer and no transformer encoder layer, so "
