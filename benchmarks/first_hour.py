@@ -25,7 +25,7 @@ from typing import Any
 import torch
 
 import two_at_once
-from layerscope.training.machine import bfloat16_is_faster
+from layerscope.device import bfloat16_is_faster
 from measured import write_result
 from quiet import Others, wait_for_quiet
 

@@ -89,6 +89,31 @@ def as_taken(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
     return images.to(weights.device, weights.dtype, copy=True)
 
 
+def bfloat16_is_faster(device: torch.device) -> bool:
+    """Whether a device multiplies bfloat16 numbers faster than float32 ones, as far as known."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type != "cpu":
+        return False
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return bool(supported and supported())
+
+
+@contextmanager
+def rounded_products() -> Generator[None, None, None]:
+    """Round what matrix products of float32 multiply to bfloat16 inside the block.
+
+    Their sums, and all else, stay in float32. The processor alone is meant: there torch's default
+    is not to round.
+    """
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
 def device_name(device: torch.device) -> str:
     """What a record calls a device: a GPU's model where it is known, else its type."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

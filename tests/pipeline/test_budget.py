@@ -101,8 +101,29 @@ def test_of_a_very_large_network_less_still_is_measured_and_it_says_so(
     assert "48 steps for each optimised image instead of 128" in largest.told
     assert "one optimised image of a unit instead of 2" in largest.told
     assert largest.effort.featurevis_variants == 1
+    # Most of it is a convolution, whose products are not rounded.
+    monkeypatch.setattr(budgets, "bfloat16_is_faster", lambda device: True)
+    assert not budget_for(FULL, program, spec).rounds
     # What was not asked for is not said to be less.
     little = replace(FULL, untrained=2, featurevis_steps=4, stimuli="coarse")
     told = budget_for(little, program, spec).told
     assert "copies" not in told
     assert "steps" not in told
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_products_are_rounded_where_that_is_faster_and_it_says_so(
+    monkeypatch: pytest.MonkeyPatch, fast: bool
+) -> None:
+    spec = make_spec(
+        "digit-mlp", class_names=("a", "b"), channels=1, height=28, width=28, mean=[0], std=[1]
+    )
+    model = build(spec, torch.Generator().manual_seed(0))
+    program = read_program(model, torch.zeros(1, 1, 28, 28))
+    monkeypatch.setattr(budgets, "bfloat16_is_faster", lambda device: fast)
+    assert not budget_for(FULL, program, spec).rounds  # exact where nothing takes long
+    monkeypatch.setattr(budgets, "LARGE_NETWORK", 0)
+    monkeypatch.setattr(budgets, "VERY_LARGE_NETWORK", 0)
+    found = budget_for(FULL, program, spec)
+    assert found.rounds == fast
+    assert ("rounded to bfloat16" in found.told) == fast

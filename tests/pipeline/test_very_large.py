@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -118,3 +120,50 @@ def test_showing_a_layer_runs_what_it_needs_and_no_more() -> None:
 
     program.run(images, keep)
     assert all(torch.equal(shown[name], full[name]) for name in shown)
+
+
+def test_rounding_is_told_of_reaches_copies_alone_and_ends_with_each_pass(
+    striped: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The network's own statistics are exact; what is asked of torch is asked back."""
+    precisions: list[tuple[bool, str]] = []
+    own = TracedProgram.computing
+
+    @contextmanager
+    def noting(self: TracedProgram):
+        with own(self):
+            precisions.append((self.rounded, torch.get_float32_matmul_precision()))
+            yield
+
+    monkeypatch.setattr(TracedProgram, "computing", noting)
+    monkeypatch.setattr(budgets, "LARGE_NETWORK", 0)
+    exact = looked_at(striped, tmp_path / "exact")
+    assert {precision for _, precision in precisions} == {"highest"}
+    monkeypatch.setattr(budgets, "VERY_LARGE_NETWORK", 0)
+    monkeypatch.setattr(budgets, "bfloat16_is_faster", lambda device: True)
+    monkeypatch.setattr(budgets, "DENSE_FRAC", 0.0)
+    precisions.clear()
+    quick = looked_at(striped, tmp_path / "quick")
+    assert set(precisions) == {(False, "highest"), (True, "medium")}
+    assert torch.get_float32_matmul_precision() == "highest"
+    assert "rounded to bfloat16" in " ".join(quick.record.model.not_captured)
+    for name in ("1", "4", "6"):
+        assert quick[name].statistics == exact[name].statistics
+        for one, other in zip(quick[name].units, exact[name].units, strict=True):
+            assert (one.mean, one.max) == (other.mean, other.max)
+
+
+def test_rounded_factors_are_those_of_bfloat16() -> None:
+    """Against products of factors that were rounded before: float32 sums of the same numbers."""
+    from layerscope.graph.read import read_program
+
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(1024, 256, bias=False))
+    images = torch.randn(64, 1, 32, 32)
+    program = read_program(model, images)
+    exact = program.output_of("1", images).double()
+    rounded = replace(program, rounded=True).output_of("1", images).double()
+    assert rounded.dtype == exact.dtype
+    bound = 2**-8 * (images.flatten(1).abs() @ model[1].weight.abs().T).detach().double()
+    assert ((rounded - exact).abs() <= bound + 1e-5).all()
+    assert torch.equal(exact, program.output_of("1", images).double())

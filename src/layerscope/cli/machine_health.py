@@ -47,7 +47,8 @@ def check_torch() -> list[Check]:
         import torch
     except (ImportError, OSError) as error:
         return [Check("torch", "broken", str(error), "pip install 'torch>=2.6,<2.14'")]
-    from layerscope.training.machine import bfloat16_is_faster, hardware
+    from layerscope.device import bfloat16_is_faster
+    from layerscope.training.machine import hardware
 
     machine = hardware(torch.device("cpu"))
     fast = bfloat16_is_faster(torch.device("cpu"))

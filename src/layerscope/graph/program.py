@@ -27,11 +27,14 @@ class Program:
         model: the network itself.
         layers: in the order of the forward pass.
         escaped: what the layers do not show, one sentence each; empty for a traced network.
+        rounded: whether factors of matrix products are rounded to bfloat16 (`rounded_products`),
+            where the network is traced.
     """
 
     model: nn.Module
     layers: tuple[Layer, ...]
     escaped: tuple[str, ...] = ()
+    rounded: bool = field(default=False, kw_only=True)
 
     def run(
         self,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from layerscope.analysis.tuning.stimuli import COARSE, FINE, Steps
+from layerscope.device import bfloat16_is_faster, device_of
 from layerscope.graph.cost import costs
 from layerscope.graph.layer import Layer
 from layerscope.graph.program import Program
@@ -29,6 +30,8 @@ FIELDS, FIELDS_OF_LARGE = (16, 8), (4, 4)
 VERY_LARGE_NETWORK = 2e9
 STEPS_OF_VERY_LARGE = 48
 VERY_LARGE_FRAC = 0.25
+# Of whose multiply-adds at least so many are those of dense layers, matrix products are rounded.
+DENSE_FRAC = 0.5
 # With fewer pictures a unit's effect is lost in rounding; with fewer units nothing is compared.
 FEW_PICTURES, FEWEST_PICTURES = 400, 100
 FEWEST_UNITS = 8
@@ -53,6 +56,8 @@ class Budget:
         resumes: whether it can be run on from a layer; else each change costs all of it.
         fields: (pictures, units) that a layer's effective receptive field is measured on.
         told: how much less is measured than of a small network; "" where nothing is.
+        rounds: whether responses to stimuli, and all of untrained copies, are computed with
+            matrix products of rounded factors (`device.rounded_products`).
     """
 
     effort: Effort
@@ -61,6 +66,7 @@ class Budget:
     resumes: bool = True
     fields: tuple[int, int] = FIELDS
     told: str = ""
+    rounds: bool = False
 
     @property
     def stimuli(self) -> Steps:
@@ -141,7 +147,23 @@ def budget_for(effort: Effort, program: Program, spec: ModelSpec) -> Budget:
     if effort.directions != "none":
         less.append("no directions beside units")
         effort = replace(effort, directions="none")
+    rounds = False
     if sum_so_far > VERY_LARGE_NETWORK:
+        device = device_of(program.model)
+        dense = sum(
+            each[layer.name].multiply_adds for layer in program.layers if layer.kind == "dense"
+        )
+        rounds = (
+            resumes
+            and device.type == "cpu"
+            and dense >= DENSE_FRAC * sum_so_far
+            and bfloat16_is_faster(device)
+        )
+        if rounds:
+            less.append(
+                "responses to stimuli, and untrained copies, with matrix products of factors that "
+                "are rounded to bfloat16"
+            )
         if effort.stimuli == "fine":
             less.append(
                 f"synthetic stimuli in steps of {180 // COARSE.n_angles}° instead of "
@@ -161,7 +183,7 @@ def budget_for(effort: Effort, program: Program, spec: ModelSpec) -> Budget:
         f"a picture costs {sum_so_far / 1e9:.1f} billion multiply-adds, so that less is measured: "
         + "; ".join(less)
     )
-    return Budget(effort, to, sum_so_far, resumes, FIELDS_OF_LARGE, told)
+    return Budget(effort, to, sum_so_far, resumes, FIELDS_OF_LARGE, told, rounds)
 
 
 def looked_at_closely(measured: Sequence[str], layers: Sequence[Layer], n: int) -> list[str]:

@@ -45,8 +45,9 @@ def fingerprint(
     """
     found = hashlib.sha256()
     for part in (
-        plain(spec), plain(effort), seed, str(device_of(program.model)), software(),
-        imageset.class_names, imageset.part_names, [plain(layer) for layer in program.layers],
+        plain(spec), plain(effort), seed, str(device_of(program.model)), program.rounded,
+        software(), imageset.class_names, imageset.part_names,
+        [plain(layer) for layer in program.layers],
         # Holds what is in no layer's record: the 2 of "x * 2".
         str(program.traced.graph) if isinstance(program, TracedProgram) else "",
     ):  # fmt: skip

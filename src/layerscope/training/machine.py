@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from layerscope.device import choose_device, device_name
+from layerscope.device import bfloat16_is_faster, choose_device, device_name
 from layerscope.formats.run_record import Hardware
 
 if TYPE_CHECKING:
@@ -20,16 +20,6 @@ if TYPE_CHECKING:
 
 # Other devices are described to Fabric as torch describes them.
 FABRICS_OWN = ("cpu", "cuda", "mps")
-
-
-def bfloat16_is_faster(device: torch.device) -> bool:
-    """Whether a device multiplies bfloat16 numbers faster than float32 ones, as far as known."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    if device.type != "cpu":
-        return False
-    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return bool(supported and supported())
 
 
 def make_fabric(device: str = "auto", precision: str = "auto", *, freezes: bool = False) -> Fabric:

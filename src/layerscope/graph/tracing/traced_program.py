@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Generator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import fx
 
-from layerscope.device import as_taken
+from layerscope.device import as_taken, rounded_products
 from layerscope.errors import check_known
 from layerscope.graph.program import Program, as_logits, in_full, shown
 from layerscope.graph.state_guard import lent
@@ -45,7 +46,7 @@ class TracedProgram(Program):
             name = self.names[node]
             return shown(layouts[name], name, value, len(images), visit)
 
-        with lent(self.model):
+        with self.computing():
             return as_logits(run_traced(self.traced, self.taken(images), show, grad=grad))
 
     def show(
@@ -66,8 +67,14 @@ class TracedProgram(Program):
                 name = wanted[node]
                 shown(layouts[name], name, value, len(images), visit)
 
-        with lent(self.model):
+        with self.computing():
             run_traced(self.traced, self.taken(images), tell, until=last)
+
+    @contextmanager
+    def computing(self) -> Generator[None, None, None]:
+        """The network lent, and torch computing as precisely as asked."""
+        with lent(self.model), rounded_products() if self.rounded else nullcontext():
+            yield
 
     def taken(self, images: torch.Tensor) -> torch.Tensor:
         """A copy of some images, which the network may overwrite, in the type of its weights."""
@@ -77,7 +84,7 @@ class TracedProgram(Program):
         """What one layer puts out; nothing behind it is run. See `Program.output_of`."""
         nodes = {found: node for node, found in self.names.items()}
         check_known(name, nodes)
-        with lent(self.model):
+        with self.computing():
             value = run_traced(
                 self.traced, self.taken(images), lambda *_: None, grad=grad, until=nodes[name]
             )

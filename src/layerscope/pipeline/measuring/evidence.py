@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -75,7 +75,7 @@ HOW = {
 }
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class GatheredEvidence:
     """All that the atlas keeps of a look's measures.
 
@@ -88,10 +88,10 @@ class GatheredEvidence:
     """
 
     network: EvidenceRecord | None = None
-    layers: dict[str, LayerEvidence] = field(default_factory=dict)
-    units: dict[str, list[UnitEvidence]] = field(default_factory=dict)
-    featurevis: dict[str, LayerFeatureVis] = field(default_factory=dict)
-    skipped: list[str] = field(default_factory=list)
+    layers: dict[str, LayerEvidence] = dataclasses.field(default_factory=dict)
+    units: dict[str, list[UnitEvidence]] = dataclasses.field(default_factory=dict)
+    featurevis: dict[str, LayerFeatureVis] = dataclasses.field(default_factory=dict)
+    skipped: list[str] = dataclasses.field(default_factory=list)
 
 
 def gather_evidence(
@@ -125,17 +125,18 @@ def gather_evidence(
     model, layers = program.model, program.layers
     budget = budget_for(effort, program, spec)
     effort = budget.effort
+    quick = dataclasses.replace(program, rounded=budget.rounds)
     rows = evidence_rows(imageset, effort, seed)
     probing = probe_pictures(training, spec, most=effort.probe_pictures, seed=seed)
     learned = (probing.imageset, probing.rows) if probing else None
     stages = stages.of(
-        fingerprint(program, spec, imageset, rows, effort, seed=seed, training=learned)
+        fingerprint(quick, spec, imageset, rows, effort, seed=seed, training=learned)
     )
     device = device_of(model)
     some = spec.normalise(imageset.take(rows[:CALIBRATION_PICTURES])).to(device)
     progress(UNITS, 0, 1)
     scenes = Scenes(imageset, rows, spec, seed=seed, steps=budget.stimuli)
-    found = observe(program, measured, scenes, features=features)
+    found = observe(quick, measured, scenes, features=features)
     skipped = [budget.told] if budget.told else []
     skipped += [
         f"layer {name!r} has no evidence: it is not run for all pictures and stimuli"
@@ -163,7 +164,7 @@ def gather_evidence(
     def control(i: int, _: Path) -> CopyFigures:
         progress(copy_part(i, effort.untrained), 0, 1)
         return measure_copy(
-            program, found, scenes, some, seed=seed, copy=i, with_layers=i < LAYER_COPIES,
+            quick, found, scenes, some, seed=seed, copy=i, with_layers=i < LAYER_COPIES,
             fields=budget.fields, probing=probing, effort=effort,
             profiled=profiled if i < effort.dependence_copies else {},
         )  # fmt: skip

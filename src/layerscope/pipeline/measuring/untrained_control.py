@@ -116,7 +116,7 @@ def read_copy(program: Program, copy: nn.Module, images: torch.Tensor) -> Progra
     """A copy of a network, read; where the network decides by values, for the same layers."""
     if isinstance(program, RecordedProgram):
         return replace(program, model=copy)
-    return read_program(copy, images)
+    return replace(read_program(copy, images), rounded=program.rounded)
 
 
 def untrained(model: nn.Module, spec: ModelSpec, generator: torch.Generator) -> nn.Module:

@@ -155,15 +155,17 @@ def write_patches(
     tile = tuple(min(side, LARGEST_TILE_PX) for side in size)
     n_patched = 1 + max(u for u, unit in enumerate(units) if unit.patches)
     tiles = torch.full((n_patched * PATCHES, imageset.channels, *tile), GROUND, dtype=torch.uint8)
-    wanted = [
-        (u * PATCHES + j, p) for u, unit in enumerate(units) for j, p in enumerate(unit.patches)
-    ]
-    for start in range(0, len(wanted), TILES_AT_ONCE):
-        some = wanted[start : start + TILES_AT_ONCE]
-        pictures = imageset.take(torch.tensor([p.row for _, p in some]))
+    # Where units see the whole picture, many share a tile.
+    wanted: dict[tuple[int, tuple[int, int, int, int]], list[int]] = {}
+    for u, unit in enumerate(units):
+        for j, p in enumerate(unit.patches):
+            wanted.setdefault((p.row, p.box_px), []).append(u * PATCHES + j)
+    keys = list(wanted)
+    for start in range(0, len(keys), TILES_AT_ONCE):
+        some = keys[start : start + TILES_AT_ONCE]
+        pictures = imageset.take(torch.tensor([row for row, _ in some]))
         whole = torch.full((len(some), imageset.channels, *size), GROUND, dtype=torch.uint8)
-        for i, (_, p) in enumerate(some):
-            top, left, h, w = p.box_px
+        for i, (_, (top, left, h, w)) in enumerate(some):
             # A field cut off at the picture's top or left keeps its place in the tile.
             down = size[0] - h if top == 0 and h < size[0] else 0
             right = size[1] - w if left == 0 and w < size[1] else 0
@@ -174,7 +176,8 @@ def write_patches(
                 whole.float(), tile, mode="bilinear", antialias=True, align_corners=False
             )
             whole = smaller.round().clamp(0, 255).to(torch.uint8)
-        tiles[[place for place, _ in some]] = whole
+        for key, one in zip(some, whole, strict=True):
+            tiles[wanted[key]] = one
     return write_layer_sprite(
         folder, layer, "patches", tiles, columns=PATCHES, lossless=max(tile) <= 12
     )
