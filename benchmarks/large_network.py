@@ -113,8 +113,18 @@ def main() -> None:
                     row = json.loads(done.stdout.splitlines()[-1])
                     rows.append(row | {"other_cores": others.cores()})
                     print(rows[-1], flush=True)
-    worst = max(row["wall_s"] for row in rows)
-    figures = {"rows": rows, "bar_s": BAR_S, "holds": worst <= BAR_S}
+                    write_rows(rows)
+
+
+def write_rows(rows: list[dict[str, Any]]) -> None:
+    """Write what there is so far: each look takes long."""
+    figures = {
+        "rows": rows,
+        "bar_s": BAR_S,
+        "holds": max(row["wall_s"] for row in rows) <= BAR_S,
+        # Beside other work a wall clock says how busy the machine was.
+        "holds_in_processor_time": max(row["cpu_s"] for row in rows) <= BAR_S,
+    }
     write_result("large_network", __doc__.splitlines()[0].removeprefix("Claim: "), figures)
 
 
