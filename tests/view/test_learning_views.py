@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 import torch
 from browsing import Page, needs_page
+from safetensors.numpy import load_file
 
+from layerscope.atlas.atlas_folder import load_atlas
 from layerscope.pipeline.look import look
 from layerscope.training.runs.run_folder import Run, open_run, with_data
 from layerscope.view.report import write_report
@@ -121,3 +123,88 @@ def test_training_in_the_page_learns_the_circle(page: Page, digits: tuple[Run, P
     page.page.click("[data-testid=neuron-train]")
     assert before < 80
     assert re.search(r"steps=\d+&params=", page.page.url)
+
+
+def outputs_of(run: Run, pixels: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Every module's output for one picture, by torch."""
+    found: dict[str, torch.Tensor] = {}
+    hooks = [
+        module.register_forward_hook(
+            lambda _m, _i, out, name=name: found.__setitem__(name, out.detach()[0])
+        )
+        for name, module in run.model.named_modules()
+    ]
+    try:
+        with torch.no_grad():
+            found["logits"] = run.model(run.spec.normalise(pixels[None]))[0]
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return found
+
+
+def amounts(page: Page, level: int) -> list[float]:
+    shown = page.page.locator(f"[data-testid=amount-{level}]").all_inner_texts()
+    return [float(text.replace("\u2212", "-")) for text in shown]
+
+
+def sample_pixels(report: Path, sample: int) -> torch.Tensor:
+    folder = report.parent / "atlas"
+    ref = load_atlas(folder).record.samples[sample].pixels
+    return torch.from_numpy(load_file(folder / ref.file)[ref.name])
+
+
+def test_a_decision_is_the_sum_of_its_parts_from_the_logits_to_the_pixels(
+    page: Page, digits: tuple[Run, Path]
+) -> None:
+    run, report = digits
+    page.open(report, "#/decision?sample=0")
+    page.page.wait_for_selector("[data-testid=tree]")
+    found = outputs_of(run, sample_pixels(report, 0))
+    *_, hidden, last = [
+        (name, module)
+        for name, module in run.model.named_modules()
+        if isinstance(module, torch.nn.Linear)
+    ]
+    first, second = found["logits"].topk(2).indices.tolist()
+    margin = float(found["logits"][first] - found["logits"][second])
+    assert page.number("decision-margin") == pytest.approx(margin, abs=0.011)
+    assert page.number("sum-0") == pytest.approx(margin, abs=0.011)
+    # The units of the last hidden layer, the largest first.
+    responses = torch.relu(found[hidden[0]])
+    weights = last[1].weight.detach()
+    parts = (weights[first] - weights[second]) * responses
+    order = parts.abs().argsort(descending=True)
+    told = amounts(page, 0)
+    assert told[:7] == pytest.approx(parts[order][:7].tolist(), abs=0.011)
+    assert sum(told) == pytest.approx(margin, abs=0.06)
+    # One unit, by the maps that it reads: 64 sums, not thousands of products.
+    unit = next(int(u) for u in order if parts[u] > 0)
+    row = hidden[1].weight.detach()[unit]
+    maps = next(out for out in found.values() if out.ndim == 3 and out.numel() == len(row))
+    by_map = (row.view(maps.shape) * maps_before(run, maps, found)).sum((1, 2))
+    top = by_map.abs().argsort(descending=True)
+    assert amounts(page, 1)[:7] == pytest.approx(by_map[top][:7].tolist(), abs=0.011)
+    assert page.number("sum-1") == pytest.approx(float(found[hidden[0]][unit]), abs=0.02)
+    assert page.number("network-1") == pytest.approx(float(responses[unit]), abs=0.02)
+    # Every further sum agrees with the network's own number, down to the picture.
+    depth = page.page.locator("[data-testid^=sum-]").count()
+    assert depth == 4
+    for level in range(2, depth):
+        assert page.number(f"sum-{level}") == pytest.approx(
+            page.number(f"network-{level}"), abs=0.02
+        )
+    # Another runner-up, another question.
+    third = int(found["logits"].topk(3).indices[2])
+    page.page.select_option("[data-testid=decision-second]", str(third))
+    expected = float(found["logits"][first] - found["logits"][third])
+    assert page.number("sum-0") == pytest.approx(expected, abs=0.011)
+    # All parts at once: they still add up.
+    page.page.click("[data-testid=all-0]")
+    assert len(amounts(page, 0)) == len(responses) + 1
+    assert sum(amounts(page, 0)) == pytest.approx(expected, abs=0.4)
+
+
+def maps_before(run: Run, maps: torch.Tensor, found: dict[str, torch.Tensor]) -> torch.Tensor:
+    """The last of the maps that are flattened: of several with as many numbers, the pooled ones."""
+    return [out for out in found.values() if out.shape == maps.shape][-1]
