@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -49,7 +50,7 @@ def predict(
 
     with working(predicting=1) as line:
         from layerscope.data.folders.picture_paths import pictures_under
-        from layerscope.models.predict import predict as predict_photos
+        from layerscope.models.predict import predict as predict_run
         from layerscope.models.predict import predict_with
         from layerscope.models.pretrained.foreign_network import is_given
         from layerscope.pipeline.from_elsewhere.lone_network import open_lone
@@ -63,9 +64,7 @@ def predict(
             )
             for sentence in () if as_json else lone.known.sentences:
                 say(sentence)
-            found = pictures_under(photos)
-            line.tell("predicting", 0.0, counted_pictures(found))
-            predictions = predict_with(lone.model, lone.spec, found)
+            name = partial(predict_with, lone.model, lone.spec)
         elif weights is not None or classes is not None or options.given:
             raise ModelError(OF_A_RUN)
         else:
@@ -73,9 +72,10 @@ def predict(
             if opened.path != Path(network) and not as_json:
                 say(f"with {opened.path}, the latest run there: {opened.spec.name}, which tells "
                     f"apart {named(opened.spec.class_names)}")  # fmt: skip
-            found = pictures_under(photos)
-            line.tell("predicting", 0.0, counted_pictures(found))
-            predictions = predict_photos(opened, found)
+            name = partial(predict_run, opened)
+        found = pictures_under(photos)
+        line.tell("predicting", 0.0, counted_pictures(found))
+        predictions = name(found)
     print_predictions.predictions(predictions, top=top, as_json=as_json)
 
 

@@ -15,6 +15,8 @@ from layerscope.formats.run_record import RunRecord
 RECORD = "run.json"
 HISTORY = "history.jsonl"
 EVALUATION = "evaluation.json"
+# A folder: what was recorded at chosen steps of the training.
+RECORDING = "recording"
 REMEDY = "train again"
 
 

@@ -76,6 +76,6 @@ DEMO = Effort(
     featurevis_variants=1,
     closely=1,
     directions="none",
-    dependence_patches=6,
+    dependence_patches=4,
     dependence_copies=1,
 )

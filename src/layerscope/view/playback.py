@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, TypeAlias
 from layerscope.errors import RunError, first_line
 from layerscope.formats.embedded_run import Playback, RecordedMaps
 from layerscope.formats.file_references import ArrayRef
+from layerscope.formats.run_files import RECORDING
 
 if TYPE_CHECKING:
     import numpy as np
 
-FOLDER = "recording"
 FILE = "run/playback.safetensors"
 # Of a page's arrays before they are compressed: a small network's whole recording.
 MOST_BYTES = 900_000
@@ -37,12 +37,12 @@ def playback_of(run_dir: Path) -> tuple[Playback, bytes] | None:
     import numpy as np
     from safetensors.numpy import save
 
-    files = sorted((run_dir / FOLDER).glob("epoch-*.safetensors"))
+    files = sorted((run_dir / RECORDING).glob("epoch-*.safetensors"))
     if not files:
         return None
     try:
         arrays, layers = joined(files)
-        probe, _ = tensors_of(run_dir / FOLDER / "probe.safetensors")
+        probe, _ = tensors_of(run_dir / RECORDING / "probe.safetensors")
         arrays = thinned(without_large_weights(arrays, layers))
         kept = {
             "probe": probe["pixels"],
@@ -51,7 +51,7 @@ def playback_of(run_dir: Path) -> tuple[Playback, bytes] | None:
         record = record_of(arrays, layers, probe)
     except (OSError, KeyError, ValueError) as error:
         raise RunError(
-            f"the recording in {run_dir / FOLDER} cannot be read ({first_line(error)}); "
+            f"the recording in {run_dir / RECORDING} cannot be read ({first_line(error)}); "
             "train again, or remove that folder"
         ) from error
     return record, save({name: np.ascontiguousarray(array) for name, array in kept.items()})

@@ -10,11 +10,12 @@ import torch
 
 from layerscope.data.imageset import Splits
 from layerscope.errors import LayerNotFoundError, RunError
+from layerscope.formats.run_files import RECORDING
 from layerscope.graph.activation_hooks import trace
 from layerscope.models import build, to_probs
 from layerscope.seed import make_generator
 from layerscope.training.diagnostics.recorded_steps import chosen_steps
-from layerscope.training.diagnostics.recorder import BUDGET_BYTES, FOLDER
+from layerscope.training.diagnostics.recorder import BUDGET_BYTES
 from layerscope.training.diagnostics.recording import Recording, read_recording, vitals_of
 from layerscope.training.runs.evaluation import as_images
 from layerscope.training.runs.run_folder import Run
@@ -81,7 +82,7 @@ def test_the_probes_are_held_out_and_of_both_classes(recording: Recording, strip
 
 def test_the_budget_is_kept(striped: Splits, tmp_path: Path) -> None:
     run = train(striped, model="compact", out=tmp_path, epochs=1, batch_size=4)
-    size = sum(file.stat().st_size for file in (run.path / FOLDER).iterdir())
+    size = sum(file.stat().st_size for file in (run.path / RECORDING).iterdir())
     assert size < BUDGET_BYTES * 1.05  # tensors keep to it; names and pictures come on top
     kept = read_recording(run.path).recorded("weight")
     assert kept, "small layers are always there"
@@ -105,9 +106,9 @@ def test_what_was_not_recorded_is_refused(recording: Recording, tmp_path: Path) 
 
 
 def test_a_damaged_recording_is_named(run: Run, tmp_path: Path) -> None:
-    home = tmp_path / FOLDER
+    home = tmp_path / RECORDING
     home.mkdir()
-    for file in (run.path / FOLDER).iterdir():
+    for file in (run.path / RECORDING).iterdir():
         (home / file.name).write_bytes(file.read_bytes())
     (home / "epoch-0002.safetensors").write_bytes(b"cut off")
     with pytest.raises(RunError, match=r"epoch-0002\.safetensors cannot be read"):

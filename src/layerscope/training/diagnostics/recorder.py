@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from layerscope.files import write_tensors
+from layerscope.formats.run_files import RECORDING
 from layerscope.graph.activation_hooks import trace
 from layerscope.seed import make_generator
 from layerscope.training.input.batches import AnyFeed
@@ -27,7 +28,6 @@ from layerscope.training.training_objective import Spec, objective_of
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-FOLDER = "recording"
 BUDGET_BYTES = 8 << 20
 N_PROBES = 64
 N_MAP_PICTURES, N_MAP_UNITS, MAP_SIDE = 4, 8, 14
@@ -135,7 +135,7 @@ class Recorder:
         frames, self._frames = self._frames, []
         if self.folder is None or not frames:
             return
-        home = self.folder / FOLDER
+        home = self.folder / RECORDING
         if not (home / "probe.safetensors").is_file():
             pictures = {"pixels": self.probe.cpu(), "labels": self.probe_labels.cpu()}
             write_tensors(home / "probe.safetensors", {**pictures, "rows": self.rows})

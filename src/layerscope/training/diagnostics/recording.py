@@ -9,7 +9,8 @@ import torch
 
 from layerscope.errors import LayerNotFoundError, RunError, nearest
 from layerscope.files import read_tensors
-from layerscope.training.diagnostics.recorder import FOLDER, Vitals
+from layerscope.formats.run_files import RECORDING
+from layerscope.training.diagnostics.recorder import Vitals
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def read_recording(run: Path) -> Recording:
     """
     from safetensors import SafetensorError
 
-    home = run / FOLDER
+    home = run / RECORDING
     files = sorted(home.glob("epoch-*.safetensors"))
     if not files:
         raise RunError(f"{run} has no recording; train again to get one")
@@ -139,7 +140,7 @@ def vitals_of(run: Path, *, through_epoch: int) -> list[Vitals]:
     Raises:
         RunError: the recording is damaged.
     """
-    if not any((run / FOLDER).glob("epoch-*.safetensors")):
+    if not any((run / RECORDING).glob("epoch-*.safetensors")):
         return []
     recording = read_recording(run)
     gradients = rows_of_numbers(recording.tensors["gradient_norm"])
