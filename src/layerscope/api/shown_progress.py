@@ -54,6 +54,9 @@ def training_shown(progress: bool) -> Generator[Listener, None, None]:
         return
     with ProgressDisplay() as line:
 
+        def on_pictures(done: int, total: int) -> None:
+            line.tell(f"reading {total:,} pictures", done / total)
+
         def on_progress(now: Progress) -> None:
             what = f"epoch {now.epoch} of {now.epochs}, loss {now.loss:.3f}"
             line.tell(what, now.step / now.total_steps, now.left_s)
@@ -67,4 +70,7 @@ def training_shown(progress: bool) -> Generator[Listener, None, None]:
         def on_finding(finding: Finding) -> None:
             line.say(f"! {finding.sentence}")
 
-        yield Listener(on_progress=on_progress, on_epoch=on_epoch, on_finding=on_finding)
+        yield Listener(
+            on_pictures=on_pictures, on_progress=on_progress, on_epoch=on_epoch,
+            on_finding=on_finding,
+        )  # fmt: skip

@@ -70,7 +70,7 @@ def demo(
     from layerscope.cli.printing import print_look, print_training
     from layerscope.cli.printing.console import say, working
 
-    with working(training=1, looking=2) as line:
+    with working(reading=1, training=2, looking=4) as line:
         from layerscope.pipeline.effort import DEMO
         from layerscope.pipeline.subject import subject_of
 
@@ -170,7 +170,7 @@ def train(
     from layerscope.cli.printing import print_look, print_training
     from layerscope.cli.printing.console import working
 
-    with working(training=3, looking=2 if report else 0) as line:
+    with working(reading=1, training=3, looking=2 if report else 0) as line:
         from layerscope.cli.process.own_process import with_threads
         from layerscope.cli.settings import parse_settings
         from layerscope.errors import RecipeError

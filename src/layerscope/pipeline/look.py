@@ -213,6 +213,7 @@ def measure(
         plan_of(
             budget, layers, measured, pictures=len(chosen),
             evidence=effort is not None, ablates=can_ablate(spec, imageset),
+            has_parts=bool(imageset.part_names),
         )
     )  # fmt: skip
     named = pictures_to_name(chosen, budget.total, seed)

@@ -50,6 +50,8 @@ def copy_part(i: int, of: int) -> Part:
     return Part("copy", f"{i + 1} of {of}")
 
 
+# Kind -> seconds taken, seconds guessed.
+Timed = Mapping[Kind, tuple[float, float]]
 # Told of a part, and how much of it is done: (part, done, total).
 Tell = Callable[[Part, int, int], None]
 
@@ -81,8 +83,9 @@ class LookTimer:
     """Times the parts of a look, and tells where it stands.
 
     What is left is first guessed by multiply-adds, then corrected by what parts of the same kind
-    took; a kind that was not timed yet is corrected by all those that were. Parts that are passed
-    over (they were kept from an interrupted look) count for nothing.
+    took; a kind that was not timed yet is corrected by all those that were. How long a network took
+    to be read says nothing of how fast it runs. Parts that are passed over (they were kept from an
+    interrupted look) count for nothing.
 
     Args:
         tell: told where the look stands, at every report.
@@ -99,7 +102,7 @@ class LookTimer:
         self.part = READING
         self.part_began = self.began
         self.guess = 0.0
-        self.timed: dict[Kind, tuple[float, float]] = {}  # seconds taken, seconds guessed
+        self.timed: Timed = {}
         self.done_frac = 0.0
         tell(LookProgress(READING, 0.0, None))
 
@@ -112,7 +115,7 @@ class LookTimer:
         """Report how much of a part is done."""
         now = self.clock()
         if part != self.part:
-            self.credit(self.part.kind, now - self.part_began, self.guess)
+            self.timed = self.with_credit(self.part.kind, now - self.part_began, self.guess)
             self.guess = 0.0
             while part in self.left:  # what was planned before it was kept, and takes no time
                 planned = next(iter(self.left))
@@ -120,24 +123,28 @@ class LookTimer:
             self.part, self.part_began = part, now
         taken = now - self.part_began
         share = done / total if total else 0.0
+        timed = self.timed
         if share > 0:
             left = taken * (1 - share) / share
+            timed = self.with_credit(part.kind, taken, self.guess * share)
         else:
-            left = max(0.0, self.guess * self.rate(part.kind) - taken)
-        left += sum(guess * self.rate(other.kind) for other, guess in self.left.items())
+            left = max(0.0, self.guess * rate(timed, part.kind) - taken)
+        left += sum(guess * rate(timed, other.kind) for other, guess in self.left.items())
         elapsed = now - self.began
         if elapsed + left > 0:
             self.done_frac = max(self.done_frac, elapsed / (elapsed + left))
-        self.tell(LookProgress(part, self.done_frac, left if self.timed else None))
+        self.tell(LookProgress(part, self.done_frac, left if timed else None))
 
-    def credit(self, kind: Kind, taken: float, guess: float) -> None:
-        """Note what a part took."""
-        if guess > 0:
-            before = self.timed.get(kind, (0.0, 0.0))
-            self.timed[kind] = (before[0] + taken, before[1] + guess)
+    def with_credit(self, kind: Kind, taken_s: float, guess_s: float) -> Timed:
+        """What was timed, and that a part took so long."""
+        if guess_s <= 0 or kind == "reading":
+            return self.timed
+        before = self.timed.get(kind, (0.0, 0.0))
+        return {**self.timed, kind: (before[0] + taken_s, before[1] + guess_s)}
 
-    def rate(self, kind: Kind) -> float:
-        """Seconds that parts of a kind take for each that was guessed."""
-        timed = [self.timed[kind]] if kind in self.timed else list(self.timed.values())
-        taken, guessed = sum(t for t, _ in timed), sum(g for _, g in timed)
-        return taken / guessed if guessed else 1.0
+
+def rate(timed: Timed, kind: Kind) -> float:
+    """Seconds that parts of a kind take for each that was guessed."""
+    known = [timed[kind]] if kind in timed else list(timed.values())
+    taken, guessed = sum(t for t, _ in known), sum(g for _, g in known)
+    return taken / guessed if guessed else 1.0

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 class Listener:
     """What a training tells while it runs; every field may be left out."""
 
+    on_pictures: Callable[[int, int], None] = lambda done, total: None
     on_start: Callable[[ModelSpec, Recipe, Splits, Path], None] = (
         lambda spec, recipe, splits, folder: None
     )
@@ -93,6 +94,7 @@ def train(
         size=size,
         weights=weights,
         data_dir=data_dir,
+        progress=listener.on_pictures if listener else lambda done, total: None,
     )
     return begin(
         gathered,

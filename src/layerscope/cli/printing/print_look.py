@@ -61,7 +61,7 @@ def look(
             pictures=own,
             seed=seed,
             progress=lambda now: (
-                line.tell("looking", now.done_frac, str(now.part)) if line else None
+                line.tell("looking", now.done_frac, str(now.part), now.left_s) if line else None
             ),
             fabric=fabric,
             tell=first_words if first else lambda sentence: None,

@@ -21,6 +21,9 @@ def training(line: ProgressLine) -> Listener:
     """Show a training: the network first, the progress line while it runs, a line an epoch."""
     from layerscope.training.session import Listener
 
+    def on_pictures(done: int, total: int) -> None:
+        line.tell("reading", done / total, f"reading {total:,} pictures")
+
     def on_start(spec, recipe, splits, folder) -> None:
         from layerscope.models.summary import summarise_spec
 
@@ -56,8 +59,9 @@ def training(line: ProgressLine) -> Listener:
         warn(finding.sentence)
 
     return Listener(
-        on_start=on_start, on_progress=on_progress, on_epoch=on_epoch, on_finding=on_finding
-    )
+        on_pictures=on_pictures, on_start=on_start, on_progress=on_progress, on_epoch=on_epoch,
+        on_finding=on_finding,
+    )  # fmt: skip
 
 
 def evaluation(run: Run) -> None:

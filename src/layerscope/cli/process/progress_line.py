@@ -14,6 +14,8 @@ from rich.progress import BarColumn, Progress, TextColumn
 EVERY_S = 5.0
 # Before this share of a part is done, its speed is no measure for the rest.
 TOO_EARLY = 0.03
+# A step that takes longer than all that was left is not nearly done for that.
+LEAST_LEFT_FRAC = 0.1
 
 
 class ProgressLine:
@@ -39,6 +41,8 @@ class ProgressLine:
         self.started = self.part_started = self.told = clock()
         self.part, self.begun_at, self.frac = "", 0.0, 0.0
         self.what = "getting ready"
+        self.told_left_s: float | None = None  # of this part
+        self.told_left_at = self.started
         self.over = threading.Event()
         self.beats = threading.Thread(target=self._beat, daemon=True)
         self.printing = threading.Lock()
@@ -63,19 +67,24 @@ class ProgressLine:
         self.over.set()
         self.bar.stop()
 
-    def tell(self, part: str, frac: float, what: str) -> None:
+    def tell(self, part: str, frac: float, what: str, left_s: float | None = None) -> None:
         """Say where the command stands.
 
         Args:
             part: one of the parts, in their order.
             frac: how much of the part is done, from 0 to 1. A line never runs backwards.
             what: is being done.
+            left_s: until the part is done; None where its speed so far has to tell.
         """
         now = self.clock()
         if part != self.part:
             # An interrupted part may go on where it was: its speed counts from there.
             self.part, self.part_started, self.begun_at, self.frac = part, now, frac, frac
         self.frac, self.what = max(self.frac, min(frac, 1.0)), what
+        self.told_left_s, self.told_left_at = (
+            self._at_this_speed(now) if left_s is None else left_s,
+            now,
+        )
         left = as_time(self.left_s(now))
         self.bar.update(self.task, description=what, completed=self.done, left=left)
         if not self.console.is_terminal:
@@ -108,13 +117,20 @@ class ProgressLine:
 
     def left_s(self, now: float) -> float | None:
         """How long all of it still takes; None as long as nobody can know."""
-        here = self.frac - self.begun_at
-        if here < TOO_EARLY or now <= self.part_started:
+        if self.told_left_s is None:
             return None
-        own = (now - self.part_started) * (1 - self.frac) / here
+        # Between two reports the time goes on.
+        own = max(self.told_left_s - (now - self.told_left_at), LEAST_LEFT_FRAC * self.told_left_s)
         names = list(self.shares)
         later = sum(self.shares[name] for name in names[names.index(self.part) + 1 :])
         return own + later * (own + now - self.part_started) / self.shares[self.part]
+
+    def _at_this_speed(self, now: float) -> float | None:
+        """How long the part still takes if it goes on as it did."""
+        here = self.frac - self.begun_at
+        if here < TOO_EARLY or now <= self.part_started:
+            return None
+        return (now - self.part_started) * (1 - self.frac) / here
 
 
 def as_time(seconds: float | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,12 +59,14 @@ def gather(
     size: int | None = None,
     weights: Path | str | None = None,
     data_dir: Path | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Gathered:
     """Find the weights that a network begins with, and load the pictures in the size it takes.
 
     Args:
         data, model, size, weights, data_dir: as for `train`.
         fabric: of several processes, one downloads and fills the cache, and the others read it.
+        progress: told (pictures done, pictures in all) while they are decoded or drawn.
 
     Raises:
         DataError, ModelError: what was asked for cannot be had.
@@ -79,7 +82,10 @@ def gather(
         # Before pictures are decoded for nothing.
         found = choose_weights(model, weights) if isinstance(model, str) else None
         size = size or (native_size(model) if isinstance(model, str) else None)
-        splits = data if isinstance(data, Splits) else load(data, size=size, data_dir=data_dir)
+        if isinstance(data, Splits):
+            splits = data
+        else:
+            splits = load(data, size=size, data_dir=data_dir, progress=progress)
     source = None if isinstance(data, Splits) else str(data)
     return Gathered(model, splits, source, size, found)
 
