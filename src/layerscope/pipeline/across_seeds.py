@@ -18,12 +18,12 @@ from layerscope.device import device_of
 from layerscope.errors import AtlasError, DataError
 from layerscope.formats.atlas_record import AtlasRecord
 from layerscope.formats.layer_record import Compared, LayerRecord
-from layerscope.formats.unit_record import ControlRange, Recurrence, UnitRecord
+from layerscope.formats.unit_record import Recurrence, UnitRecord
 from layerscope.graph.program import Program
 from layerscope.graph.read import read_program
 from layerscope.pipeline.measuring.evidence import CALIBRATION_PICTURES
-from layerscope.pipeline.measuring.layer_probes import control_range
 from layerscope.pipeline.measuring.untrained_control import read_copy, untrained
+from layerscope.pipeline.recording.control_ranges import least_to_most
 from layerscope.pipeline.subject import Subject
 from layerscope.seed import make_generator
 
@@ -140,7 +140,7 @@ def matched(
         held = recurring_units(null[i][name], rest[:S], rest[S:])
         shares.append(float(held.recurs.double().mean()))
     share = float(found.recurs.double().mean())
-    return found, Compared(value=share, untrained=control_range(shares))
+    return found, Compared(value=share, untrained=least_to_most(shares))
 
 
 def expected_by_chance(n_others: int) -> float:
@@ -182,16 +182,13 @@ def layer_with(layer: LayerRecord, found: Recurring, share: Compared) -> LayerRe
     recurs = found.recurs.tolist()
     units: list[UnitRecord] = []
     for u, unit in enumerate(layer.units):
-        null = found.untrained[u]
         units.append(
             replace(
                 unit,
                 recurrence=Recurrence(
                     matches=tuple(found.matches[u].tolist()),
                     units=tuple(found.units[u].tolist()),
-                    untrained=ControlRange(
-                        mean=float(null.mean()), low=float(null.min()), high=float(null.max())
-                    ),
+                    untrained=least_to_most(found.untrained[u].tolist()),
                     recurs=recurs[u],
                 ),
             )

@@ -23,6 +23,7 @@ from layerscope.graph.program import Program
 from layerscope.models.spec import ModelSpec
 from layerscope.pipeline.budget import Budget, control_pictures
 from layerscope.pipeline.effects.unit_groups import UnitGroup
+from layerscope.pipeline.recording.control_ranges import least_to_most, middle_95_percent
 from layerscope.seed import make_generator
 
 # Of a layer with more units, only the first are ablated: each costs a pass behind the layer.
@@ -45,7 +46,7 @@ class KeptScores(Struct, frozen=True, kw_only=True):
 
     units: float
     components: float
-    random: ControlRange
+    random: ControlRange | None
 
 
 class LayerAblations(Struct, frozen=True, kw_only=True):
@@ -160,9 +161,7 @@ def kept_scores(found: KeptAccuracy) -> tuple[KeptScores, ...]:
         KeptScores(
             units=float(found.units[i]),
             components=float(found.components[i]),
-            random=ControlRange(
-                mean=float(draws.mean()), low=float(draws.min()), high=float(draws.max())
-            ),
+            random=least_to_most(draws.tolist()),
         )
         for i, draws in enumerate(found.random.unbind(1))
     )
@@ -187,12 +186,12 @@ def ablation_record(found: Ablations, effects: Effects, i: int) -> Ablation:
         accuracy_change=float(effects.accuracy[i]),
         accuracy_interval=pair(effects.accuracy_interval[i]),
         class_accuracy_change=tuple(None if math.isnan(change) else change for change in changes),
-        control=control_range(control.accuracy[:, i]) if control else None,
+        control=middle_95_percent(control.accuracy[:, i]) if control else None,
         loss_change=float(loss.mean[i]),
         loss_interval=pair(loss.interval[i]),
         p=float(loss.p[i]),
         q=float(loss.q[i]),
-        loss_control=control_range(control.loss[:, i]) if control else None,
+        loss_control=middle_95_percent(control.loss[:, i]) if control else None,
         loss_beside_control=float(control.own_loss[i]) if control else None,
         control_n=control.n if control else 0,
         control_draws=len(control.loss) if control else 0,
@@ -211,9 +210,3 @@ def pair(values: torch.Tensor) -> tuple[float, float]:
     """An interval's two ends."""
     low, high = values.tolist()
     return low, high
-
-
-def control_range(draws: torch.Tensor) -> ControlRange:
-    """The mean of a control's draws, and what 95 % of them lie between."""
-    low, high = draws.quantile(torch.tensor([0.025, 0.975], dtype=draws.dtype)).tolist()
-    return ControlRange(mean=float(draws.mean()), low=low, high=high)

@@ -11,7 +11,7 @@ from layerscope.analysis.observe import Observed
 from layerscope.analysis.structure.cka import cka_matrix, linear_cka
 from layerscope.formats.atlas_record import CkaRecord
 from layerscope.formats.unit_record import ControlRange
-from layerscope.pipeline.measuring.layer_probes import control_range
+from layerscope.pipeline.recording.control_ranges import least_to_most
 
 
 class LayerLikeness(Struct, frozen=True, kw_only=True):
@@ -93,7 +93,7 @@ def cka_record(
 
     def over_copies(figure: str) -> tuple[ControlRange, ...]:
         ranges = (
-            control_range([getattr(copy[name], figure) for copy in copies if name in copy])
+            least_to_most([getattr(copy[name], figure) for copy in copies if name in copy])
             for name in own.layers
         )
         return tuple(found for found in ranges if found is not None)

@@ -26,7 +26,6 @@ from layerscope.analysis.observe import Observed, Scenes
 from layerscope.errors import ModelError
 from layerscope.formats.layer_record import DependenceFigure, LayerDependence
 from layerscope.formats.unit_record import (
-    ControlRange,
     Dependence,
     PatchClustersRecord,
     UnitEvidence,
@@ -35,6 +34,7 @@ from layerscope.graph.program import Program
 from layerscope.graph.receptive_field import receptive_fields
 from layerscope.pipeline.budget import Budget
 from layerscope.pipeline.look_progress import Part, Tell
+from layerscope.pipeline.recording.control_ranges import least_to_most
 from layerscope.pipeline.stages import Stage, Stages
 from layerscope.seed import make_generator
 
@@ -278,11 +278,9 @@ def layer_dependence(
         found = own.figures.get(name)
         if found is None:
             return None
-        control = [copy[name] for copy in copies if name in copy]
-        untrained = None
-        if control:
-            mean = round(sum(control) / len(control), DIGITS)
-            untrained = ControlRange(mean=mean, low=min(control), high=max(control))
+        untrained = least_to_most([copy[name] for copy in copies if name in copy])
+        if untrained is not None:
+            untrained = replace(untrained, mean=round(untrained.mean, DIGITS))
         return DependenceFigure(value=found.value, interval=found.interval, untrained=untrained)
 
     remaining = {name: figure(f"remaining {name}") for name in CHANGES}

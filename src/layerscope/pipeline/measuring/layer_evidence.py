@@ -30,11 +30,8 @@ from layerscope.errors import NoGradientError, UnreachedError
 from layerscope.formats.layer_record import Compared, EffectiveDimension, LayerEvidence, Probe
 from layerscope.formats.unit_record import ControlRange
 from layerscope.graph.program import Program
-from layerscope.pipeline.measuring.layer_probes import (
-    ProbePictures,
-    control_range,
-    layer_probes,
-)
+from layerscope.pipeline.measuring.layer_probes import ProbePictures, layer_probes
+from layerscope.pipeline.recording.control_ranges import least_to_most
 
 # More pairs than this say no more than their number.
 MOST_DUPLICATES = 50
@@ -152,7 +149,7 @@ def compared(own: LayerFigures, untrained: Sequence[LayerFigures]) -> LayerEvide
     """A layer's figures beside those of its untrained copies."""
 
     def control(key: str) -> ControlRange | None:
-        return control_range(
+        return least_to_most(
             [found for copy in untrained if (found := getattr(copy, key)) is not None]
         )
 
@@ -162,7 +159,7 @@ def compared(own: LayerFigures, untrained: Sequence[LayerFigures]) -> LayerEvide
 
     probes = [copy.probe.accuracy for copy in untrained if copy.probe]
     return LayerEvidence(
-        probe=replace(own.probe, untrained=control_range(probes)) if own.probe else None,
+        probe=replace(own.probe, untrained=least_to_most(probes)) if own.probe else None,
         class_separation=beside("class_separation"),
         effective_dimension=EffectiveDimension(
             value=own.effective_dimension,

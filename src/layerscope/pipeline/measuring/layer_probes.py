@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import fmean
 
 import torch
 
@@ -12,9 +11,9 @@ from layerscope.analysis.activations.pooled_features import Features, gather_fea
 from layerscope.analysis.structure.linear_probe import halves, probe
 from layerscope.data.imageset import ImageSet
 from layerscope.formats.layer_record import Probe
-from layerscope.formats.unit_record import ControlRange
 from layerscope.graph.program import Program
 from layerscope.models.spec import ModelSpec
+from layerscope.pipeline.recording.control_ranges import least_to_most
 from layerscope.seed import make_generator
 
 # Halves of what the probe learned from that it is fitted to again.
@@ -119,7 +118,7 @@ def fitted(
     result = probe(features, labels, scored, scored_labels, n_classes=n_classes)
     spread = None
     if over_halves:
-        spread = control_range(
+        spread = least_to_most(
             [
                 probe(
                     features[rows], labels[rows], scored, scored_labels,
@@ -154,10 +153,3 @@ def drawn_halves(labels: torch.Tensor, n: int) -> list[torch.Tensor]:
         if len(labels[rows].unique()) > 1:
             found.append(rows)
     return found
-
-
-def control_range(values: Sequence[float]) -> ControlRange | None:
-    """Mean and range of some values; None of none."""
-    if not values:
-        return None
-    return ControlRange(mean=fmean(values), low=min(values), high=max(values))
