@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from layerscope.errors import ModelError
 from layerscope.formats.unit_record import ControlRange
 from layerscope.pipeline.stages import RESULT, Stage, Stages
 
@@ -90,3 +91,28 @@ def test_a_stage_that_fails_leaves_nothing(tmp_path: Path) -> None:
         raise AssertionError("the interruption was lost")
     assert not list((tmp_path / "kept").iterdir())
     assert not list((tmp_path / "atlas").iterdir())
+
+
+def test_a_layer_that_cannot_be_measured_is_left_out_with_a_sentence(tmp_path: Path) -> None:
+    made: list[str] = []
+
+    def make(layer: str, _: Path) -> str:
+        made.append(layer)
+        if layer == "b":
+            raise ModelError("it takes another way")
+        return layer.upper()
+
+    def run(needs: dict[str, Any] | None = None) -> tuple[dict[str, str], list[str]]:
+        skipped: list[str] = []
+        found = stages(tmp_path).run_layers(
+            "a stage", make, str, "abc", skipped=skipped, otherwise="nothing of {layer}",
+            needs=needs,
+        )  # fmt: skip
+        return found, skipped
+
+    found = {"a": "A", "c": "C"}, ["nothing of 'b': it takes another way"]
+    assert run() == found
+    assert run() == found
+    assert made == ["a", "b", "c", "b"]  # what was finished is not made again
+    assert run(needs={"a": 1, "b": 1, "c": None}) == found
+    assert made[4:] == ["a", "b"]

@@ -8,8 +8,9 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -94,6 +95,42 @@ class Stages:
             ModelError(found[i][0]) if found[i][1] else self.unpacked(stage, *found[i][0])
             for i, stage in enumerate(stages)
         ]
+
+    def run_layers(
+        self,
+        name: str,
+        make: Callable[[str, Path], R],
+        kind: type[R],
+        layers: Iterable[str],
+        *,
+        skipped: list[str],
+        otherwise: str,
+        needs: Mapping[str, Any] | None = None,
+    ) -> dict[str, R]:
+        """One stage for each of some layers; a layer that it cannot be done for is left out.
+
+        Args:
+            name, kind: those of each stage.
+            make: of a layer and an empty folder, as a stage's.
+            layers: their names.
+            skipped: gets a sentence for each layer that is left out.
+            otherwise: how that begins, with {layer} in it.
+            needs: layer -> what its stage depends on beside the fingerprint.
+
+        Returns:
+            layer -> result, in the order of `layers`.
+        """
+        stages = [
+            Stage(name, partial(make, layer), kind, layer, needs and needs[layer])
+            for layer in layers
+        ]
+        done = {}
+        for stage, result in zip(stages, self.run_all(stages), strict=True):
+            if isinstance(result, ModelError):
+                skipped.append(f"{otherwise.format(layer=repr(stage.layer))}: {result}")
+            else:
+                done[stage.layer] = result
+        return done
 
     def attempt(self, stage: Stage[R]) -> R | ModelError:
         """A stage's result, or why the network does not allow it."""

@@ -12,7 +12,6 @@ from msgspec.structs import replace
 from layerscope.analysis.observe import Observed
 from layerscope.analysis.structure.representation_geometry import duplicate_units
 from layerscope.data.imageset import ImageSet
-from layerscope.errors import ModelError
 from layerscope.formats.unit_record import UnitEvidence
 from layerscope.graph.program import Program
 from layerscope.models.spec import ModelSpec
@@ -21,7 +20,7 @@ from layerscope.pipeline.effects.ablation_evidence import LayerAblations, ablati
 from layerscope.pipeline.effects.directions_evidence import DirectionsFound
 from layerscope.pipeline.effects.unit_groups import unit_groups
 from layerscope.pipeline.look_progress import Part, Tell
-from layerscope.pipeline.stages import Stage, Stages
+from layerscope.pipeline.stages import Stages
 
 
 def add_ablations(
@@ -59,24 +58,19 @@ def add_ablations(
             progress=partial(progress, Part("ablation", name)),
         )  # fmt: skip
 
-    results = stages.run_all(
-        [
-            Stage(
-                "ablation",
-                partial(make, name),
-                LayerAblations,
-                layer=name,
-                needs=[[group.kind, group.words, list(group.units)] for group in groups[name]],
-            )
+    done = stages.run_layers(
+        "ablation",
+        make,
+        LayerAblations,
+        names,
+        skipped=skipped,
+        otherwise="no unit of {layer} was ablated",
+        needs={
+            name: [[group.kind, group.words, list(group.units)] for group in groups[name]]
             for name in names
-        ]
+        },
     )
-    done = {}
-    for name, result in zip(names, results, strict=True):
-        if isinstance(result, ModelError):
-            skipped.append(f"no unit of {name!r} was ablated: {result}")
-            continue
-        done[name] = result
+    for name, result in done.items():
         units[name] = [
             replace(unit, ablation=record)
             for unit, record in zip(units[name], result.units, strict=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -23,7 +22,6 @@ from layerscope.analysis.dependence.patch_clusters import (
 )
 from layerscope.analysis.dependence.strong_places import strong_places
 from layerscope.analysis.observe import Observed, Scenes
-from layerscope.errors import ModelError
 from layerscope.formats.layer_record import DependenceFigure, LayerDependence
 from layerscope.formats.unit_record import (
     Dependence,
@@ -35,7 +33,7 @@ from layerscope.graph.receptive_field import receptive_fields
 from layerscope.pipeline.budget import Budget
 from layerscope.pipeline.look_progress import Part, Tell
 from layerscope.pipeline.recording.control_ranges import least_to_most
-from layerscope.pipeline.stages import Stage, Stages
+from layerscope.pipeline.stages import Stages
 from layerscope.seed import make_generator
 
 MOST_UNITS = 256
@@ -167,15 +165,16 @@ def add_dependence(
         progress(Part("dependence", name), 0, 1)
         return layer_profiles(program, name, found[name], scenes, profiled[name], patches=patches)
 
-    names = [name for name in profiled if name in found]
-    results = stages.run_all(
-        [Stage("dependence", partial(make, name), LayerProfiles, layer=name) for name in names]
+    done = stages.run_layers(
+        "dependence",
+        make,
+        LayerProfiles,
+        [name for name in profiled if name in found],
+        skipped=skipped,
+        otherwise="no patches were changed for {layer}",
     )
     layers = {}
-    for name, result in zip(names, results, strict=True):
-        if isinstance(result, ModelError):
-            skipped.append(f"no patches were changed for {name!r}: {result}")
-            continue
+    for name, result in done.items():
         units[name] = [
             replace(unit, dependence=profile, clusters=clusters)
             for unit, profile, clusters in zip(
