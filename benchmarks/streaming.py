@@ -39,7 +39,7 @@ from layerscope.analysis.activations.scan import scan
 from layerscope.data import load
 from layerscope.data.imageset import ImageSet
 from layerscope.graph.read import read_graph
-from layerscope.pipeline.look import scanned_layers
+from layerscope.pipeline.look_request import scanned_layers
 from layerscope.training.runs.run_folder import Run, open_run
 from layerscope.training.session import train
 from measured import write_result

@@ -48,7 +48,7 @@ from layerscope.graph.program import Program
 from layerscope.graph.read import read_program
 from layerscope.graph.receptive_field import ReceptiveField, receptive_fields
 from layerscope.models.spec import ModelSpec
-from layerscope.pipeline.look import scanned_layers
+from layerscope.pipeline.look_request import scanned_layers
 from layerscope.pipeline.recording.layer_records import units_elsewhere
 from layerscope.seed import make_generator
 from layerscope.training.runs.run_folder import open_run, with_data

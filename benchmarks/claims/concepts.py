@@ -18,7 +18,7 @@ from layerscope.models.inference import set_logits
 from layerscope.models.probabilities import predicted
 from layerscope.models.spec import ModelSpec
 from layerscope.pipeline.effort import Effort
-from layerscope.pipeline.look import scanned_layers
+from layerscope.pipeline.look_request import scanned_layers
 from layerscope.pipeline.measuring.evidence import gather_evidence
 from layerscope.pipeline.recording.layer_records import units_elsewhere
 from layerscope.pipeline.stages import Stages

@@ -19,7 +19,7 @@ from layerscope.data.imageset import Splits
 from layerscope.errors import AtlasError, DataError, LayerNotFoundError
 from layerscope.formats.file_references import ArrayRef
 from layerscope.models import build, make_spec, model_names
-from layerscope.pipeline import look as looking
+from layerscope.pipeline import look_request
 from layerscope.pipeline.effort import Effort
 from layerscope.pipeline.look import look
 from layerscope.pipeline.look_progress import PICTURES, READING, UNITS, WRITING, LookProgress
@@ -311,7 +311,7 @@ def test_only_some_layers_are_measured_when_asked(run: Run, tmp_path: Path) -> N
 def test_of_a_large_set_a_seeded_choice_is_measured(
     run: Run, striped: Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(looking, "MOST_PICTURES", 20)
+    monkeypatch.setattr(look_request, "MOST_PICTURES", 20)
     atlas = look(run, out=tmp_path / "atlas", effort=None)
     assert atlas.record.data.n == 20
     assert atlas.record.evidence is None

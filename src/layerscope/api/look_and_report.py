@@ -20,9 +20,9 @@ from layerscope.formats.run_files import RECORD
 from layerscope.models.own_pictures import Pictures, each
 from layerscope.models.spec import ModelSpec
 from layerscope.pipeline.effort import FULL, Effort
-from layerscope.pipeline.look import ink_of
 from layerscope.pipeline.look import look as look_through
 from layerscope.pipeline.look_progress import LookProgress
+from layerscope.pipeline.look_request import ink_of
 from layerscope.training.runs.run_folder import PACKAGED, REPORT, Run, open_run, with_data
 from layerscope.view.report import write_report
 

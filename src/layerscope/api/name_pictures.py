@@ -13,7 +13,7 @@ from layerscope.models.own_pictures import Pictures, as_image, drawing_of, each
 from layerscope.models.predict import CLUTTERED, Prediction
 from layerscope.models.predict import predict as predict_files
 from layerscope.models.probabilities import ranked
-from layerscope.pipeline.look import ink_of
+from layerscope.pipeline.look_request import ink_of
 from layerscope.training.runs.run_folder import Run, open_run
 
 if TYPE_CHECKING:

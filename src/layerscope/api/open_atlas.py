@@ -12,7 +12,7 @@ from layerscope.api.network_maps import maps_of
 from layerscope.atlas import atlas_folder
 from layerscope.atlas.atlas_folder import Atlas
 from layerscope.formats.run_files import RECORD
-from layerscope.pipeline.look import ink_of
+from layerscope.pipeline.look_request import ink_of
 from layerscope.training.runs.run_folder import Run, open_run
 
 

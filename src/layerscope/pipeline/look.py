@@ -5,9 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,21 +17,14 @@ from layerscope.analysis.activations.pooled_features import FeatureCollector
 from layerscope.analysis.activations.scan import scan
 from layerscope.analysis.activations.sharded_scan import scan_shards
 from layerscope.atlas.atlas_folder import Atlas, load_atlas, write_atlas
-from layerscope.data.folders.ink import Ink
 from layerscope.data.imageset import ImageSet, Splits
 from layerscope.device import device_of
-from layerscope.errors import AtlasError, LayerNotFoundError, nearest
 from layerscope.formats.atlas_record import (
     ATLAS_SCHEMA,
     AtlasRecord,
-    Created,
-    DataRecord,
-    InputRecord,
 )
-from layerscope.graph.layer import Layer
 from layerscope.graph.read import read_program
 from layerscope.graph.replay_check import check_replay
-from layerscope.graph.state_guard import opened
 from layerscope.models.class_names import in_network_order
 from layerscope.models.inference import with_logits
 from layerscope.models.own_pictures import OwnPictures, read_own
@@ -43,13 +34,22 @@ from layerscope.pipeline.effects.ablation_evidence import can_ablate
 from layerscope.pipeline.effort import FULL, QUICK, Effort
 from layerscope.pipeline.look_plan import plan_of
 from layerscope.pipeline.look_progress import PICTURES, WRITING, LookProgress, LookTimer
+from layerscope.pipeline.look_request import (
+    found_by,
+    ink_of,
+    measured_rows,
+    scanned_layers,
+    settle,
+    too_few,
+    training_of,
+)
 from layerscope.pipeline.measuring.evidence import (
     GatheredEvidence,
     evidence_rows,
     gather_evidence,
 )
 from layerscope.pipeline.measuring.network_accuracy import network_accuracy, pictures_to_name
-from layerscope.pipeline.preliminaries import AS_TRAINED, Preliminaries
+from layerscope.pipeline.preliminaries import Preliminaries
 from layerscope.pipeline.recording.eight_steps import eight_steps
 from layerscope.pipeline.recording.layer_records import layer_records, units_elsewhere
 from layerscope.pipeline.recording.network_record import (
@@ -57,21 +57,15 @@ from layerscope.pipeline.recording.network_record import (
     partly_reached,
     replay_record,
 )
+from layerscope.pipeline.recording.provenance import created_now, data_record, input_record
 from layerscope.pipeline.recording.sample_walks import write_samples
 from layerscope.pipeline.stages import Stages
 from layerscope.pipeline.unfinished import unfinished_look
-from layerscope.seed import make_generator
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-MEASURED_KINDS = (
-    "conv", "conv1d", "conv3d", "conv_transpose", "dense", "activation", "recurrent", "attention",
-)  # fmt: skip
-MOST_PICTURES = 10_000
 NOTHING_KNOWN = Preliminaries()
-# Layers are compared on at least so many pictures (`analysis.structure.cka`).
-LEAST_EVIDENCE = 4
 # What the network is compared with its own layers on: each layer costs about one forward pass.
 REPLAYED_PICTURES, REPLAYED_LAYERS = 4, 16
 
@@ -281,17 +275,7 @@ def measure(
             ),
             replay=replay_record(replay, len(some)),
         ),
-        input=InputRecord(
-            channels=spec.channels,
-            height=spec.height,
-            width=spec.width,
-            mean=tuple(spec.mean),
-            std=tuple(spec.std),
-            bgr=spec.preprocessing.bgr,
-            scale=spec.preprocessing.scale,
-            framing=spec.preprocessing.framing.text(),
-            values_from=known.values_from or None,
-        ),
+        input=input_record(spec, known.values_from),
         data=data_record(imageset, chosen),
         steps=eight_steps(layers),
         layers=layer_records(stages.atlas, model, spec, layers, scans, imageset, evidence),
@@ -300,106 +284,4 @@ def measure(
         accuracy=accuracy.record,
         notes=known.notes,
         warnings=known.warnings,
-    )
-
-
-def scanned_layers(layers: Sequence[Layer], only: Sequence[str] | None) -> list[str]:
-    """The layers whose units are measured: all that have any, or those that are asked for.
-
-    A convolution that is asked for brings the activation along that its units are seen through.
-
-    Raises:
-        LayerNotFoundError: there is no such layer, or it has no units.
-    """
-    known = [layer.name for layer in layers if layer.kind in MEASURED_KINDS]
-    if only is None:
-        return known
-    for name in only:
-        if name not in known:
-            raise LayerNotFoundError(f"no layer {name!r} has units{nearest(name, known)}")
-    wanted = {*only, *(units_elsewhere(name, layers) for name in only)}
-    return [name for name in known if name in wanted]
-
-
-def settle(
-    run: Any, data: Splits | ImageSet | None, spec: ModelSpec | None, out: str | Path | None
-) -> tuple[nn.Module, ModelSpec, ImageSet, Path]:
-    """Find network, description, pictures and folder in what was handed over."""
-    if isinstance(run, nn.Module):
-        model = run
-    else:
-        model, spec = run.model, spec or run.spec
-        data = data if data is not None else run.data
-        out = out or run.path / "atlas"
-    if spec is None or out is None:
-        raise AtlasError("a bare network needs spec= (a ModelSpec) and out= (a folder)")
-    if data is None:
-        raise AtlasError("there are no pictures to measure on; hand over data=")
-    imageset = data.test if isinstance(data, Splits) else data
-    if not len(imageset):
-        raise AtlasError(f"the {imageset.split} split of {imageset.name} is empty; give pictures")
-    return opened(model), spec, in_network_order(imageset, spec.class_names), Path(out)
-
-
-def training_of(run: Any, data: Splits | ImageSet | None) -> ImageSet | None:
-    """The training split that belongs to the pictures that are looked at."""
-    if data is None and not isinstance(run, nn.Module):
-        data = run.data
-    return data.learned if isinstance(data, Splits) else None
-
-
-def too_few(imageset: ImageSet, effort: Effort | None) -> list[str]:
-    """Why no evidence can be had of these pictures, however much is asked; nothing where it can."""
-    n = len(imageset)
-    if effort is None or n >= LEAST_EVIDENCE:
-        return []
-    some = "1 picture is" if n == 1 else f"{n} pictures are"
-    return [f"{some} too few to compare layers on; give {LEAST_EVIDENCE}"]
-
-
-def found_by(run: Any) -> str:
-    """Who says which values a network takes, where nobody had to look for them."""
-    return "as described" if isinstance(run, nn.Module) else AS_TRAINED
-
-
-def ink_of(run: Any) -> Ink | None:
-    """How the pictures are laid out that a run learned from; None for a bare network."""
-    record = None if isinstance(run, nn.Module) else run.record.data.ink
-    return Ink(fit_frac=record.fit_frac, by_mass=record.by_mass) if record else None
-
-
-def measured_rows(imageset: ImageSet, seed: int) -> torch.Tensor:
-    """Which pictures are measured: all, or a seeded choice of a large set, in order."""
-    n = len(imageset)
-    if n <= MOST_PICTURES:
-        return torch.arange(n)
-    order = torch.randperm(n, generator=make_generator(seed, "measured pictures"))
-    return order[:MOST_PICTURES].sort().values
-
-
-def data_record(imageset: ImageSet, rows: torch.Tensor) -> DataRecord:
-    """The pictures that were measured."""
-    return DataRecord(
-        name=imageset.name,
-        split=imageset.split,
-        n=len(rows),
-        class_names=tuple(imageset.class_names),
-        class_counts=tuple(imageset.subset(rows).class_counts()),
-        fingerprint=imageset.fingerprint(),
-    )
-
-
-def created_now(seed: int, device: torch.device, *, duration_s: float) -> Created:
-    """When and with what an atlas was created."""
-    try:
-        own = version("layerscope")
-    except PackageNotFoundError:
-        own = "not installed"
-    return Created(
-        layerscope=own,
-        torch=str(torch.__version__),
-        date=datetime.now(UTC).isoformat(timespec="seconds"),
-        seed=seed,
-        duration_s=duration_s,
-        device=str(device),
     )

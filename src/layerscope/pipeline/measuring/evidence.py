@@ -12,10 +12,10 @@ import torch
 from msgspec.structs import replace
 
 from layerscope.analysis.activations.pooled_features import Features
-from layerscope.analysis.concepts.descriptions import KINDS, KindMeasures, describe_units
+from layerscope.analysis.concepts.descriptions import describe_units
 from layerscope.analysis.concepts.headline import headline
-from layerscope.analysis.concepts.layer_ladder import Rung, Share, ladder
-from layerscope.analysis.observe import Observed, Scenes, observe
+from layerscope.analysis.concepts.layer_ladder import ladder
+from layerscope.analysis.observe import Scenes, observe
 from layerscope.analysis.structure.direct_weights import class_weights
 from layerscope.analysis.structure.strongest_inputs import unit_inputs
 from layerscope.data.imageset import ImageSet
@@ -23,25 +23,25 @@ from layerscope.device import device_of
 from layerscope.errors import ModelError
 from layerscope.formats.atlas_record import (
     EvidenceRecord,
-    LadderFrac,
-    RungRecord,
 )
 from layerscope.formats.layer_record import LayerEvidence
 from layerscope.formats.unit_record import UnitEvidence
-from layerscope.graph.layer import Layer
 from layerscope.graph.program import Program
 from layerscope.graph.receptive_field import receptive_fields
 from layerscope.models.spec import ModelSpec
-from layerscope.pipeline.budget import Budget, budget_for, looked_at_closely
+from layerscope.pipeline.budget import budget_for, looked_at_closely
 from layerscope.pipeline.effects.ablation_evidence import LayerAblations, can_ablate
 from layerscope.pipeline.effects.ablation_stages import add_ablations
 from layerscope.pipeline.effects.directions_evidence import directions_of, directions_record
 from layerscope.pipeline.effort import Effort
 from layerscope.pipeline.fingerprint import fingerprint
-from layerscope.pipeline.look_progress import UNITS, Part, Tell, copy_part
+from layerscope.pipeline.look_progress import UNITS, Tell, copy_part
 from layerscope.pipeline.measuring.cka_evidence import cka_record
 from layerscope.pipeline.measuring.dependence_evidence import add_dependence, profiled_units
-from layerscope.pipeline.measuring.featurevis_evidence import LayerFeatureVis, featurevis_evidence
+from layerscope.pipeline.measuring.featurevis_evidence import (
+    LayerFeatureVis,
+    add_feature_visualisations,
+)
 from layerscope.pipeline.measuring.layer_evidence import compared, gabor_fits, layer_figures
 from layerscope.pipeline.measuring.layer_probes import probe_pictures
 from layerscope.pipeline.measuring.unit_evidence import unit_evidence, unit_links
@@ -50,6 +50,7 @@ from layerscope.pipeline.measuring.untrained_control import (
     as_measured,
     measure_copy,
 )
+from layerscope.pipeline.recording.ladder_record import HOW, kinds_of, rung_record
 from layerscope.pipeline.stages import Stage, Stages
 from layerscope.seed import make_generator
 
@@ -59,20 +60,6 @@ CALIBRATION_PICTURES = 256
 
 # Of so many copies whole layers are measured too (probes, dimensions): most of a copy's time.
 LAYER_COPIES = 5
-
-HOW = {
-    "brightness": "how much more a light or dark area drives the unit than lines and textures do",
-    "colour": "how much more its best hue drives the unit than the same shape in grey does",
-    "edge": "how strongly the response depends on a line's angle (1: one alone drives it)",
-    "spot": "how much more its best spot drives the unit than other shapes and its opposite do",
-    "corner": "how much more its best corner, curve or crossing drives the unit than other shapes",
-    "texture": "how well grain, checkerboards or textures synthesised from these pictures drive "
-    "the unit, whatever their phase",
-    "part": "how well the places where the unit is on (its strongest 0.5 %) cover a part: "
-    "intersection over union with the part's mask",
-    "class": "how well the unit's largest activation separates one class from the others, once "
-    "brightness, contrast and edges are accounted for: 2 AUROC - 1",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -283,50 +270,6 @@ def place_thumbnails(
     return {name: scenes.of(known[name], fields[name]).thumbnails for name in names}
 
 
-def add_feature_visualisations(
-    units: dict[str, list[UnitEvidence]],
-    program: Program,
-    spec: ModelSpec,
-    imageset: ImageSet,
-    rows: torch.Tensor,
-    found: Mapping[str, Observed],
-    budget: Budget,
-    *,
-    seed: int,
-    stages: Stages,
-    progress: Tell,
-    skipped: list[str],
-) -> dict[str, LayerFeatureVis]:
-    """Add an optimised image for each unit to its record; returns all images by layer.
-
-    A layer that it cannot be done for is named in `skipped`.
-    """
-    sprites = {}
-
-    def make(name: str, folder: Path) -> LayerFeatureVis:
-        return featurevis_evidence(
-            program, spec, name, imageset, rows, found[name], folder, budget, seed=seed,
-            progress=partial(progress, Part("images", name)),
-        )  # fmt: skip
-
-    results = stages.run_all(
-        [
-            Stage("optimised images", partial(make, name), LayerFeatureVis, layer=name)
-            for name in found
-        ]
-    )
-    for name, result in zip(found, results, strict=True):
-        if isinstance(result, ModelError):
-            skipped.append(f"no images were optimised for {name!r}: {result}")
-            continue
-        sprites[name] = result
-        units[name] = [
-            replace(unit, featurevis=record)
-            for unit, record in zip(units[name], result.units, strict=True)
-        ]
-    return sprites
-
-
 def raised(result: R | ModelError) -> R:
     """A stage's result; the error is raised where there is none."""
     if isinstance(result, ModelError):
@@ -334,36 +277,6 @@ def raised(result: R | ModelError) -> R:
     return result
 
 
-def kinds_of(measured: Mapping[str, KindMeasures]) -> tuple[str, ...]:
-    """The kinds that were measured anywhere, in the ladder's order."""
-    return tuple(kind for kind in KINDS if any(kind in one.values for one in measured.values()))
-
-
 def outputs_of(spec: ModelSpec) -> tuple[str, ...]:
     """What each unit of the last layer is the output for; a single logit speaks for class 1."""
     return spec.class_names[1:] if spec.n_logits == 1 else spec.class_names
-
-
-def rung_record(rung: Rung, layers: Sequence[Layer]) -> RungRecord:
-    """A rung of the ladder, as the atlas has it."""
-    return RungRecord(
-        layer=rung.layer,
-        title=next(layer.title for layer in layers if layer.name == rung.layer),
-        n_units=rung.n_units,
-        responds={kind: ladder_frac(share) for kind, share in rung.shares.items()},
-        synthetic={kind: ladder_frac(share) for kind, share in rung.synthetic.items()},
-    )
-
-
-def ladder_frac(share: Share) -> LadderFrac:
-    """A share of a layer's units, as the atlas has it."""
-    return LadderFrac(
-        count=share.count,
-        frac=share.share,
-        untrained_mean=share.untrained_mean,
-        untrained_sd=share.untrained_sd,
-        excess=share.excess,
-        excess_interval=share.excess_interval,
-        q=share.q,
-        significant=share.significant,
-    )

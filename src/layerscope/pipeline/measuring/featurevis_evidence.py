@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from msgspec import Struct
+from msgspec.structs import replace
 
 from layerscope.analysis.featurevis.fourier_image import colour_decorrelation
 from layerscope.analysis.featurevis.natural_path import check_paths
@@ -16,14 +18,16 @@ from layerscope.analysis.featurevis.optimise import OptimisedImages, optimise_im
 from layerscope.analysis.observe import Observed, natural_maximum
 from layerscope.data.imageset import ImageSet
 from layerscope.formats.file_references import Sprite
-from layerscope.formats.unit_record import FeatureVis
+from layerscope.formats.unit_record import FeatureVis, UnitEvidence
 from layerscope.graph.program import Program
 from layerscope.models.spec import ModelSpec
 from layerscope.pipeline.budget import Budget
 from layerscope.pipeline.effort import Effort
+from layerscope.pipeline.look_progress import Part, Tell
 from layerscope.pipeline.recording.network_record import finite
 from layerscope.pipeline.recording.sprite_files import write_layer_sprite
 from layerscope.pipeline.recording.unit_records import LARGEST_TILE_PX
+from layerscope.pipeline.stages import Stages
 
 # Of a layer with more units only the first get an image: each costs a short training.
 MOST_VISUALISED = 64
@@ -127,6 +131,47 @@ def featurevis_evidence(
     return LayerFeatureVis(
         sprite=sprite, variants=made.variants, whole=whole_sprite, units=tuple(records)
     )
+
+
+def add_feature_visualisations(
+    units: dict[str, list[UnitEvidence]],
+    program: Program,
+    spec: ModelSpec,
+    imageset: ImageSet,
+    rows: torch.Tensor,
+    found: Mapping[str, Observed],
+    budget: Budget,
+    *,
+    seed: int,
+    stages: Stages,
+    progress: Tell,
+    skipped: list[str],
+) -> dict[str, LayerFeatureVis]:
+    """Add an optimised image for each unit to its record; returns all images by layer.
+
+    A layer that it cannot be done for is named in `skipped`.
+    """
+
+    def make(name: str, folder: Path) -> LayerFeatureVis:
+        return featurevis_evidence(
+            program, spec, name, imageset, rows, found[name], folder, budget, seed=seed,
+            progress=partial(progress, Part("images", name)),
+        )  # fmt: skip
+
+    sprites = stages.run_layers(
+        "optimised images",
+        make,
+        LayerFeatureVis,
+        found,
+        skipped=skipped,
+        otherwise="no images were optimised for {layer}",
+    )
+    for name, result in sprites.items():
+        units[name] = [
+            replace(unit, featurevis=record)
+            for unit, record in zip(units[name], result.units, strict=True)
+        ]
+    return sprites
 
 
 def images_of_unit(effort: Effort, shape: Sequence[int]) -> int:
