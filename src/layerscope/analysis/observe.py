@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 import torch.nn.functional as F
 
+from layerscope.analysis.activations.memory_format import in_fastest_format
 from layerscope.analysis.activations.pooled_features import Features, gather_features, place_draws
 from layerscope.analysis.concepts.descriptions import KindMeasures
 from layerscope.analysis.concepts.dissection import part_overlap
@@ -31,6 +32,7 @@ from layerscope.analysis.tuning.responses import centre_responses, window_of
 from layerscope.analysis.tuning.stimuli import FINE, Steps
 from layerscope.analysis.tuning.tunings import Tunings, tune
 from layerscope.data.imageset import ImageSet
+from layerscope.device import device_of
 from layerscope.graph.layer import Layer
 from layerscope.graph.program import Program
 from layerscope.graph.receptive_field import ReceptiveField, receptive_fields
@@ -185,39 +187,67 @@ def observe(
         stimuli, where the forward pass branches on values.
     """
     imageset, rows, spec, seed = scenes.imageset, scenes.rows, scenes.spec, scenes.seed
-    labels = imageset.labels[rows]
     fields = receptive_fields(program.layers, height=spec.height, width=spec.width)
     known = {layer.name: layer for layer in program.layers}
-    if features is None:
-        features = gather_features(program, layers, imageset, rows, spec.normalise, seed=seed)
-    overlaps = {}
-    if imageset.part_names:
-        overlaps = part_overlap(
-            program, layers, fields, imageset, rows, normalise=spec.normalise,
-            generator=make_generator(seed, "places"),
-        )  # fmt: skip
-    found: dict[str, Observed] = {}
-    for scene, names in by_scene(list(features), known, fields, scenes):
-        responses = centre_responses(program, names, scene.battery.pixels, spec.normalise)
-        for name in responses:
-            peaks = features[name].peaks
-            tunings = tune(
-                responses[name], scene.battery, natural_max=natural_maximum(peaks),
-                generator=make_generator(seed, f"bootstrap of {name}")
-                if intervals and scenes.steps.vary
-                else None,
+    first = spec.normalise(imageset.take(rows[:1])).to(device_of(program.model))
+    # Held so over all passes: stimuli are run layer by layer, and each would convert the filters.
+    with in_fastest_format(program.model, first):
+        if features is None:
+            features = gather_features(program, layers, imageset, rows, spec.normalise, seed=seed)
+        overlaps = {}
+        if imageset.part_names:
+            overlaps = part_overlap(
+                program, layers, fields, imageset, rows, normalise=spec.normalise,
+                generator=make_generator(seed, "places"),
             )  # fmt: skip
-            classes = None
-            if compares_classes(labels):
-                classes = class_selectivity(
-                    peaks, labels, imageset.n_classes, scenes.figures,
-                    make_generator(seed, "permuted labels"),
-                )  # fmt: skip
-            iou = overlaps[name].iou if name in overlaps else None
-            places = strongest_places(features[name].at_places.flatten(0, 1))
-            units = kind_measures(tunings, classes, iou, places, scene, imageset)
-            found[name] = Observed(features[name], units, tunings, classes, iou, places)
+        found: dict[str, Observed] = {}
+        for scene, names in by_scene(list(features), known, fields, scenes):
+            responses = centre_responses(program, names, scene.battery.pixels, spec.normalise)
+            for name in responses:
+                iou = overlaps[name].iou if name in overlaps else None
+                found[name] = observed(
+                    name, responses[name], features[name], scene, iou, scenes, intervals=intervals
+                )
     return {name: found[name] for name in layers if name in found}
+
+
+def observed(
+    layer: str,
+    responses: torch.Tensor,
+    features: Features,
+    scene: Scene,
+    iou: torch.Tensor | None,
+    scenes: Scenes,
+    *,
+    intervals: bool,
+) -> Observed:
+    """What one layer's responses say of its units.
+
+    Args:
+        layer: its name, which seeds what is drawn.
+        responses: float (M, U), to the scene's stimuli.
+        features: of the pictures.
+        scene: what the layer's units look at.
+        iou: float (U, P) against each part; None without masks.
+        scenes, intervals: as for `observe`.
+    """
+    imageset, seed = scenes.imageset, scenes.seed
+    labels = imageset.labels[scenes.rows]
+    tunings = tune(
+        responses, scene.battery, natural_max=natural_maximum(features.peaks),
+        generator=make_generator(seed, f"bootstrap of {layer}")
+        if intervals and scenes.steps.vary
+        else None,
+    )  # fmt: skip
+    classes = None
+    if compares_classes(labels):
+        classes = class_selectivity(
+            features.peaks, labels, imageset.n_classes, scenes.figures,
+            make_generator(seed, "permuted labels"),
+        )  # fmt: skip
+    places = strongest_places(features.at_places.flatten(0, 1))
+    units = kind_measures(tunings, classes, iou, places, scene, imageset)
+    return Observed(features, units, tunings, classes, iou, places)
 
 
 def by_scene(
