@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     from layerscope.training.experiments.comparison import Comparison, compare
     from layerscope.training.experiments.rate_finder import RateSearch, find_rate
     from layerscope.training.recipe import Recipe
+    from layerscope.training.rows.predict_rows import predict_rows
+    from layerscope.training.rows.rows_run import RowsRun, open_rows_run
+    from layerscope.training.rows.rows_session import resume_rows, train_rows
     from layerscope.training.runs.evaluate_run import evaluate
     from layerscope.training.runs.run_folder import Run, open_run
     from layerscope.training.session import Listener
@@ -71,6 +74,7 @@ _HOMES = {
     "RateSearch": ("layerscope.training.experiments.rate_finder", "RateSearch"),
     "Recipe": ("layerscope.training.recipe", "Recipe"),
     "Recording": ("layerscope.training.diagnostics.recording", "Recording"),
+    "RowsRun": ("layerscope.training.rows.rows_run", "RowsRun"),
     "Run": ("layerscope.training.runs.run_folder", "Run"),
     "Settings": ("layerscope.training.train_settings", "Settings"),
     "Splits": ("layerscope.data.imageset", "Splits"),
@@ -84,13 +88,17 @@ _HOMES = {
     "look_across": ("layerscope.api.look_across_seeds", "look_across"),
     "look_at": ("layerscope.api.look_and_report", "look_at"),
     "open_run": ("layerscope.training.runs.run_folder", "open_run"),
+    "open_rows_run": ("layerscope.training.rows.rows_run", "open_rows_run"),
     "predict": ("layerscope.api.name_pictures", "predict"),
+    "predict_rows": ("layerscope.training.rows.predict_rows", "predict_rows"),
     "read_graph": ("layerscope.graph.read", "read_graph"),
     "read_recording": ("layerscope.training.diagnostics.recording", "read_recording"),
     "summarise": ("layerscope.models.summary", "summarise"),
     "trace": ("layerscope.graph.activation_hooks", "trace"),
     "resume": ("layerscope.api.train_and_report", "resume"),
+    "resume_rows": ("layerscope.training.rows.rows_session", "resume_rows"),
     "train": ("layerscope.api.train_and_report", "train"),
+    "train_rows": ("layerscope.training.rows.rows_session", "train_rows"),
     "write_report": ("layerscope.view.report", "write_report"),
 }
 
@@ -115,6 +123,7 @@ __all__ = [
     "RateSearch",
     "Recipe",
     "Recording",
+    "RowsRun",
     "Run",
     "Settings",
     "Splits",
@@ -128,14 +137,18 @@ __all__ = [
     "look_across",
     "look_at",
     "measures",
+    "open_rows_run",
     "open_run",
     "predict",
+    "predict_rows",
     "read_graph",
     "read_recording",
     "resume",
+    "resume_rows",
     "summarise",
     "trace",
     "train",
+    "train_rows",
     "write_report",
 ]
 

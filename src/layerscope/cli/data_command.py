@@ -27,9 +27,10 @@ def list_sets() -> None:
     """List the named sets, and where each would come from now."""
     from layerscope.cli.printing import print_sets
     from layerscope.data.catalogue import SETS
+    from layerscope.data.rows.embedded_rows import ABOUT
     from layerscope.data.sets import where
 
-    print_sets.sets([(known, where(known)) for known in SETS])
+    print_sets.sets([(known, where(known)) for known in SETS], ABOUT)
 
 
 @app.command()

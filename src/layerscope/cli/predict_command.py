@@ -32,7 +32,15 @@ def predict(
             autocompletion=offer.subjects,
         ),
     ],
-    photos: Annotated[list[Path], typer.Argument(help="Pictures, or folders of pictures.")],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PHOTO|SENTENCE|FILE...",
+            help="Pictures, or folders of pictures; of a run on words or numbers sentences, or "
+            "files with rows.",
+            autocompletion=offer.files_here,
+        ),
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     top: Annotated[int, typer.Option(min=1, help="How many classes to name.")] = 3,
     weights: StartWeights = None,
@@ -44,19 +52,27 @@ def predict(
     classes: Classes = None,
     device: Device = "auto",
 ) -> None:
-    """Name what is in photos: labels and probabilities."""
+    """Name what is in photos, or tell of sentences and rows: labels and probabilities."""
     from layerscope.cli.printing import print_predictions
     from layerscope.cli.printing.console import named, say, working
 
     with working(predicting=1) as line:
+        from layerscope.cli.rows.rows_commands import predict_command
         from layerscope.data.folders.picture_paths import pictures_under
         from layerscope.models.predict import predict as predict_run
         from layerscope.models.predict import predict_with
         from layerscope.models.pretrained.foreign_network import is_given
         from layerscope.pipeline.from_elsewhere.lone_network import open_lone
         from layerscope.pipeline.subject import OF_A_RUN
+        from layerscope.training.rows.rows_run import is_rows_run
         from layerscope.training.runs.run_folder import open_run
 
+        if is_rows_run(network):
+            given = {"--weights": weights, "--scale": scale, "--mean": mean, "--std": std,
+                     "--size": size, "--crop": crop, "--classes": classes}  # fmt: skip
+            predict_command(network, inputs, top=top, as_json=as_json, device=device, given=given)
+            return
+        photos = [Path(given) for given in inputs]
         options = input_options(scale, mean, std, size, crop)
         if is_given(network):
             lone = open_lone(

@@ -35,6 +35,26 @@ def parse_settings(settings: Sequence[str], **flags: Any) -> Settings:
     from layerscope.training.recipe import Recipe
 
     kinds = field_types(NetShape) | dict.fromkeys(SHORTHANDS, int) | field_types(Recipe)
+    return cast("Settings", typed_settings(settings, kinds, flags))
+
+
+def parse_row_settings(settings: Sequence[str], **flags: Any) -> dict[str, Any]:
+    """The same of a recipe and a network of words or numbers.
+
+    Example:
+        >>> parse_row_settings(["cell=gru", "hidden=32"], epochs=None)
+        {'cell': 'gru', 'hidden': 32}
+    """
+    from layerscope.models.sequences.rows_spec import RowsShape
+    from layerscope.training.recipe import Recipe
+
+    return typed_settings(settings, field_types(RowsShape) | field_types(Recipe), flags)
+
+
+def typed_settings(
+    settings: Sequence[str], kinds: dict[str, Any], flags: dict[str, Any]
+) -> dict[str, Any]:
+    """Texts such as "pooling=avg" as values of the fields' types, and the flags that were given."""
     found: dict[str, Any] = {}
     for setting in settings:
         name, equals, text = setting.partition("=")
@@ -44,8 +64,7 @@ def parse_settings(settings: Sequence[str], **flags: Any) -> Settings:
         if name not in kinds:
             raise RecipeError(f"there is no field {name!r} to set{nearest(name, kinds)}")
         found[name] = parse_value(name, text.strip(), kinds[name])
-    found |= {name: value for name, value in flags.items() if value is not None}
-    return cast("Settings", found)
+    return found | {name: value for name, value in flags.items() if value is not None}
 
 
 def parse_variations(variations: list[str]) -> dict[str, list[Any]]:

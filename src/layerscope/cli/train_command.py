@@ -8,6 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from layerscope.cli.options.column_options import (
+    DateColumn,
+    GroupColumn,
+    TargetColumn,
+    TextColumn,
+    Window,
+)
 from layerscope.cli.reference import completions as offer
 
 if TYPE_CHECKING:
@@ -112,18 +119,20 @@ def train(
     data: Annotated[
         str | None,
         typer.Argument(
-            help="A set's name (see 'data list'), or a folder or zip of photos.",
+            help="A set's name (see 'data list'), a folder or zip of photos, or a file of rows: "
+            ".csv, .tsv, .jsonl, .parquet, or .txt for the next word.",
             autocompletion=offer.sets,
         ),
     ] = None,
     model: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="digit-mlp, digit-cnn, fashion-cnn, catdog-cnn, dog-classifier, compact, "
-            "or a published network: torchvision:NAME, timm:NAME.",
+            "or a published network: torchvision:NAME, timm:NAME. Of rows: text-rnn, "
+            "text-transformer, table-mlp, series-lstm. Else compact, or the first that fits.",
             autocompletion=offer.networks,
         ),
-    ] = "compact",
+    ] = None,
     preset: Annotated[
         str,
         typer.Option(
@@ -148,6 +157,11 @@ def train(
     settings: Settings = None,
     weights: StartWeights = None,
     size: Annotated[int | None, typer.Option(help="Side of the pictures in pixels.")] = None,
+    text: TextColumn = None,
+    target: TargetColumn = None,
+    date: DateColumn = None,
+    group: GroupColumn = None,
+    window: Window = None,
     data_dir: Annotated[
         Path | None, typer.Option(help="Where the data sets lie; else LAYERSCOPE_DATA.")
     ] = None,
@@ -166,24 +180,37 @@ def train(
         bool, typer.Option(help="Look through every layer afterwards and write report.html.")
     ] = True,
 ) -> None:
-    """Train a classifier, score it once on the test split, and write its report."""
+    """Train a network, score it once on the test split, and write its report."""
     from layerscope.cli.printing import print_look, print_training
     from layerscope.cli.printing.console import working
 
     with working(reading=1, training=3, looking=2 if report else 0) as line:
         from layerscope.cli.process.own_process import with_threads
+        from layerscope.cli.rows.rows_commands import is_of_rows, refuse_columns, train_command
         from layerscope.cli.settings import parse_settings
         from layerscope.errors import RecipeError
         from layerscope.pipeline.effort import QUICK
         from layerscope.pipeline.subject import subject_of
         from layerscope.training import session
 
+        if (data is None) == (resume is None):
+            raise RecipeError("name a set or a folder to train on, or a run folder with --resume")
+        columns = {"text": text, "target": target, "date": date, "group": group}
+        if is_of_rows(data, resume):
+            train_command(
+                line, data, resume, model=model, columns=columns, window=window, out=out,
+                device=device, seed=seed, settings=settings or [],
+                flags={"epochs": epochs, "batch_size": batch_size, "optimiser": optimiser,
+                       "learning_rate": learning_rate, "augment": augment},
+                refused={"--preset": None if preset == "default" else preset, "--weights": weights,
+                         "--size": size, "--data-dir": data_dir},
+            )  # fmt: skip
+            return
+        refuse_columns({**columns, "window": window}, data or str(resume))
         chosen = parse_settings(
             settings or (), epochs=epochs, batch_size=batch_size, optimiser=optimiser,
             learning_rate=learning_rate, augment=augment,
         )  # fmt: skip
-        if (data is None) == (resume is None):
-            raise RecipeError("name a set or a folder to train on, or a run folder with --resume")
         if resume and (set(chosen) - {"epochs"} or weights or preset != "default"):
             raise RecipeError(
                 "a resumed run goes on as it was begun; leave its settings out, but for --epochs"
@@ -198,7 +225,7 @@ def train(
             assert data is not None, "checked above"
             run = session.train(
                 data,
-                model=model,
+                model=model or "compact",
                 preset=preset,
                 size=size,
                 weights=weights,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from layerscope.cli.printing.console import columns, console, say
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from layerscope.data import Splits
     from layerscope.data.catalogue import NamedSet
     from layerscope.data.check import Finding
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 MOST_CLASSES = 20
 
 
-def sets(rows: list[tuple[NamedSet, str]]) -> None:
+def sets(rows: list[tuple[NamedSet, str]], row_sets: Mapping[str, str]) -> None:
     """Print the named sets, and where each would come from: paths are too long for a column."""
     table = columns("set", "classes", "pixels", "what", left=["what"])
     for known, _ in rows:
@@ -27,6 +29,12 @@ def sets(rows: list[tuple[NamedSet, str]]) -> None:
     for known, place in rows:
         say(f"  {known.name:<14} {place}")
     say("Any folder, zip or tar with a folder of pictures per class is a set, too.")
+    say("")
+    say("Of words and numbers:")
+    for name, about in row_sets.items():
+        say(f"  {name:<14} {about}")
+    say("Any .csv, .tsv, .jsonl or .parquet with a line a row is one, too, and any .txt for the "
+        "next word.")  # fmt: skip
 
 
 def findings(splits: Splits, found: list[Finding]) -> None:

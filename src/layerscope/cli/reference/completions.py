@@ -13,6 +13,8 @@ SETS = ("creatures", "digits", "mnist", "fashion-mnist", "cifar10", "cats-vs-dog
 NETWORKS = (
     "digit-mlp", "digit-cnn", "fashion-cnn", "catdog-cnn", "dog-classifier", "compact",
 )  # fmt: skip
+ROW_SETS = ("diabetes", "breast-cancer", "stories", "python-topics")
+ROW_NETWORKS = ("text-rnn", "text-transformer", "table-mlp", "series-lstm")
 PRESETS = ("default", "quick", "best", "tutorial")
 OPTIMISERS = ("muon", "adamw", "adam", "sgd")
 AUGMENTATIONS = ("none", "shift", "flip", "flip-shift", "strong", "flip-strong")
@@ -34,6 +36,13 @@ def offer(names: Iterable[str]) -> Callable[[str], list[str]]:
         return [name for name in known if name.startswith(incomplete)]
 
     return those
+
+
+def files_here(incomplete: str) -> list[str]:
+    """Files and folders, by the path that is begun."""
+    begun = Path(incomplete)
+    folder, start = (begun, "") if incomplete.endswith("/") else (begun.parent, begun.name)
+    return sorted(str(path) for path in folder.glob(f"{start}*") if path.name[0] != ".")
 
 
 def runs_here(incomplete: str) -> list[str]:
@@ -62,8 +71,8 @@ def subjects(incomplete: str) -> list[str]:
     return [*runs_here(incomplete), *offer([*trained, *LIBRARIES, "hf:"])(incomplete)]
 
 
-sets = offer(SETS)
-networks = offer([*NETWORKS, *LIBRARIES])
+sets = offer([*SETS, *ROW_SETS])
+networks = offer([*NETWORKS, *ROW_NETWORKS, *LIBRARIES])
 presets = offer(PRESETS)
 optimisers = offer(OPTIMISERS)
 augmentations = offer(AUGMENTATIONS)

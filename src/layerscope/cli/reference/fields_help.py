@@ -19,6 +19,11 @@ ROOT = Path(__file__).parents[2]
 RECORDS = (
     ("Fields of the recipe", ROOT / "training" / "recipe.py", "Recipe"),
     ("Fields of the network", ROOT / "models" / "spec.py", "NetShape"),
+    (
+        "Fields of a network of words or numbers",
+        ROOT / "models" / "sequences" / "rows_spec.py",
+        "RowsShape",
+    ),
 )
 
 

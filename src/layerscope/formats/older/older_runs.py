@@ -23,6 +23,11 @@ def upgrade_run(value: dict[str, Any], path: Path) -> dict[str, Any]:
         RunError: it is of another schema.
     """
     found = value.get("schema")
+    if "kind" in value:
+        raise RunError(
+            f"{path.parent.name} is a run on words or numbers ({value['kind']}), and this takes "
+            "runs on pictures; 'layerscope predict' takes both"
+        )
     if found == RUN_SCHEMA:
         return value
     if found != 1 or isinstance(found, bool):

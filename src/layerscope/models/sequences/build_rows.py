@@ -16,7 +16,7 @@ from layerscope.models.sequences.text_transformer import TextTransformer
 # What each network is laid out with where nothing is said, as chosen on validation splits
 # (docs/words-and-numbers.md).
 USUAL_SHAPES = {
-    ("text-rnn", "classes"): RowsShape(),
+    ("text-rnn", "classes"): RowsShape(dropout_frac=0.6),
     ("text-rnn", "next-word"): RowsShape(embedding=128, hidden=128, dropout_frac=0.2),
     ("text-transformer", "classes"): RowsShape(hidden=128, layers=1),
     ("text-transformer", "next-word"): RowsShape(
@@ -80,12 +80,8 @@ def laid_out(spec: RowsSpec) -> nn.Module:
 def draw_weights(model: nn.Module, generator: torch.Generator) -> None:
     """Draw a network's weights afresh, in place.
 
-    Embeddings are normal with a deviation of 0.1, the padding's is zero. Recurrent weights are
-    even within one over the root of the units, as torch draws them; an LSTM's forget gates begin
-    at 1, so that it remembers before it has learned what to forget.
-
-    Source: Jozefowicz et al., "An Empirical Exploration of Recurrent Network Architectures", 2015,
-    section 2.2, for the forget gate.
+    Embeddings are normal with a deviation of 0.1, the padding's is zero. Recurrent weights and
+    biases are even within one over the root of the units, as torch draws them.
     """
     dense = [module for module in model.modules() if isinstance(module, nn.Linear)]
     for module in model.modules():
@@ -109,9 +105,6 @@ def draw_weights(model: nn.Module, generator: torch.Generator) -> None:
 
 def draw_recurrent(layer: nn.RNNBase, generator: torch.Generator) -> None:
     """Draw a recurrent layer's weights."""
-    bound, U = 1 / math.sqrt(layer.hidden_size), layer.hidden_size
-    for name, weight in layer.named_parameters():
+    bound = 1 / math.sqrt(layer.hidden_size)
+    for weight in layer.parameters():
         nn.init.uniform_(weight, -bound, bound, generator=generator)
-        if isinstance(layer, nn.LSTM) and name.startswith("bias"):
-            # input, forget, cell, output; the two biases are added up
-            weight[U : 2 * U] = 1.0 if name.startswith("bias_ih") else 0.0

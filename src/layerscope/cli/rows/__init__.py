@@ -1,0 +1,1 @@
+"""The commands' words for runs on words and numbers."""
