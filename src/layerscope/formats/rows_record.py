@@ -239,6 +239,17 @@ def read_rows_record(folder: Path) -> RowsRunRecord:
     return read_document(folder / RECORD, RowsRunRecord, error=RunError, remedy=REMEDY).record
 
 
+def read_rows_plan(folder: Path) -> RowsPlanRecord:
+    """What a training on words or numbers set out to do.
+
+    Raises:
+        RunError: it is missing, broken or of another version.
+    """
+    return read_document(
+        folder / "plan.json", RowsPlanRecord, error=RunError, remedy="train anew"
+    ).record
+
+
 def read_rows_evaluation(folder: Path) -> RowsEvaluation:
     """The figures of its test rows.
 

@@ -39,8 +39,10 @@ def reviews(home: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def run(reviews: Path, home: Path) -> RowsRun:
-    return train_rows(reviews, text="text", out=home / "runs", device="cpu", epochs=12, batch_size=16,
-                      learning_rate=0.02, embedding=8, hidden=8, dropout_frac=0.0)  # fmt: skip
+    return train_rows(
+        reviews, text="text", out=home / "runs", device="cpu", epochs=12, batch_size=16,
+        learning_rate=0.02, embedding=8, hidden=8, dropout_frac=0.0,
+    )  # fmt: skip
 
 
 def test_order_is_learned_where_a_bag_of_words_cannot(run: RowsRun) -> None:
@@ -145,7 +147,7 @@ def test_the_next_word_is_said_step_by_step(home: Path) -> None:
     path = home / "likes.txt"
     order = torch.randperm(400, generator=torch.Generator().manual_seed(0)).tolist()
     path.write_text("\n".join(lines[i] for i in order), encoding="utf-8")
-    run = train_rows(path, out=home / "words", epochs=8, embedding=8, hidden=16, device="cpu",
+    run = train_rows(path, out=home / "words", epochs=25, embedding=8, hidden=16, device="cpu",
                      learning_rate=0.02, dropout_frac=0.0, batch_size=4)  # fmt: skip
     perplexity = run.evaluation.figures[0]
     assert perplexity.name == "perplexity"

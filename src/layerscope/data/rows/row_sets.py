@@ -169,9 +169,15 @@ def subset(rows: S, index: Sequence[int], *, split: str | None = None) -> S:
     return replace(rows, split=split or rows.split, **changes)
 
 
-def fingerprint(rows: Rows) -> str:
-    """What tells whether rows have changed: a hash of inputs and targets."""
-    found = hashlib.sha256()
+def fingerprint(rows: Rows, encoding: object) -> str:
+    """What tells whether rows have changed: a hash of inputs, targets and what they stand for.
+
+    Args:
+        rows: the set.
+        encoding: how raw rows became tensors: two words that change places leave the ids as they
+            were.
+    """
+    found = hashlib.sha256(repr(encoding).encode())
     for values in (rows.inputs, rows.targets):
         found.update(str(tuple(values.shape)).encode())
         found.update(values.contiguous().numpy().tobytes())

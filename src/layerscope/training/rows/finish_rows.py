@@ -72,7 +72,7 @@ def write_rows_run(
     network = build_rows(spec, make_generator(plan.seed, "weights"))
     network.load_state_dict(fitted.best_weights)
     network.eval().to(fabric.device)
-    test_fingerprint = fingerprint(splits.test)
+    test_fingerprint = fingerprint(splits.test, splits.encoding)
     test_epoch = scored_epoch(folder, test_fingerprint)
     if test_epoch is None:
         test_epoch = fitted.best_epoch

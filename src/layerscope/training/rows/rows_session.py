@@ -16,8 +16,13 @@ from layerscope.data.rows.series_windows import SeriesEncoding
 from layerscope.data.rows.table_encoding import TableEncoding
 from layerscope.errors import DataError, ModelError, RecipeError, RunError, nearest
 from layerscope.files import remove_parts, write_json
-from layerscope.formats.documents import plain, read_document
-from layerscope.formats.rows_record import ROWS_SCHEMA, RowsPlanRecord, is_rows_document
+from layerscope.formats.documents import plain
+from layerscope.formats.rows_record import (
+    ROWS_SCHEMA,
+    RowsPlanRecord,
+    is_rows_document,
+    read_rows_plan,
+)
 from layerscope.formats.run_figures import EpochFigures
 from layerscope.formats.run_files import RECORD
 from layerscope.formats.run_record import Finding
@@ -137,7 +142,7 @@ def train_rows(
         seed=seed,
         model=network_record_of(spec),
         recipe=recipe_record(settled),
-        fingerprint=fingerprint(splits.train),
+        fingerprint=fingerprint(splits.train, splits.encoding),
     )
     write_json(folder / PLAN, plain(plan))
     return carry_out_rows(plan, splits, folder, fabric, listener or RowsListener())
@@ -218,7 +223,7 @@ def resume_rows(
         DataError: the rows are gone or have changed.
     """
     folder = unfinished_run(folder)
-    plan = read_document(folder / PLAN, RowsPlanRecord, error=RunError, remedy="train anew").record
+    plan = read_rows_plan(folder)
     recipe = recipe_of(plan.recipe)
     if (folder / RECORD).is_file() and (epochs is None or epochs <= recipe.epochs):
         raise RunError(
@@ -233,7 +238,7 @@ def resume_rows(
         plan.source, **given, window=plan.window, seed=plan.seed,
         validation_frac=recipe.validation_frac,
     )  # fmt: skip
-    if fingerprint(splits.train) != plan.fingerprint:
+    if fingerprint(splits.train, splits.encoding) != plan.fingerprint:
         raise DataError(
             f"the rows of {plan.source} are not those that {folder.name} began with; put the old "
             "ones back, or train anew"

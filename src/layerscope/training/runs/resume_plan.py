@@ -9,6 +9,11 @@ from layerscope.errors import RunError
 from layerscope.files import write_json
 from layerscope.formats.documents import plain, read_document
 from layerscope.formats.older.older_runs import check_plan
+from layerscope.formats.rows_record import (
+    is_rows_document,
+    read_rows_plan,
+    read_rows_record,
+)
 from layerscope.formats.run_files import read_run_record
 from layerscope.formats.run_record import PLAN_SCHEMA, PlanRecord
 from layerscope.models import ModelSpec
@@ -83,6 +88,8 @@ def is_finished(folder: Path) -> bool:
     """Whether a run folder's training came to its end, and none with more epochs was begun."""
     if not (folder / "run.json").is_file():
         return False
+    if is_rows_document(folder / "run.json"):
+        return read_rows_record(folder).recipe.epochs >= read_rows_plan(folder).recipe.epochs
     record = read_run_record(folder)
     return record.finished and record.recipe.epochs >= read_plan_record(folder).recipe.epochs
 
