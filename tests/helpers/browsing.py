@@ -35,13 +35,27 @@ class Page:
 
     def open(self, path: Path, hash_: str = "") -> Page:
         self.page.goto(f"file://{path}{hash_}")
-        self.page.wait_for_selector("[data-testid=step-body]")
+        self.page.wait_for_selector("[data-testid=page]")
         return self
+
+    def view(self, name: str) -> Page:
+        """Go to a view by its tab, as a person does."""
+        self.page.click(f"[data-testid=view-{name}]")
+        self.page.wait_for_selector(f"[data-testid=view-{name}][aria-current=page]")
+        return self
+
+    def unfold(self) -> None:
+        """Open everything that waits under a heading."""
+        self.page.evaluate(
+            "for (const one of document.querySelectorAll('details')) one.open = true"
+        )
 
     def number(self, testid: str) -> float:
         text = self.page.text_content(f"[data-testid={testid}]")
         return float(text.replace("\u2212", "-").replace(",", "").rstrip("%"))
 
     def go(self, step: int) -> None:
+        if not self.page.locator("[data-testid=step-body]").count():
+            self.view("forward")
         self.page.click(f"[data-testid=step-{step}]")
         self.page.wait_for_selector(f"[data-testid=step-{step}][aria-current=step]")

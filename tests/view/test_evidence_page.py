@@ -108,10 +108,11 @@ def test_what_units_respond_to_stands_beside_untrained_copies(
 
 
 def test_the_headline_is_the_atlas_s_own(page: Page, record) -> None:
-    assert record["evidence"]["headline"] in page.page.locator("header").inner_text()
+    assert record["evidence"]["headline"] in page.page.locator("main header").inner_text()
 
 
 def test_curves_are_told_in_words(page: Page, record) -> None:
+    page.view("evidence")
     labels = page.page.locator("[data-testid=probe-curve] [aria-label]").evaluate_all(
         "nodes => nodes.map(n => n.getAttribute('aria-label'))"
     )
@@ -130,6 +131,8 @@ def test_a_unit_s_dossier_is_its_record(page: Page, record) -> None:
         link = f"#/layers/{layer['name']}/{unit['index']}"
         page.page.evaluate("link => { location.hash = link }", link)
         panel = page.page.locator("[data-testid=unit-panel]")
+        panel.get_by_text(f"Unit {unit['index']} {layer['name']}").wait_for()
+        page.unfold()
         verdict = panel.locator("[data-testid=verdict]").inner_text()
         assert (unit["name"] or "") in verdict, link
         if unit["descriptions"]:

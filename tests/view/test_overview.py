@@ -10,23 +10,7 @@ from typing import Any
 import pytest
 from browsing import Page, needs_page
 
-from layerscope.data.imageset import Splits
-from layerscope.pipeline.effort import Effort
-from layerscope.pipeline.look import look
-from layerscope.training.session import train
-from layerscope.view.report import write_report
-
 pytestmark = [needs_page, pytest.mark.browser]
-LITTLE = Effort(pictures=48, untrained=2, ablation_pictures=0, featurevis_steps=0)
-
-
-@pytest.fixture(scope="module")
-def made(striped: Splits, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    runs = tmp_path_factory.mktemp("runs")
-    run = train(striped, model="fashion-cnn", out=runs, epochs=2, batch_size=16)
-    atlas = look(run, effort=LITTLE)
-    write_report(run.path / "report.html", atlas_dir=atlas.path, run_dir=run.path)
-    return run.path
 
 
 @pytest.fixture
@@ -82,6 +66,7 @@ def test_a_unit_opens_in_a_drawer_and_back_closes_it(page: Page) -> None:
     assert page.page.url == before
     page.page.go_forward()
     layer, number = address.removeprefix("#/layers/").split("/")
+    drawer.wait_for()
     assert f"layer={layer}&unit={number}" in page.page.url
 
 
@@ -99,6 +84,7 @@ def test_the_drawer_goes_on_to_the_next_unit_and_closes_with_escape(page: Page) 
 
 def test_back_undoes_the_choice_of_a_picture_and_of_a_step(page: Page) -> None:
     pictures = page.page.locator("[data-testid=samples] button")
+    page.view("forward")
     pictures.nth(1).click()
     page.page.wait_for_url("**sample=1*")
     page.go(3)
@@ -113,7 +99,8 @@ def test_back_undoes_the_choice_of_a_picture_and_of_a_step(page: Page) -> None:
 
 
 def test_the_chosen_picture_and_what_the_network_says_of_it_stay_in_the_bar(page: Page) -> None:
-    page.page.evaluate("document.getElementById('words').scrollIntoView()")
+    page.view("words")
+    page.page.evaluate("scrollTo(0, document.body.scrollHeight)")
     box = page.page.locator("[data-testid=said]").bounding_box()
     assert box is not None
     assert 0 <= box["y"] < 60

@@ -32,7 +32,7 @@ pytestmark = needs_page
 
 
 def opened(browser: Any, report: Path) -> Page:
-    page = Page(browser).open(report)
+    page = Page(browser).open(report, "#/try")
     page.page.wait_for_function(
         "window.layerscope || document.querySelector('[data-testid=trial-refusal]')"
     )
@@ -237,6 +237,7 @@ def test_an_own_picture_is_received_and_answered_as_in_python(
     # The rest of the page follows: the walk's own picture and its verdict.
     page.go(8)
     assert "your own picture" in page.page.text_content("[data-testid=verdict]")
+    page.view("try")
     page.page.click("[data-testid=reset]")
     assert not page.page.query_selector("[data-testid=brought]")
     closed(page)
@@ -275,6 +276,25 @@ def test_a_drawing_is_answered_while_it_is_drawn(browser: Any, digits: tuple[Run
     closed(page)
 
 
+def test_a_picture_from_the_camera_is_answered(
+    browser: Any, coloured: tuple[Run, Path], tmp_path: Path
+) -> None:
+    run, atlas = coloured
+    report = write_report(tmp_path / "r.html", atlas_dir=atlas, run_dir=run.path)
+    page = opened(browser, report)
+    page.page.click("[data-testid=camera-start]")
+    page.page.wait_for_function("document.querySelector('[data-testid=camera]')?.videoWidth > 0")
+    page.page.click("[data-testid=camera-take]")
+    page.page.wait_for_selector("[data-testid=brought]")
+    assert not page.page.query_selector("[data-testid=camera]")
+    seen = torch.from_numpy(received(page, channels=3).copy())
+    assert seen.float().std() > 10  # the test picture, not a black frame
+    with torch.no_grad():
+        probs = to_probs(run.model(run.spec.normalise(seen[None])))[0]
+    assert shown_probs(page) == pytest.approx(dict(enumerate(probs.tolist())), abs=1.1e-4)
+    closed(page)
+
+
 def test_painting_and_moving_change_what_the_network_says(
     browser: Any, digits: tuple[Run, Path]
 ) -> None:
@@ -299,8 +319,7 @@ def test_painting_and_moving_change_what_the_network_says(
 
 def test_a_unit_switched_off_is_held_at_its_mean(browser: Any, digits: tuple[Run, Path]) -> None:
     run, report = digits
-    page = Page(browser).open(report, "#/layers/" + hidden_layer(report) + "/3")
-    page.page.wait_for_selector("[data-testid=switch-off]")
+    page = opened(browser, report)
     mean = load_atlas(report.parent / "atlas")[hidden_layer(report)].units[3].mean
 
     def hold(_module: nn.Module, _inputs: Any, output: torch.Tensor) -> torch.Tensor:
@@ -309,14 +328,19 @@ def test_a_unit_switched_off_is_held_at_its_mean(browser: Any, digits: tuple[Run
         return output
 
     pixels = received(page)
+    unit = f"#/layers/{hidden_layer(report)}/3"
     hook = run.model.get_submodule(hidden_layer(report)).register_forward_hook(hold)
     try:
+        page.page.evaluate("link => { location.hash = link }", unit)
         page.page.click("[data-testid=switch-off]")
+        page.view("try")
         page.page.wait_for_selector("[data-testid=silenced]")
         check_shown(page, run, pixels)
     finally:
         hook.remove()
+    page.page.evaluate("link => { location.hash = link }", unit)
     page.page.click("[data-testid=switch-off]")
+    page.view("try")
     page.page.wait_for_selector("[data-testid=silenced]", state="detached")
     check_shown(page, run, pixels)
     closed(page)

@@ -108,6 +108,25 @@ def test_the_training_plays_and_its_numbers_are_the_recordings(
         assert f"{right} of {len(own.probe_labels)} are right" in page.page.text_content(
             "[data-testid=playback-right]"
         )
+    # One step in numbers: a picture's loss, and a weight's gradient, step and new value.
+    probs, label = own.probs[frame].float(), int(own.probe_labels[2])
+    page.page.get_by_role("group", name="Choose a picture").last.get_by_role("button").nth(
+        2
+    ).click()
+    loss = -float(probs[2, label].log())
+    assert page.number("detail-cross-entropy") == pytest.approx(loss, abs=2e-3)
+    squared = float(((probs[2] - torch.eye(probs.shape[1])[label]) ** 2).sum())
+    assert page.number("detail-squared") == pytest.approx(squared, abs=2e-3)
+    page.page.select_option("[data-testid=detail-layer]", "1")
+    page.page.select_option("[data-testid=detail-weight]", "3")
+    before, slope, moved = (
+        float(own.tensors[f"followed/{name}"][frame, 1, 3])
+        for name in ("value", "gradient", "change")
+    )
+    assert page.number("detail-value") == pytest.approx(before, abs=5e-4)
+    assert page.number("detail-gradient") == pytest.approx(slope, rel=6e-3)
+    assert page.number("detail-change") == pytest.approx(moved, rel=0.06)
+    assert page.number("detail-new") == pytest.approx(before + moved, abs=5e-4)
     # From the end, Play starts anew; the button pauses; scrubbing pauses too.
     play = page.page.locator("[data-testid=playback-play]")
     play.click()

@@ -18,26 +18,10 @@ from safetensors.numpy import load_file, save_file
 from layerscope.data.imageset import ImageSet, Splits
 from layerscope.errors import AtlasError
 from layerscope.models import ModelSpec, build, make_spec
-from layerscope.pipeline.effort import Effort
 from layerscope.pipeline.look import look
 from layerscope.training.session import train
 from layerscope.view import report
 from layerscope.view.report import filled, write_report
-
-LITTLE = Effort(
-    pictures=48, untrained=2, ablation_pictures=0, featurevis_steps=0, dependence_patches=0
-)
-
-
-@pytest.fixture(scope="module")
-def made(striped: Splits, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of a small network with its atlas and report."""
-    run = train(
-        striped, model="fashion-cnn", out=tmp_path_factory.mktemp("runs"), epochs=2, batch_size=16
-    )
-    atlas = look(run, effort=LITTLE)
-    write_report(run.path / "report.html", atlas_dir=atlas.path, run_dir=run.path)
-    return run.path
 
 
 @pytest.fixture
@@ -159,6 +143,7 @@ def test_the_arithmetic_follows_the_pointer_the_keys_and_the_filter(page: Page, 
 def test_training_figures_are_those_of_the_run(page: Page, made: Path) -> None:
     evaluation = json.loads((made / "evaluation.json").read_text())
     assert page.number("accuracy") == pytest.approx(100 * evaluation["accuracy"], abs=0.051)
+    page.view("test")
     for i, row in enumerate(evaluation["confusion"]):
         for j, n in enumerate(row):
             text = page.page.text_content(f"[data-testid=confusion-{i}-{j}]").strip()
@@ -170,17 +155,20 @@ def test_training_figures_are_those_of_the_run(page: Page, made: Path) -> None:
 def test_a_link_opens_its_unit_and_keys_walk_the_steps(browser: Any, made: Path) -> None:
     record = record_of(made)
     layer = next(layer for layer in record["layers"] if layer["name"] == "features.4")
-    opened = Page(browser).open(made / "report.html", "#step=4&layer=features.4&unit=7")
-    panel = opened.page.locator("[data-testid=unit-panel]")
-    assert "Unit 7 features.4" in re.sub(r"\s+", " ", panel.inner_text())
-    assert opened.number("unit-max") == pytest.approx(layer["units"][7]["max"], abs=6e-4)
+    for link in ("#step=4&layer=features.4&unit=7", "#/layers/features.4/7"):  # older, newer
+        opened = Page(browser).open(made / "report.html", link)
+        panel = opened.page.locator("[data-testid=unit-panel]")
+        assert "Unit 7 features.4" in re.sub(r"\s+", " ", panel.inner_text())
+        assert opened.number("unit-max") == pytest.approx(layer["units"][7]["max"], abs=6e-4)
+    opened.go(4)
     opened.page.locator("[data-testid=step-4]").focus()
     opened.page.keyboard.press("ArrowRight")
     opened.page.wait_for_selector("[data-testid=step-5][aria-current=step]")
-    assert "step=5" in opened.page.evaluate("location.hash")
-    assert "layer=features.4" in opened.page.evaluate("location.hash")
+    assert opened.page.evaluate("location.hash") == "#/forward?step=5"
+    opened.view("layers")
+    assert "Unit 7" in panel.inner_text()  # the chosen unit stays chosen
     opened.page.click("[data-testid=unit-3]")
-    assert "unit=3" in opened.page.evaluate("location.hash")
+    assert opened.page.evaluate("location.hash") == "#/layers/features.4/3"
     assert not opened.complaints
     opened.page.close()
 
@@ -228,7 +216,7 @@ def test_what_went_wrong_in_a_training_is_told(browser, striped: Splits, tmp_pat
     page = write_report(
         run.path / "report.html", atlas_dir=look(run, effort=None).path, run_dir=run.path
     )
-    opened = Page(browser).open(page)
+    opened = Page(browser).open(page, "#/training")
     told = opened.page.locator("#training .findings li").all_inner_texts()
     assert told == [finding.sentence for finding in run.record.findings]
     assert "epochs" in told[0] or "learning_rate" in told[0]
@@ -266,7 +254,7 @@ def test_every_kind_of_network_walks_all_steps(browser, tmp_path: Path, name: st
     probs = record["samples"][0]["probs"]
     for k, p in enumerate(probs):
         assert opened.number(f"prob-{k}") == pytest.approx(100 * p, abs=6e-3)
-    assert "without a training run" in opened.page.inner_text("#training")
+    assert not opened.page.locator("[data-testid=view-training]").count()  # it has no run
     assert not opened.complaints
     opened.page.close()
 
@@ -323,6 +311,8 @@ def test_an_atlas_of_schema_2_is_shown(browser: Any, tmp_path: Path) -> None:
     opened.page.evaluate(
         "link => { location.hash = link }", f"#/layers/{layer['name']}/{unit['index']}"
     )
+    opened.page.wait_for_selector("[data-testid=unit-panel]")
+    opened.unfold()
     panel = opened.page.locator("[data-testid=unit-panel]").inner_text()
     assert f"{unit['tuning']['orientation']:.2f} of 1" in panel
     assert f"held at its mean (mean ablation) on {unit['ablation']['n']} pictures" in panel

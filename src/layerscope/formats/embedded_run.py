@@ -24,6 +24,24 @@ class RecordedMaps(Struct, frozen=True, kw_only=True):
     high: tuple[float, ...]
 
 
+class FollowedWeights(Struct, frozen=True, kw_only=True):
+    """A few weights of each layer, step by step.
+
+    Args:
+        shapes: of the L layers' weights.
+        positions: L x 8, in the flattened weight.
+        value: float32 (F, L, 8), before the step.
+        gradient: of the loss of the step's batch, the same.
+        change: what the optimiser added, the same.
+    """
+
+    shapes: tuple[tuple[Count, ...], ...]
+    positions: tuple[tuple[Count, ...], ...]
+    value: ArrayRef
+    gradient: ArrayRef
+    change: ArrayRef
+
+
 class Playback(Struct, frozen=True, kw_only=True):
     """The recording of a training: F frames, each the state behind one step of the optimiser.
 
@@ -41,6 +59,7 @@ class Playback(Struct, frozen=True, kw_only=True):
         embedding: (F, N, D), the last activation of each, averaged over space.
         weights: layer -> (F, ...), of small layers.
         maps: layer -> maps.
+        followed: single weights; null in recordings that kept none.
     """
 
     steps: tuple[Count, ...]
@@ -56,6 +75,7 @@ class Playback(Struct, frozen=True, kw_only=True):
     embedding: ArrayRef
     weights: dict[str, ArrayRef]
     maps: dict[str, RecordedMaps]
+    followed: FollowedWeights | None = None
 
 
 class EmbeddedRun(Struct, frozen=True, kw_only=True):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from layerscope.errors import RunError, first_line
-from layerscope.formats.embedded_run import Playback, RecordedMaps
+from layerscope.formats.embedded_run import FollowedWeights, Playback, RecordedMaps
 from layerscope.formats.file_references import ArrayRef
 from layerscope.formats.run_files import RECORDING
 
@@ -41,14 +42,14 @@ def playback_of(run_dir: Path) -> tuple[Playback, bytes] | None:
     if not files:
         return None
     try:
-        arrays, layers = joined(files)
+        arrays, layers, followed = joined(files)
         probe, _ = tensors_of(run_dir / RECORDING / "probe.safetensors")
         arrays = thinned(without_large_weights(arrays, layers))
         kept = {
             "probe": probe["pixels"],
             **{name: array for name, array in arrays.items() if is_carried(name)},
         }
-        record = record_of(arrays, layers, probe)
+        record = record_of(arrays, layers, probe, followed)
     except (OSError, KeyError, ValueError) as error:
         raise RunError(
             f"the recording in {run_dir / RECORDING} cannot be read ({first_line(error)}); "
@@ -69,20 +70,21 @@ def tensors_of(path: Path) -> tuple[Arrays, dict[str, str]]:
         raise ValueError(f"{path.name}: {first_line(error)}") from error
 
 
-def joined(files: list[Path]) -> tuple[Arrays, tuple[str, ...]]:
-    """All epochs' frames, one behind the other, and the layers' paths."""
+def joined(files: list[Path]) -> tuple[Arrays, tuple[str, ...], str]:
+    """All epochs' frames, the layers' paths, and which single weights were followed."""
     import numpy as np
 
     parts: dict[str, list[np.ndarray]] = {}
-    layers = ""
+    layers = followed = ""
     for path in files:
         found, said = tensors_of(path)
-        layers = said["layers"]
+        layers, followed = said["layers"], said.get("followed", "")
         for name, array in found.items():
             parts.setdefault(name, []).append(array)
-    return {name: np.concatenate(pieces) for name, pieces in parts.items()}, tuple(
-        layers.split("\n")
-    )
+    # What only the later epochs of a resumed training kept is no recording of all of it.
+    whole = {name: pieces for name, pieces in parts.items() if len(pieces) == len(files)}
+    arrays = {name: np.concatenate(pieces) for name, pieces in whole.items()}
+    return arrays, tuple(layers.split("\n")), followed
 
 
 def without_large_weights(arrays: Arrays, layers: tuple[str, ...]) -> Arrays:
@@ -99,7 +101,7 @@ def without_large_weights(arrays: Arrays, layers: tuple[str, ...]) -> Arrays:
 
 def is_carried(name: str) -> bool:
     """Whether an array goes into the page as it is."""
-    return name in ("probs", "embedding") or name.startswith(("weight/", "maps/"))
+    return name in ("probs", "embedding") or name.startswith(("weight/", "maps/", "followed/"))
 
 
 def thinned(arrays: Arrays) -> Arrays:
@@ -115,7 +117,21 @@ def thinned(arrays: Arrays) -> Arrays:
     return {name: array[chosen] for name, array in arrays.items()}
 
 
-def record_of(arrays: Arrays, layers: tuple[str, ...], probe: Arrays) -> Playback:
+def followed_of(arrays: Arrays, said: str) -> FollowedWeights | None:
+    """The single weights, where the whole recording kept some."""
+    if "followed/value" not in arrays or not said:
+        return None
+    which = json.loads(said)
+    return FollowedWeights(
+        shapes=tuple(tuple(shape) for shape in which["shapes"]),
+        positions=tuple(tuple(index) for index in which["positions"]),
+        value=ArrayRef(file=FILE, name="followed/value"),
+        gradient=ArrayRef(file=FILE, name="followed/gradient"),
+        change=ArrayRef(file=FILE, name="followed/change"),
+    )
+
+
+def record_of(arrays: Arrays, layers: tuple[str, ...], probe: Arrays, followed: str) -> Playback:
     """What stands in the page's JSON, with references to the arrays."""
     maps = [name.removeprefix("maps/") for name in arrays if name.startswith("maps/")]
     weights = [name.removeprefix("weight/") for name in arrays if name.startswith("weight/")]
@@ -144,6 +160,7 @@ def record_of(arrays: Arrays, layers: tuple[str, ...], probe: Arrays) -> Playbac
             )
             for layer in maps
         },
+        followed=followed_of(arrays, followed),
     )
 
 

@@ -73,6 +73,29 @@ def test_the_first_frame_is_one_step_from_the_fresh_network(run: Run, recording:
     assert recording.gradient_norm("features.0")[0] > 0
 
 
+def test_single_weights_end_as_the_trained_network(run: Run, recording: Recording) -> None:
+    value, change = recording.tensors["followed/value"], recording.tensors["followed/change"]
+    weights = dict(run.model.named_parameters())
+    for i, layer in enumerate(recording.layers):
+        weight = weights[f"{layer}.weight"].detach().flatten()
+        index = torch.linspace(0, len(weight) - 1, 8).round().long()
+        assert torch.allclose(value[-1, i] + change[-1, i], weight[index], atol=1e-7)
+
+
+def test_the_first_step_of_sgd_is_along_the_gradient(striped: Splits, tmp_path: Path) -> None:
+    run = train(
+        striped, model="fashion-cnn", out=tmp_path, epochs=1, batch_size=16, optimiser="sgd",
+        weight_decay=0.0,
+    )  # fmt: skip
+    kept = read_recording(run.path).tensors
+    gradient, change = kept["followed/gradient"][0], kept["followed/change"][0]
+    large = gradient.abs() > 1e-4
+    assert large.sum() > 8
+    ratio = change[large] / gradient[large]
+    assert (ratio < 0).all()
+    assert torch.allclose(ratio, ratio.mean().expand_as(ratio), rtol=2e-2)
+
+
 def test_the_probes_are_held_out_and_of_both_classes(recording: Recording, striped: Splits) -> None:
     assert recording.probe_labels[:4].tolist() == [0, 1, 0, 1]
     known = striped.train.pixels

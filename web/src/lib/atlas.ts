@@ -9,7 +9,10 @@ export function layerNamed(atlas: Atlas, name: string): Layer | undefined {
   return atlas.layers.find((layer) => layer.name === name);
 }
 
-/** The layer whose units carry the patches of `layer`: itself, or the activation behind it. */
+/** The layer whose units carry the patches of `layer`: itself, the activation behind it, or what it pools or reshapes unit by unit. */
 export function unitsLayer(atlas: Atlas, layer: Layer): Layer {
-  return (layer.units_in && layerNamed(atlas, layer.units_in)) || layer;
+  const home = (layer.units_in && layerNamed(atlas, layer.units_in)) || layer;
+  if (home.units.length || home.weight || home.inputs.length !== 1) return home;
+  const before = layerNamed(atlas, home.inputs[0]);
+  return before && before.shape[0] === home.shape[0] ? unitsLayer(atlas, before) : home;
 }

@@ -25,7 +25,14 @@ export function css([r, g, b]: RGB): string {
   return `rgb(${r} ${g} ${b})`;
 }
 
-/** Black or white, whichever can be read on a colour. */
-export function inkOn([r, g, b]: RGB): string {
-  return 0.299 * r + 0.587 * g + 0.114 * b > 140 ? "#14161a" : "#f6f6f4";
+/** Relative luminance, after WCAG 2.2. */
+function luminance(colour: RGB): number {
+  const [r, g, b] = colour.map((v) => (v <= 10 ? v / 3294.6 : ((v / 255 + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+}
+
+/** Black or white, whichever stands out further from a colour. */
+export function inkOn(colour: RGB): string {
+  // Where the contrast with black equals that with white: (L + 0.05)² = 1.05 × 0.05.
+  return luminance(colour) > Math.sqrt(1.05 * 0.05) - 0.05 ? "#000000" : "#ffffff";
 }

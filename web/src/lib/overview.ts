@@ -2,7 +2,7 @@
 
 import { layerNamed } from "./atlas";
 import { ordered, UNDESCRIBED } from "./findings";
-import type { Atlas, Evidence, LadderFrac, Layer, Rung, Unit } from "./formats";
+import type { Atlas, LadderFrac, Layer, Rung, Unit } from "./formats";
 
 /** More layers than this do not fit on a screen: then some, evenly spread, with the first and the last. */
 export const MOST_STRIPS = 6;
@@ -10,19 +10,27 @@ export const TELLING = 3;
 
 export interface Strip {
   layer: Layer;
-  rung: Rung;
+  /** Null where nothing was measured of its units. */
+  rung: Rung | null;
   telling: Unit[];
   /** The kind that most exceeds its control, or holds the largest share; null where there is none. */
   leading: { kind: string; share: LadderFrac } | null;
 }
 
-export function stripsOf(atlas: Atlas, evidence: Evidence): Strip[] {
-  const rungs = evidence.ladder.filter(({ layer }) => layerNamed(atlas, layer)?.units.length);
-  const step = (rungs.length - 1) / (MOST_STRIPS - 1);
-  const shown = rungs.length <= MOST_STRIPS ? rungs : Array.from({ length: MOST_STRIPS }, (_, i) => rungs[Math.round(i * step)]);
-  return shown.map((rung) => {
-    const layer = layerNamed(atlas, rung.layer)!;
-    return { layer, rung, telling: telling(layer.units), leading: leading(rung, evidence.kinds) };
+/** The layers that could have a strip: those of the ladder, or all with units where there is none. */
+export function stripLayers(atlas: Atlas): Layer[] {
+  const ladder = atlas.evidence?.ladder ?? [];
+  if (!ladder.length) return atlas.layers.filter((layer) => layer.units.length && !layer.units_in);
+  return ladder.map(({ layer }) => layerNamed(atlas, layer)).filter((layer) => !!layer?.units.length) as Layer[];
+}
+
+export function stripsOf(atlas: Atlas): Strip[] {
+  const layers = stripLayers(atlas);
+  const step = (layers.length - 1) / (MOST_STRIPS - 1);
+  const shown = layers.length <= MOST_STRIPS ? layers : Array.from({ length: MOST_STRIPS }, (_, i) => layers[Math.round(i * step)]);
+  return shown.map((layer) => {
+    const rung = atlas.evidence?.ladder.find((one) => one.layer === layer.name) ?? null;
+    return { layer, rung, telling: telling(layer.units), leading: rung && leading(rung, atlas.evidence!.kinds) };
   });
 }
 
@@ -49,5 +57,6 @@ function leading(rung: Rung, kinds: string[]): Strip["leading"] {
     .filter((kind) => kind !== UNDESCRIBED && rung.responds[kind]?.count)
     .map((kind) => ({ kind, share: rung.responds[kind] }));
   const beyond = ({ share }: { share: LadderFrac }): number => share.excess ?? share.frac;
-  return found.sort((a, b) => beyond(b) - beyond(a))[0] ?? null;
+  // Of kinds that stand out alike the later one says more: a class, not the edges in its pictures.
+  return found.reverse().sort((a, b) => beyond(b) - beyond(a))[0] ?? null;
 }

@@ -1,102 +1,80 @@
-// What the reader is looking at. It lives in the address, so that every unit has a link.
+// What the reader is looking at, in one place. It lives in the address, so that everything has a link.
 
-/** The unit that a layer shows first, whichever that is. */
-export const FIRST = -1;
+import { flushSync } from "svelte";
+import { FIRST, parsed, written, type Place, type ViewName } from "./address";
 
-export interface View {
-  step: number;
-  sample: number;
-  layer: string;
-  unit: number;
-}
+export { FIRST } from "./address";
 
-/** The parts of an address such as `#/evidence` or `#/layers/features.1/3`; none of the older form. */
-function placeInHash(): string[] {
-  if (!location.hash.startsWith("#/")) return [];
-  try {
-    return location.hash.slice(2).split("/").map(decodeURIComponent);
-  } catch {
-    return []; // not an address that this page wrote
-  }
-}
+/** Where there is no room for a unit beside its layer, it opens in the drawer there too. */
+const narrow = matchMedia("(max-width: 800px)");
+const placeOf = (hash: string): Place => {
+  const place = parsed(hash);
+  return place.name === "layers" && place.unit !== FIRST ? { ...place, open: narrow.matches } : place;
+};
 
-function fromHash(): Partial<View> {
-  const [section, layer, unit] = placeInHash();
-  if (section) return section === "layers" && layer ? { layer, unit: /^\d+$/.test(unit ?? "") ? Number(unit) : FIRST } : {};
-  const given = new URLSearchParams(location.hash.slice(1));
-  const view: Partial<View> = {};
-  for (const key of ["step", "sample", "unit"] as const) {
-    const value = Number(given.get(key));
-    if (given.has(key) && Number.isInteger(value) && value >= 0) view[key] = value;
-  }
-  if (given.has("layer")) view.layer = given.get("layer")!;
-  return view;
-}
+export const view = $state<Place>(placeOf(location.hash));
 
-export const view = $state<View>({ step: 1, sample: 0, layer: "", unit: FIRST, ...fromHash() });
+let last = "";
 
 /** Follow the address; a picture is chosen by `choose`, for it may have to be computed first. */
-export function followHash(choose: (sample: number) => void): void {
-  window.addEventListener("hashchange", () => {
-    const { sample, ...rest } = fromHash();
-    Object.assign(view, rest);
-    drawer.open = false;
-    written = hashOf(); // the reader went there: nothing to write
-    if (sample !== undefined && sample !== view.sample) choose(sample);
-    showPlace();
-  });
+export function followAddress(choose: (sample: number) => void): void {
+  const follow = (): void => {
+    const { sample, ...place } = placeOf(location.hash);
+    const moved = place.name !== view.name;
+    Object.assign(view, place);
+    last = written(view); // the reader went there: nothing to write
+    if (sample !== view.sample) choose(sample);
+    if (moved) scrollTo(0, 0);
+  };
+  addEventListener("popstate", follow);
 }
 
-/** Bring the section that the address names into sight. */
-export function showPlace(): void {
-  const [section] = placeInHash();
-  if (section) document.getElementById(section)?.scrollIntoView({ block: "start" });
+/** Write what is looked at into the address: a step that Back undoes. */
+export function writeAddress(): void {
+  const text = written(view);
+  if (text === last) return;
+  // A view may keep more behind its own name; that is its own to write.
+  if (last && text === written(placeOf(location.hash))) {
+    last = text;
+    return;
+  }
+  // The first is where the reader came in.
+  if (last) history.pushState(null, "", text);
+  else history.replaceState(null, "", text);
+  last = text;
 }
 
-/** Go to a section and put it into the address. */
-export function showSection(section: string): void {
-  history.pushState(null, "", `#/${section}`);
-  document.getElementById(section)?.scrollIntoView({ behavior: motion() });
+export function go(name: ViewName): void {
+  if (name !== view.name) scrollTo(0, 0);
+  view.name = name;
+  view.open = false;
+}
+
+/** Choose a unit, which opens in the drawer, or in its place among the layers; a layer alone is gone to. */
+export function openUnit(layer: string, unit = FIRST): void {
+  if (unit === FIRST) go("layers");
+  view.layer = layer;
+  view.unit = unit;
+  view.open = unit !== FIRST && (view.name !== "layers" || narrow.matches);
 }
 
 /** The address of one unit, as a link. */
 export function unitHash(layer: string, unit = FIRST): string {
-  return `#/layers/${encodeURIComponent(layer)}${unit === FIRST ? "" : `/${unit}`}`;
+  return written({ ...view, name: "layers", layer, unit });
 }
 
-let written = "";
-
-function hashOf(): string {
-  const hash = new URLSearchParams({ step: `${view.step}`, sample: `${view.sample}` });
-  if (view.layer) {
-    hash.set("layer", view.layer);
-    if (view.unit !== FIRST) hash.set("unit", `${view.unit}`);
-  }
-  return `#${hash}`;
+/** The address of a view, as a link. */
+export function viewHash(name: ViewName): string {
+  return written({ ...view, name, open: false });
 }
 
-/** Write what is looked at into the address. A section named there stays until the view changes. */
-export function writeHash(): void {
-  const text = hashOf();
-  if (text === written || text === location.hash || (!written && placeInHash().length)) {
-    written = text;
-    return;
-  }
-  // The first is where the reader came in; every later one is a step that Back undoes.
-  if (written) history.pushState(null, "", text);
-  else history.replaceState(null, "", text);
-  written = text;
-}
-
-/** Whether the chosen unit stands in a drawer beside whatever is read. */
-export const drawer = $state<{ open: boolean }>({ open: false });
-
-/** Choose a unit, which opens in the drawer; a layer alone is gone to. */
-export function openUnit(layer: string, unit = FIRST): void {
-  view.layer = layer;
-  view.unit = unit;
-  drawer.open = unit !== FIRST;
-  if (unit === FIRST) document.getElementById("layers")?.scrollIntoView({ behavior: motion(), block: "start" });
+/** Let a plain click stay on the page; a click for a new tab or window goes where the link says. */
+export function here(act: () => void): (event: MouseEvent) => void {
+  return (event) => {
+    if (event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
+    event.preventDefault();
+    act();
+  };
 }
 
 export function motion(): ScrollBehavior {
@@ -106,3 +84,8 @@ export function motion(): ScrollBehavior {
 const preferred = matchMedia("(prefers-color-scheme: dark)");
 export const theme = $state<{ name: "light" | "dark" }>({ name: preferred.matches ? "dark" : "light" });
 preferred.addEventListener("change", () => (theme.name = preferred.matches ? "dark" : "light"));
+
+/** Paper shows several views one after the other, complete; the screen shows one. */
+const paper = matchMedia("print");
+export const printing = $state<{ on: boolean }>({ on: paper.matches });
+paper.addEventListener("change", ({ matches }) => flushSync(() => (printing.on = matches)));

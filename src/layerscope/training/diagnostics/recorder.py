@@ -1,14 +1,16 @@
 """The recorder: looks at a network at chosen steps of its training, for playback and for watching.
 
 A frame holds the loss and accuracy of its batch, the norms of every layer's gradient and update,
-the weights of small layers, and what the network makes of a few fixed validation pictures: maps of
-its first units, the mean of every unit, the embedding and the probabilities.
+the weights of small layers, a few single weights with their gradients, and what the network makes
+of a few fixed validation pictures: maps of its first units, the mean of every unit, the embedding
+and the probabilities.
 
 Frames are written once an epoch, before the checkpoint, so that a resumed training has them all.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +35,7 @@ N_PROBES = 64
 N_MAP_PICTURES, N_MAP_UNITS, MAP_SIDE = 4, 8, 14
 N_LAYERS = 12
 EMBEDDING_WIDTH = 32
+N_FOLLOWED = 8
 
 ACTIVATIONS = (nn.ReLU, nn.GELU, nn.Tanh, nn.Sigmoid, nn.SiLU, nn.Hardswish)
 
@@ -90,6 +93,8 @@ class Recorder:
         self._frames: list[dict[str, torch.Tensor]] = []
         self._before: dict[str, torch.Tensor] = {}
         self._gradients: dict[str, float] = {}
+        self.followed = {path: evenly_spread(weight) for path, weight in self.weights.items()}
+        self._slopes: dict[str, torch.Tensor] = {}
 
     def wants(self, step: int) -> bool:
         """Whether a step is among the chosen."""
@@ -102,6 +107,8 @@ class Recorder:
                 self._before[path] = weight.detach().clone()
                 gradient = weight.grad
                 self._gradients[path] = 0.0 if gradient is None else float(gradient.norm())
+                slopes = torch.zeros_like(weight) if gradient is None else gradient
+                self._slopes[path] = some_of(slopes, self.followed[path])
 
     def after(
         self, step: int, epoch: int, loss: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor
@@ -140,7 +147,11 @@ class Recorder:
             pictures = {"pixels": self.probe.cpu(), "labels": self.probe_labels.cpu()}
             write_tensors(home / "probe.safetensors", {**pictures, "rows": self.rows})
         stacked = {name: torch.stack([frame[name] for frame in frames]) for name in frames[0]}
-        names = {"layers": "\n".join(self.weights)}
+        followed = {
+            "shapes": [list(weight.shape) for weight in self.weights.values()],
+            "positions": [index.tolist() for index in self.followed.values()],
+        }
+        names = {"layers": "\n".join(self.weights), "followed": json.dumps(followed)}
         write_tensors(home / f"epoch-{epoch:04d}.safetensors", stacked, names)
 
     def _frame(self, now: Vitals) -> dict[str, torch.Tensor]:
@@ -152,6 +163,7 @@ class Recorder:
             "accuracy": torch.tensor(now.accuracy),
             "gradient_norm": torch.tensor(list(now.gradient_norm.values())),
             "update_frac": torch.tensor(list(now.update_frac.values())),
+            **self._single_weights(),
             **self._activations(),
         }
         if self._small is None:
@@ -159,6 +171,16 @@ class Recorder:
         for path in self._small:
             frame[f"weight/{path}"] = half(self.weights[path].detach())
         return frame
+
+    def _single_weights(self) -> dict[str, torch.Tensor]:
+        """A few weights of each layer, float32 (L, 8): value, gradient, what the step added."""
+        before = {p: some_of(self._before[p], index) for p, index in self.followed.items()}
+        after = {p: some_of(w.detach(), self.followed[p]) for p, w in self.weights.items()}
+        return {
+            "followed/value": torch.stack(list(before.values())),
+            "followed/gradient": torch.stack([self._slopes[path] for path in self.weights]),
+            "followed/change": torch.stack([after[path] - before[path] for path in self.weights]),
+        }
 
     def _small_layers(self, taken_bytes: int) -> list[str]:
         """The layers whose weights fit into what is left of a frame, smallest first."""
@@ -214,6 +236,16 @@ def layer_weights(model: nn.Module) -> dict[str, torch.Tensor]:
         elif isinstance(module, nn.RNNBase):  # what a state hands on to the next
             found |= {f"{path}.{name}": w for name, w in module.named_parameters() if "_hh" in name}
     return {path: weight for path, weight in found.items() if weight.ndim > 1}
+
+
+def evenly_spread(weight: torch.Tensor) -> torch.Tensor:
+    """Positions of the weights that are followed one by one: int64 (8,), in the flattened one."""
+    return torch.linspace(0, weight.numel() - 1, N_FOLLOWED).round().long()
+
+
+def some_of(values: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    """A few of many values: (...), int64 (n,) -> float32 (n,), on the processor."""
+    return values.detach().flatten()[index.to(values.device)].float().cpu()
 
 
 def activation_layers(model: nn.Module) -> list[str]:

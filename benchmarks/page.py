@@ -1,0 +1,120 @@
+"""Claim: a report paints within a second from disk, and answers within a tenth of one.
+
+    python benchmarks/page.py [RUN_FOLDER ...]   # the packaged networks and these runs' reports
+
+In Chromium, from disk, a fresh page each time, medians of 5: milliseconds to the first contentful
+paint and until the atlas is unpacked and shown; of a change of view, of the choice of a unit, and
+of a moved picture from the key press until its probabilities and the next frame are drawn.
+Megabytes of the file. Hardware: two cores named in the result; no GPU is used to draw.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from layerscope.pipeline.effort import Effort
+from layerscope.pipeline.look import look
+from layerscope.training.runs.run_folder import open_run, packaged_names, with_data
+from layerscope.view.report import write_report
+from measured import write_result
+from quiet import Others, wait_for_quiet
+
+ROUNDS = 5
+# What a page carries does not hang on how well it was measured.
+LITTLE = Effort(
+    pictures=200, untrained=1, ablation_pictures=0, featurevis_steps=0, dependence_patches=4,
+    dependence_copies=1,
+)  # fmt: skip
+FRAME = "await new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
+# Milliseconds from a click until what it changed is drawn.
+CLICK = f"""async (test) => {{
+    const node = document.querySelector(test), started = performance.now();
+    node.click();
+    {FRAME};
+    return performance.now() - started; }}"""
+# Until the worker has answered and the probabilities stand on the page.
+ANSWER = f"""async (test) => {{
+    const started = performance.now();
+    const changed = new Promise((done) => new MutationObserver((_, self) => {{
+        self.disconnect(); done(); }}).observe(document.querySelector('[data-testid^=now-]'),
+        {{ characterData: true, childList: true, subtree: true }}));
+    document.querySelector(test).click();
+    await Promise.race([changed, new Promise((done) => setTimeout(done, 5000))]);
+    {FRAME};
+    return performance.now() - started; }}"""
+CLICKS = {
+    "forward_ms": "[data-testid=view-forward]",
+    "layers_ms": "[data-testid=view-layers]",
+    "unit_ms": "[data-testid=unit-3]",
+}
+PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
+
+
+def opened(browser: Browser, report: Path) -> tuple[Page, dict[str, float]]:
+    """A fresh page, and how long it took: milliseconds."""
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.goto(f"file://{report}")
+    page.wait_for_selector("[data-testid=page]")
+    shown = page.evaluate("performance.now()")
+    page.wait_for_function(f"{PAINT} > 0")
+    return page, {"paint_ms": page.evaluate(PAINT), "shown_ms": shown}
+
+
+def measured(browser: Browser, report: Path) -> dict[str, Any]:
+    """Medians over fresh pages."""
+    rows = []
+    for _ in range(ROUNDS):
+        page, row = opened(browser, report)
+        for name, test in CLICKS.items():
+            row[name] = page.evaluate(CLICK, test)
+        page.click("[data-testid=view-try]")
+        if page.locator("[data-testid=move-right]").count():
+            row["picture_ms"] = page.evaluate(ANSWER, "[data-testid=move-right]")
+        rows.append(row)
+        page.close()
+    medians = {name: round(statistics.median(r[name] for r in rows), 1) for name in rows[0]}
+    return {"report_mb": round(report.stat().st_size / 1e6, 3), **medians}
+
+
+def reports(folder: Path) -> dict[str, Path]:
+    """The packaged networks' reports, and those of the runs that were named."""
+    found = {}
+    for name in packaged_names():
+        run = with_data(open_run(name))
+        atlas = look(run, effort=LITTLE, out=folder / name / "atlas")
+        found[name] = write_report(
+            folder / name / "report.html", atlas_dir=atlas.path, run_dir=run.path
+        )
+    for given in sys.argv[1:]:
+        run_dir = Path(given)
+        found[run_dir.name] = write_report(
+            folder / f"{run_dir.name}.html", atlas_dir=run_dir / "atlas", run_dir=run_dir
+        )
+    return found
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        written = reports(Path(folder))
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
+        )
+        figures = {}
+        for name, report in written.items():
+            wait_for_quiet()
+            others = Others()
+            figures[name] = {**measured(browser, report), "other_cores": others.cores()}
+            print(name, figures[name], flush=True)
+        figures["browser"] = browser.version
+        browser.close()
+    write_result("page", __doc__.splitlines()[0], figures)
+
+
+if __name__ == "__main__":
+    main()

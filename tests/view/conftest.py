@@ -1,0 +1,27 @@
+"""What the tests of the page share: a run of a small network, with its atlas and report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from layerscope.data.imageset import Splits
+from layerscope.pipeline.effort import Effort
+from layerscope.pipeline.look import look
+from layerscope.training.session import train
+from layerscope.view.report import write_report
+
+LITTLE = Effort(
+    pictures=48, untrained=2, ablation_pictures=16, featurevis_steps=0, dependence_patches=0
+)
+
+
+@pytest.fixture(scope="session")
+def made(striped: Splits, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of a small network, with its atlas and its report."""
+    runs = tmp_path_factory.mktemp("runs")
+    run = train(striped, model="fashion-cnn", out=runs, epochs=2, batch_size=16)
+    atlas = look(run, effort=LITTLE)
+    write_report(run.path / "report.html", atlas_dir=atlas.path, run_dir=run.path)
+    return run.path
