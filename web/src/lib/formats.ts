@@ -370,6 +370,8 @@ export interface Playback {
   weights: Record<string, ArrayRef>;
   /** layer -> maps. */
   maps: Record<string, RecordedMaps>;
+  /** single weights; null in recordings that kept none. */
+  followed: FollowedWeights | null;
 }
 
 /** A network's description: with it and its weights it is built again. */
@@ -776,6 +778,20 @@ export interface RecordedMaps {
   low: number[];
   /** of each frame. */
   high: number[];
+}
+
+/** A few weights of each layer, step by step. */
+export interface FollowedWeights {
+  /** of the L layers' weights. */
+  shapes: number[][];
+  /** L x 8, in the flattened weight. */
+  positions: number[][];
+  /** float32 (F, L, 8), before the step. */
+  value: ArrayRef;
+  /** of the loss of the step's batch, the same. */
+  gradient: ArrayRef;
+  /** what the optimiser added, the same. */
+  change: ArrayRef;
 }
 
 /** The shape of a network; `layerscope.models.NetShape` says what the fields do. */
