@@ -34,7 +34,7 @@ export function writeAddress(): void {
   const text = written(view);
   if (text === last) return;
   // A view may keep more behind its own name; that is its own to write.
-  if (last && text === written(placeOf(location.hash))) {
+  if (text === written(placeOf(location.hash))) {
     last = text;
     return;
   }
