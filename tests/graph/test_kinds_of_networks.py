@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
@@ -11,6 +13,7 @@ from layerscope.errors import ModelError, first_line
 from layerscope.graph.cost import costs
 from layerscope.graph.layout import Layout
 from layerscope.graph.read import read_program
+from layerscope.graph.receptive_field import ReceptiveField
 from layerscope.graph.replay_check import check_replay
 from layerscope.graph.resume import cut
 from layerscope.graph.state_guard import opened
@@ -168,3 +171,32 @@ def test_a_layer_whose_output_leads_nowhere_can_be_cut_behind() -> None:
     behind = cut(read_program(model, images), "unused")
     cached = behind.cache(images)
     assert torch.equal(behind.resume(cached, 0 * cached.output), model(images))
+
+
+GREY_TO_THREE: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "cat": lambda x: torch.cat([x, x, x], 1),
+    "stack": lambda x: torch.stack([x[:, 0]] * 3, 1),
+    "repeat": lambda x: x.repeat(1, 3, 1, 1),
+    "expand": lambda x: x.expand(-1, 3, -1, -1) + 0.5,
+    "repeat_interleave": lambda x: x.repeat_interleave(3, 1),
+}
+
+
+@pytest.mark.parametrize("how", GREY_TO_THREE)
+def test_a_grey_channel_made_three_is_three_maps(how: str) -> None:
+    class Coloured(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.fc = nn.Conv2d(3, 4, 3), nn.Linear(4, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.fc(self.conv(GREY_TO_THREE[how](x)).relu().mean((2, 3)))
+
+    images = torch.rand(2, 1, 8, 9)
+    program = read_program(Coloured().eval(), images)
+    known = {layer.name: layer for layer in program.layers}
+    three = known[known["conv"].inputs[0]]
+    assert (three.shape, three.unit_axis) == ((3, 8, 9), 1)
+    assert torch.equal(program.output_of(three.name, images), GREY_TO_THREE[how](images))
+    assert three.reach == ReceptiveField((1, 1), (1, 1), (0, 0))
+    assert check_replay(program, images).ok

@@ -155,3 +155,54 @@ def test_known_receptive_fields() -> None:
     assert [sizes[f"features.{i}"] for i in range(6)] == [3, 3, 4, 8, 8, 10]
     assert sizes["classifier.0"] is None
     assert fields["features.5"].stride_px == (4, 4)  # type: ignore[union-attr]
+
+
+def moved_by_nan(model: nn.Module, images: torch.Tensor, y: int, x: int, place: slice) -> bool:
+    """Whether a unit of the last layer reads any of some rows, whatever its weights."""
+    tried = images.detach().clone()
+    tried[:, :, place] = torch.nan
+    with torch.no_grad():
+        return bool(model(tried)[0, :, y, x].isnan().any())
+
+
+def test_weights_of_zero_hide_pixels_from_the_gradient_but_not_from_the_field() -> None:
+    """A field is what the operations read: batch norms that begin at 0 may learn to let it pass."""
+    torch.manual_seed(0)
+    residual = nn.Sequential(nn.Conv2d(1, 1, 7, padding=3), nn.BatchNorm2d(1))
+    nn.init.zeros_(residual[1].weight)
+
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.residual = residual
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x + self.residual(x)
+
+    model = nn.Sequential(Block(), nn.Conv2d(1, 1, 3)).eval()
+    images = torch.rand(1, 1, 24, 24, requires_grad=True)
+    layers = read_graph(model, images.detach())
+    field = receptive_fields(layers, height=24, width=24)["1"]
+    assert field is not None
+    top, _, height, _ = field.box(10, 10, height=24, width=24)
+    assert (top, height) == (7, 9)
+    assert reach(model(images), images, 10, 10)[0] == (10, 12)
+    assert moved_by_nan(model, images, 10, 10, slice(top, top + 1))
+    assert not moved_by_nan(model, images, 10, 10, slice(top - 1, top))
+
+
+def test_of_a_picture_that_strides_do_not_fill_the_last_rows_are_said_to_be_seen() -> None:
+    """What LIMITATIONS.md says: rows that an early layer leaves over count where fields end."""
+    model = nn.Sequential(nn.Conv2d(1, 1, 3, stride=2), nn.Conv2d(1, 1, 3, padding=1))
+    images = torch.rand(1, 1, 64, 64, requires_grad=True)  # row 63 is left over
+    field, maps = field_and_map(model, images)
+    assert field is not None
+    last = maps.shape[2] - 1
+    assert field.box(last, last, height=64, width=64) == (58, 58, 6, 6)
+    assert reach(maps, images, last, last) == [(58, 62), (58, 62)]
+    whole = torch.rand(1, 1, 65, 65, requires_grad=True)  # filled to the last row
+    field, maps = field_and_map(model, whole)
+    assert field is not None
+    last = maps.shape[2] - 1
+    assert field.box(last, last, height=65, width=65) == (60, 60, 5, 5)
+    assert reach(maps, whole, last, last) == [(60, 64), (60, 64)]

@@ -61,7 +61,7 @@ def write_report(
     if not template.is_file():
         raise AtlasError(
             "the report page was not built; install layerscope with 'pip install .', which builds "
-            "it, or run 'npm ci && npm run build' in web/"
+            f"it, or run 'npm ci && npm run build' in web/; the atlas in {atlas_dir} is whole"
         )
     playback = playback_of(run_dir) if run_dir else None
     run = embedded_run(run_dir, playback[0] if playback else None) if run_dir else None

@@ -8,6 +8,8 @@ axes are known without a rule for each way of writing them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
@@ -135,6 +137,9 @@ def layout_of(labels: torch.Tensor, rows: int) -> Layout | None:
         if len(places) != 2 and single:
             units = (single[0] if len(places) == 3 else single[-1],)
             places.remove(units[0])
+        elif (copies := axis_of_copies(labels, places, rows_vary, columns_vary)) is not None:
+            units = (copies,)
+            places.remove(copies)
     if len(places) == 2 and all(is_pure(axis, rows_vary, columns_vary, labels) for axis in places):
         first, second = places
         if (first in columns_vary or second in rows_vary) and not (
@@ -144,6 +149,18 @@ def layout_of(labels: torch.Tensor, rows: int) -> Layout | None:
         if not (first in columns_vary or second in rows_vary):
             return Layout(own_batch, units, (first, second), is_map=True, folded=folded)
     return Layout(own_batch, units, tuple(places), is_map=False, folded=folded)
+
+
+def axis_of_copies(
+    labels: torch.Tensor,
+    places: Sequence[int],
+    rows_vary: tuple[int, ...],
+    columns_vary: tuple[int, ...],
+) -> int | None:
+    """The axis along which one unit's map was put down several times: a grey channel made three."""
+    still = [axis for axis in places if axis not in rows_vary and axis not in columns_vary]
+    known = all(numbers_in(line, "unit").all() for line in lines(labels, 0))
+    return still[0] if len(places) == 3 and len(still) == 1 and known else None
 
 
 def is_pure(
