@@ -108,7 +108,17 @@ def test_predictions_have_a_line_each_and_notes_below(screen: Console) -> None:
     assert "12.jpg" in table[1] and "51.0%" in table[1]
     notes = " ".join(text.split())
     assert f"{path}: low confidence: show one thing on a plain ground" in notes
-    assert "a.jpg: dark on light, inverted" in notes and "b.txt is not a picture" in notes
+    assert "a.jpg: dark on light, inverted" in notes
+    assert "b.txt is not a picture" in notes and "b.txt: b.txt" not in notes
+
+
+def test_that_many_drawings_were_inverted_is_one_line(screen: Console) -> None:
+    probs = (("1", 0.98), ("7", 0.02))
+    rows = [Prediction(f"{i}.png", "1", probs, inverted=i < 20) for i in range(30)]
+    print_predictions.predictions(rows, top=3, as_json=False)
+    text = screen.export_text()
+    assert len(text.splitlines()) == 1 + 30 + 1
+    assert text.splitlines()[-1].strip() == "20 pictures: dark on light, inverted"
 
 
 def test_an_experiment_of_many_seeds_keeps_its_arms_readable(screen: Console) -> None:

@@ -85,7 +85,7 @@ def predict(
             raise ModelError(OF_A_RUN)
         else:
             opened = open_run(network, device=device)
-            if opened.path != Path(network) and not as_json:
+            if not as_json and Path(network).exists() and opened.path != Path(network):
                 say(f"with {opened.path}, the latest run there: {opened.spec.name}, which tells "
                     f"apart {named(opened.spec.class_names)}")  # fmt: skip
             name = partial(predict_run, opened)

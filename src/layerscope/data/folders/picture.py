@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -93,6 +94,8 @@ def opened(source: Path | BinaryIO, *, name: str, least_px: int) -> Image.Image:
             with source.open("rb") as file:
                 return opened(file, name=name, least_px=least_px)
         except FileNotFoundError as error:
+            if source.is_symlink():
+                raise DataError(f"{name} is a link to a file that is gone; mend it") from error
             raise DataError(f"there is no {name}; check its name") from error
         except OSError as error:
             raise DataError(f"{name} cannot be read: {error.strerror or error}") from error
@@ -116,6 +119,8 @@ def opened(source: Path | BinaryIO, *, name: str, least_px: int) -> Image.Image:
     except Image.UnidentifiedImageError as error:
         if Path(name).suffix.lower() in HEIC and not reads_heic():
             raise DataError(f"{name} is a HEIC picture; {INSTALL_HEIC}") from error
+        if not source.seek(0, os.SEEK_END):
+            raise DataError(f"{name} is an empty file: copy or save it again") from error
         raise DataError(f"{name} is not a picture; give a JPEG, PNG, WebP or the like") from error
     except Exception as error:  # Pillow's readers raise whatever a broken file makes them meet
         raise DataError(f"{name} cannot be read ({error}); it is damaged: save it again") from error

@@ -29,8 +29,8 @@ def pictures_under(paths: Sequence[Path]) -> list[Path]:
                 said = f" ({'; '.join(notes)})" if notes else ""
                 raise DataError(f"the folder {path} holds no picture{said}; name another one")
             found += inside
-        elif path.exists():
-            found.append(path)
+        elif path.exists() or path.is_symlink():
+            found.append(path)  # a link to nothing among many is told of when it is read
         elif any(mark in str(path) for mark in "*?["):
             fitting = sorted(glob.glob(str(path.expanduser()), recursive=True))  # noqa: PTH207
             if not fitting:
