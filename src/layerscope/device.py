@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -12,6 +13,10 @@ from layerscope.errors import DeviceError
 
 # Apple's GPUs have no float64; sums that need it are kept on the processor.
 WITHOUT_FLOAT64 = frozenset({"mps"})
+# oneDNN's names of instruction sets that lack a fast product of bfloat16.
+WITHOUT_BFLOAT16 = frozenset(
+    {"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI"}
+)
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -94,6 +99,11 @@ def bfloat16_is_faster(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type != "cpu":
+        return False
+    # oneDNN multiplies for torch. Held to an older processor's instructions it knows no bfloat16,
+    # and computes it number by number.
+    held_to = os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA", "ALL")
+    if held_to.upper() in WITHOUT_BFLOAT16:
         return False
     supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     return bool(supported and supported())
