@@ -38,13 +38,7 @@ def headline(rungs: Sequence[Rung], titles: Mapping[str, str], class_names: Sequ
     """
     if not rungs:
         return "No layer has units that could be described."
-    found = [
-        (rung, kind, share)
-        for rung in rungs
-        for kind, share in rung.shares.items()
-        if kind != UNDESCRIBED and share.significant and (share.excess or 0) >= LEAST_EXCESS
-        if rung.n_units > 1
-    ]
+    found = found_in(rungs)
     if not found:
         if any(share.untrained for rung in rungs for share in rung.shares.values()):
             return "No layer responds to anything measured here more than untrained networks do."
@@ -62,6 +56,17 @@ def headline(rungs: Sequence[Rung], titles: Mapping[str, str], class_names: Sequ
         for i, kind in enumerate(chosen)
     ]
     return "; ".join(clauses) + "."
+
+
+def found_in(rungs: Sequence[Rung]) -> list[tuple[Rung, str, Share]]:
+    """What is worth a headline: (layer, kind, share) that exceeds the control by a tenth."""
+    return [
+        (rung, kind, share)
+        for rung in rungs
+        for kind, share in rung.shares.items()
+        if kind != UNDESCRIBED and share.significant and (share.excess or 0) >= LEAST_EXCESS
+        if rung.n_units > 1
+    ]
 
 
 def clause(kind: str, title: str, share: Share, class_names: Sequence[str], *, first: bool) -> str:

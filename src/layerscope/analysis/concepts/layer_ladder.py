@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from scipy.stats import binom, false_discovery_control
+from scipy.stats import false_discovery_control, hypergeom
 from scipy.stats import t as student_t
 
 from layerscope.analysis.concepts.descriptions import KINDS, KindMeasures
+from layerscope.analysis.controls.shared_spread import ALONE, SharedSpread, shared_spread
 
 UNDESCRIBED = "undescribed"
 SIGNIFICANT_Q = 0.05
@@ -29,7 +30,7 @@ class Share:
         excess: the trained share less the untrained mean; None without copies.
         excess_interval: 95 % prediction interval over copies: where the excess would lie with
             another untrained copy; None with fewer than two.
-        p: the chance of so large a share in one more untrained copy, by the copies' spread or by
+        p: the chance of so large a share in one more untrained copy, by the spread of copies or by
             the number of units alone, whichever is larger; None likewise.
         q: the same as a false-discovery rate over all layers and kinds; None likewise.
     """
@@ -82,7 +83,8 @@ def ladder(
         A rung for each layer. The false-discovery rate is controlled over layers x kinds.
 
     Source: prediction interval for one more observation, Hahn and Meeker, "Statistical Intervals",
-    1991, section 4.7; Benjamini and Hochberg, 1995, for many tests.
+    1991, section 4.7, with variances that layers and kinds share (`controls.shared_spread`);
+    Benjamini and Hochberg, 1995, for many tests.
     """
     counts: dict[tuple[str, str, str], Share] = {}
     for layer, found in measured.items():
@@ -94,16 +96,16 @@ def ladder(
             counts["synthetic", layer, kind] = share_of(
                 found.reaches(kind), [copy.reaches(kind) for copy in copies]
             )
-    counts = with_q(counts)
+    counts = with_q(predicted(counts, {layer: units_of(one) for layer, one in measured.items()}))
     rungs = []
     for layer, found in measured.items():
         copies = [copy[layer] for copy in untrained if layer in copy]
         kinds = [kind for kind in KINDS if kind in found.values]
         shares = {kind: counts["shares", layer, kind] for kind in kinds}
-        shares[UNDESCRIBED] = share_of(undescribed(found), [undescribed(copy) for copy in copies])
+        nothing = share_of(undescribed(found), [undescribed(copy) for copy in copies])
+        shares[UNDESCRIBED] = beside_copies(nothing, units_of(found), ALONE)
         synthetic = {kind: counts["synthetic", layer, kind] for kind in kinds}
-        n_units = len(next(iter(found.values.values()))) if found.values else 0
-        rungs.append(Rung(layer, n_units, shares, synthetic))
+        rungs.append(Rung(layer, units_of(found), shares, synthetic))
     return tuple(rungs)
 
 
@@ -112,8 +114,13 @@ def undescribed(found: KindMeasures) -> torch.Tensor:
     return ~torch.stack([found.responds(kind) for kind in found.values]).any(0)
 
 
+def units_of(found: KindMeasures) -> int:
+    """How many units a layer has."""
+    return len(next(iter(found.values.values()))) if found.values else 0
+
+
 def share_of(trained: torch.Tensor, untrained: Sequence[torch.Tensor]) -> Share:
-    """A share with its control, without its q, which depends on all others.
+    """A share with its control, without its p and q, which depend on all others.
 
     Args:
         trained: bool (U,).
@@ -130,25 +137,73 @@ def share_of(trained: torch.Tensor, untrained: Sequence[torch.Tensor]) -> Share:
     if n == 1:
         return Share(count, count / U, shares, mean, None, excess, None)
     sd = math.sqrt(sum((s - mean) ** 2 for s in shares) / (n - 1))
-    wide = prediction_sd(shares, U)
-    # One unit more or less is nothing that the spread of copies could rule out.
-    reach = max(float(student_t.ppf((1 + CONFIDENCE) / 2, n - 1)) * wide, 1 / U)
-    likely = (mean * n * U + 0.5) / (n * U + 1)
-    p = max(float(student_t.sf(excess / wide, n - 1)), float(binom.sf(count - 1, U, likely)))
-    return Share(count, count / U, shares, mean, sd, excess, (excess - reach, excess + reach), p)
+    return Share(count, count / U, shares, mean, sd, excess, None)
 
 
-def prediction_sd(shares: Sequence[float], n_units: int) -> float:
-    """The deviation of a share from the mean of its copies, were it one more copy.
+def predicted(
+    shares: Mapping[tuple[str, str, str], Share], n_units: Mapping[str, int]
+) -> dict[tuple[str, str, str], Share]:
+    """Give each share the range of one more copy, and its p.
 
-    Not less than chance alone makes it: copies of small layers often agree in having no such unit.
+    Args:
+        shares: (counting, layer, kind) -> share.
+        n_units: of each layer.
     """
-    n = len(shares)
-    mean = sum(shares) / n
-    variance = sum((s - mean) ** 2 for s in shares) / (n - 1)
-    likely = (mean * n * n_units + 0.5) / (n * n_units + 1)
-    by_chance = likely * (1 - likely) / n_units
-    return math.sqrt(max(variance, by_chance) * (1 + 1 / n))
+    done = dict(shares)
+    for counting in ("shares", "synthetic"):
+        keys = [key for key in shares if key[0] == counting]
+        # Copies without any such unit do not tell how far they scatter.
+        telling = [
+            (variance_ratio(share, n_units[key[1]]), len(share.untrained) - 1)
+            for key in keys
+            if (share := shares[key]).untrained_sd is not None and share.untrained_mean
+        ]
+        freedom = min((each for _, each in telling), default=1)
+        spread = shared_spread([ratio for ratio, _ in telling], freedom)
+        for key in keys:
+            done[key] = beside_copies(shares[key], n_units[key[1]], spread)
+    return done
+
+
+def beside_copies(share: Share, n_units: int, spread: SharedSpread) -> Share:
+    """A share with the range that one more copy's would lie in, and its p.
+
+    The deviation is not less than chance alone makes it: copies of small layers often agree. And p
+    is not less than Fisher's exact test gives for the layer's units among those of all copies.
+
+    Args:
+        share: without them.
+        n_units: of the layer.
+        spread: what other shares say of how far copies scatter.
+    """
+    if share.untrained_sd is None or share.excess is None:
+        return share
+    n, U = len(share.untrained), max(1, n_units)
+    ratio, freedom = spread.moderated(variance_ratio(share, U), n - 1)
+    likely = likely_share(share, U)
+    wide = math.sqrt(max(ratio, 1.0) * likely * (1 - likely) / U * (1 + 1 / n))
+    # One unit more or less is nothing that the spread of copies could rule out.
+    reach = max(float(student_t.ppf((1 + CONFIDENCE) / 2, freedom)) * wide, 1 / U)
+    by_spread = float(student_t.sf(share.excess / wide, freedom))
+    seen = share.count + round(sum(share.untrained) * U)
+    by_chance = float(hypergeom.sf(share.count - 1, (n + 1) * U, seen, U))
+    return replace(
+        share,
+        excess_interval=(share.excess - reach, share.excess + reach),
+        p=max(by_spread, by_chance),
+    )
+
+
+def likely_share(share: Share, n_units: int) -> float:
+    """The untrained share, never quite 0 or 1: half a unit more of one unit more."""
+    seen = len(share.untrained) * n_units
+    return ((share.untrained_mean or 0.0) * seen + 0.5) / (seen + 1)
+
+
+def variance_ratio(share: Share, n_units: int) -> float:
+    """The variance over copies, as a multiple of what the number of units alone makes it."""
+    likely = likely_share(share, max(1, n_units))
+    return (share.untrained_sd or 0.0) ** 2 / (likely * (1 - likely) / max(1, n_units))
 
 
 def with_q(shares: dict[tuple[str, str, str], Share]) -> dict[tuple[str, str, str], Share]:
