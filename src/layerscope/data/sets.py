@@ -16,6 +16,7 @@ from layerscope.data.embedded import CREATURES_PX, load_creatures, load_digits
 from layerscope.data.folders.class_folders import load_photos
 from layerscope.data.folders.framing import Framing, frame_pixels
 from layerscope.data.imageset import ImageSet, Splits
+from layerscope.data.rows.row_source import is_rows
 from layerscope.errors import DataError, nearest
 
 MOST_RESIZED_BYTES = 8 << 30  # named sets are resized in memory; photos are read from a file
@@ -67,6 +68,11 @@ def load(
     if channels not in (None, 1, 3):
         raise DataError(f"channels is {channels}; pictures have 1 (grey) or 3 (colour)")
     known = named(name)
+    if known is None and is_rows(name):
+        raise DataError(
+            f"{name} holds words or numbers, and this takes pictures; train on it with "
+            "'layerscope train' or layerscope.train_rows"
+        )
     if known is None:
         return load_photos(
             Path(name), size=size, channels=channels, seed=seed, progress=progress,

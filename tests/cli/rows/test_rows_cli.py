@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from layerscope.cli.main import app
 from layerscope.cli.reference import completions
 from layerscope.data.rows.embedded_rows import ABOUT
+from layerscope.data.rows.row_source import NAMES
 from layerscope.errors import LayerscopeError
 from layerscope.models.sequences.build_rows import rows_network_names
 
@@ -70,6 +71,6 @@ def test_one_sentence_and_status_2(folder: Path, words: tuple[str, ...], message
 
 
 def test_what_the_shell_offers_is_what_there_is() -> None:
-    assert tuple(ABOUT) == completions.ROW_SETS
+    assert tuple(ABOUT) == completions.ROW_SETS == NAMES
     assert rows_network_names() == completions.ROW_NETWORKS
     assert all(name in call("data", "list") for name in ABOUT)

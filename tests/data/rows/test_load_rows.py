@@ -10,13 +10,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from layerscope.data.rows.load_rows import RowSplits, is_rows, load_rows
+from layerscope.data import load
+from layerscope.data.rows.load_rows import RowSplits, load_rows
 from layerscope.data.rows.row_parting import part_rows
 from layerscope.data.rows.row_sets import SeriesSet, TableSet, TextSet, WordStream, subset
+from layerscope.data.rows.row_source import is_rows
 from layerscope.data.rows.series_windows import SeriesEncoding
 from layerscope.data.rows.stories import draw_stories, entropy_a_word, next_words
 from layerscope.data.rows.table_encoding import TableEncoding
 from layerscope.data.rows.vocabulary import Vocabulary, learn_vocabulary, padded, words_of
+from layerscope.errors import DataError
 
 ROWS = [
     {"size": "" if i % 10 == 9 else str(i), "colour": ("red", "blue", "?")[i % 3], "same": "x",
@@ -200,3 +203,5 @@ def test_pictures_stay_pictures(tmp_path: Path) -> None:
     assert not is_rows("photos.zip")
     assert is_rows("reviews.csv")
     assert is_rows("diabetes")
+    with pytest.raises(DataError, match=r"reviews.csv holds words or numbers, and this takes pict"):
+        load("reviews.csv")

@@ -66,7 +66,7 @@ def train_command(
 
 def is_of_rows(data: str | None, resume: Path | None) -> bool:
     """Whether what is trained on, or gone on with, is of words or numbers."""
-    from layerscope.data.rows.load_rows import is_rows
+    from layerscope.data.rows.row_source import is_rows
     from layerscope.training.rows.rows_session import is_rows_plan
 
     return is_rows(data) if data is not None else resume is not None and is_rows_plan(resume)

@@ -9,7 +9,7 @@ import torch
 
 from layerscope.data.rows.column_roles import Roles, guess_roles
 from layerscope.data.rows.embedded_rows import TABLES, TEXTS, embedded_table, embedded_text
-from layerscope.data.rows.row_file import Table, is_missing, is_rows_file, lines_of, read_table
+from layerscope.data.rows.row_file import Table, is_missing, lines_of, read_table
 from layerscope.data.rows.row_parting import check_enough, in_time, part_three_ways
 from layerscope.data.rows.row_sets import RowSet, TableSet, TextSet, WordStream
 from layerscope.data.rows.series_windows import (
@@ -82,11 +82,6 @@ class RowSplits:
     encoding: Encoding
     notes: tuple[str, ...]
     raw: Table | Series | None = None
-
-
-def is_rows(source: str | Path) -> bool:
-    """Whether a source is of words or numbers, and not of pictures."""
-    return str(source) in (*TABLES, *TEXTS) or is_rows_file(source)
 
 
 def load_rows(
