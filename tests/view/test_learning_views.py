@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import torch
 from browsing import Page, needs_page
+from PIL import Image
 from safetensors.numpy import load_file
 
 from layerscope.atlas.atlas_folder import load_atlas
@@ -208,3 +212,162 @@ def test_a_decision_is_the_sum_of_its_parts_from_the_logits_to_the_pixels(
 def maps_before(run: Run, maps: torch.Tensor, found: dict[str, torch.Tensor]) -> torch.Tensor:
     """The last of the maps that are flattened: of several with as many numbers, the pooled ones."""
     return [out for out in found.values() if out.shape == maps.shape][-1]
+
+
+def numbers_in(page: Page, testid: str) -> list[float]:
+    cells = page.page.locator(f"[data-testid={testid}] td").all_inner_texts()
+    return [float(text.replace("\u2212", "-")) for text in cells]
+
+
+def shown_units(page: Page, column: int) -> list[int]:
+    nodes = page.page.locator(f"[data-testid^=node-{column}-]")
+    return [int(node.get_attribute("data-testid").split("-")[2]) for node in nodes.all()]
+
+
+def test_forward_shows_the_networks_own_maps_kernels_and_places(
+    page: Page, digits: tuple[Run, Path]
+) -> None:
+    run, report = digits
+    page.open(report, "#/forward")
+    page.page.wait_for_selector("[data-testid=forward-stage]")
+    found = outputs_of(run, sample_pixels(report, 0))
+    convolutions = [
+        (name, module)
+        for name, module in run.model.named_modules()
+        if isinstance(module, torch.nn.Conv2d)
+    ]
+    maps = found[convolutions[0][0]]
+    unit = shown_units(page, 0)[2]
+    # From the keyboard a unit shows the place where it responds most; the mouse says which.
+    page.page.focus(f"[data-testid=node-0-{unit}]")
+    page.page.keyboard.press("Enter")
+    page.page.wait_for_selector("[data-testid=drawer]")
+    page.page.keyboard.press("Escape")
+    assert page.number("chapter-value") == pytest.approx(maps[unit].max().item(), abs=6e-4)
+    assert page.number("sum-0") == pytest.approx(maps[unit].max().item(), abs=0.011)
+    page.page.click(f"[data-testid=node-0-{unit}]", position={"x": 12.5, "y": 30.5})
+    _, H, W = maps.shape
+    place = maps[unit, int(30.5 / 44 * H), int(12.5 / 44 * W)].item()
+    page.page.wait_for_function(
+        "(value) => Math.abs(+document.querySelector('[data-testid=chapter-value]')"
+        ".textContent.replace('\\u2212', '-') - value) < 6e-4",
+        arg=place,
+    )
+    page.page.keyboard.press("Escape")
+    # A link opens its kernel: that of the unit to its right, for the map to its left.
+    link = page.page.locator("[data-testid^=link-]").first
+    _, column, from_, to = (link.get_attribute("data-testid") or "").split("-")
+    link.dispatch_event("click")
+    reader = shown_units(page, int(column))[int(to)]
+    read = shown_units(page, int(column) - 1)[int(from_)]
+    kernel = convolutions[1][1].weight.detach()[reader, read].flatten()
+    assert numbers_in(page, "sweep-kernel") == pytest.approx(kernel.tolist(), abs=6e-3)
+    peak = found[convolutions[1][0]][reader].max().item()
+    assert page.number("chapter-value") == pytest.approx(peak, abs=6e-4)
+    # The kernel sweeps over the map, and comes back to the place where it was.
+    page.page.click("[data-testid=sweep-play]")
+    page.page.wait_for_function(
+        "(peak) => document.querySelector('[data-testid=chapter-value]').textContent !== peak",
+        arg=page.page.text_content("[data-testid=chapter-value]"),
+    )
+    page.page.click("[data-testid=sweep-play]")
+    table = page.page.locator("[data-testid=forward-output] tbody tr")
+    best = found["logits"].softmax(0).max().item()
+    assert f"{100 * best:.2f}%" in table.first.inner_text()
+
+
+def test_forward_plays_lights_a_path_and_draws_what_is_seen(
+    page: Page, digits: tuple[Run, Path]
+) -> None:
+    page.open(digits[1], "#/forward")
+    page.page.wait_for_selector("[data-testid=forward-stage]")
+    dim = page.page.locator("[data-testid=forward-stage] .node.dim")
+    assert dim.count() == 0
+    page.page.click("[data-testid=forward-play]")
+    assert dim.count() > 20
+    page.page.wait_for_function(
+        "!document.querySelector('[data-testid=forward-stage] .node.dim')", timeout=15_000
+    )
+    unit = shown_units(page, 0)[0]
+    page.page.hover(f"[data-testid=node-0-{unit}]")
+    assert page.page.locator("[data-testid=forward-stage] .node.lit").count() > 2
+    assert dim.count() > 5
+    # With every unit of every column there are hundreds of maps; those out of sight are not drawn.
+    for button in page.page.locator("[data-testid^=whole-]").all():
+        button.click()
+    nodes = page.page.locator("[data-testid=forward-stage] .node")
+    assert nodes.count() > 200
+    page.page.wait_for_timeout(200)
+    drawn = page.page.locator("[data-testid=forward-stage] .node canvas").count()
+    assert 0 < drawn < nodes.count() / 2
+    waits = page.page.evaluate(
+        "async () => { const out = []; for (const node of [...document.querySelectorAll("
+        "'[data-testid=forward-stage] .node')].slice(0, 5)) { const start = performance.now();"
+        " node.dispatchEvent(new PointerEvent('pointerenter')); await Promise.resolve();"
+        " await Promise.resolve(); document.body.offsetWidth;"
+        " out.push(performance.now() - start); } return out; }"
+    )
+    assert min(waits) < 100, waits
+
+
+def test_the_quiz_asks_by_measured_responses_and_keeps_the_score(
+    page: Page, digits: tuple[Run, Path]
+) -> None:
+    atlas = load_atlas(digits[1].parent / "atlas").record
+    page.open(digits[1], "#/quiz")
+    wished, expected = [], {}
+    layers = {layer.title: layer for layer in atlas.layers}
+    while not page.page.locator("[data-testid=quiz-result]").count():
+        title, unit = page.page.text_content("#quiz h2").rsplit(", unit ", 1)
+        layer = layers[title]
+        tiles = [
+            int(page.page.get_attribute(f"[data-testid=choice-{i}]", "data-tile")) for i in (0, 1)
+        ]
+        own = [tile // 9 == int(unit) for tile in tiles]
+        assert sum(own) == 1
+        # The other's picture is none of the unit's nine strongest, so it drives the unit less.
+        other = layer.units[tiles[own.index(False)] // 9].patches[0].row
+        assert other not in {patch.row for patch in layer.units[int(unit)].patches}
+        right = len(wished) % 3 != 0
+        wished.append(right)
+        expected[layer.name, int(unit)] = right
+        page.page.click(f"[data-testid=choice-{own.index(True) if right else own.index(False)}]")
+        told = page.page.text_content("[data-testid=quiz-told]")
+        assert ("Right." in told) is right
+        page.page.click("[data-testid=quiz-next]")
+    assert page.page.text_content("[data-testid=quiz-result]").startswith("6 of 10")
+    with page.page.expect_download() as download:
+        page.page.click("[data-testid=quiz-save]")
+    saved = json.loads(Path(download.value.path()).read_text())
+    assert saved["right"] == sum(wished)
+    found = {(one["layer"], one["unit"]): one["right"] == 1 for one in saved["units"]}
+    assert found == expected
+
+
+def test_a_table_is_saved_as_csv_and_a_figure_as_svg_and_png(
+    page: Page, digits: tuple[Run, Path]
+) -> None:
+    page.open(digits[1], "#/neuron/units=1&params=1_-1_0.5_2_-1")
+    page.page.wait_for_selector("[data-testid=neuron-wiring]")
+    with page.page.expect_download() as download:
+        page.page.click("[data-testid=save-csv-weights]")
+    rows = list(csv.reader(Path(download.value.path()).read_text().splitlines()))
+    assert rows[0][:2] == ["weight", "value"]
+    assert [float(row[1]) for row in rows[1:]] == [1, -1, 0.5]
+    assert float(rows[1][3]) == page.number("gradient-0")
+    page.page.goto(f"file://{digits[1]}#/decision")
+    page.page.wait_for_selector("[data-testid=tree]")
+    with page.page.expect_download() as download:
+        page.page.click("[data-testid=save-svg-decision]")
+    drawn = ElementTree.parse(download.value.path()).getroot()
+    space = {"svg": "http://www.w3.org/2000/svg"}
+    said = {text.text for text in drawn.iterfind(".//svg:text", space)}
+    assert page.page.text_content("[data-testid=sum-0]") in said
+    images = drawn.findall(".//svg:image", space)
+    assert len(images) > 8
+    assert all(image.get("href").startswith("data:image/png") for image in images)
+    with page.page.expect_download() as download:
+        page.page.click("[data-testid=save-png-decision]")
+    image = Image.open(download.value.path())
+    assert image.width == 2 * int(drawn.get("width"))
+    assert len(image.convert("RGB").getcolors(1 << 20)) > 50

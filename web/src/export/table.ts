@@ -1,0 +1,11 @@
+// A table on the page as rows of text; in a field one can write in, its value counts.
+
+export function rowsOf(table: HTMLTableElement): string[][] {
+  return [...table.rows].map((row) =>
+    [...row.cells].flatMap((one) => {
+      const field = one.querySelector<HTMLInputElement>("input");
+      const text = field ? field.value : (one.innerText ?? "");
+      return [text, ...Array<string>(one.colSpan - 1).fill("")];
+    }),
+  );
+}
