@@ -21,6 +21,7 @@ VIEWS = (
     "training",
     "test",
     "evidence",
+    "quiz",
     "neuron",
     "words",
 )
