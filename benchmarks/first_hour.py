@@ -1,11 +1,11 @@
 """Claim: `layerscope demo` takes at most 60 s on two AVX2 cores, 30 s where bfloat16 is fast.
 
-    python benchmarks/first_hour.py DATA        # the demo, then two_at_once.py: half an hour
+    python benchmarks/first_hour.py DATA        # the demo, then one round of two_at_once.py: 9 min
     python benchmarks/first_hour.py             # the demo alone
 
 Compared: the whole command as a user types it, from the first import to the written report, with
 an empty cache (the creatures are drawn anew), on this processor as it is and held to AVX2
-(`ONEDNN_MAX_CPU_ISA=AVX2` with `ATEN_CPU_CAPABILITY=avx2`, which make an older one of it). 3
+(`ONEDNN_MAX_CPU_ISA=AVX2` with `ATEN_CPU_CAPABILITY=avx2`, which make an older one of it). 2
 rounds in turn; medians. Beside the wall time the processor time (user + system), which other work
 on the machine hardly changes. Hardware: named in the result, whose rows say what else ran.
 """
@@ -31,7 +31,7 @@ from quiet import Others, wait_for_quiet
 
 AVX2 = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
 WAYS = {"as it is": {}, "AVX2": AVX2}
-ROUNDS = 3
+ROUNDS = 2
 
 
 def demo(settings: dict[str, str]) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def main() -> None:
     }
     write_result("first_hour", __doc__.splitlines()[0], figures)
     if len(sys.argv) > 1:
-        two_at_once.main()
+        two_at_once.main(rounds=1)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@
 
 Compared: `layerscope train` for one epoch of three networks, alone and twice at the same moment, as
 the command line runs (threads by the size of the work, a short spin), and with OpenMP as it is by
-itself (every thread of the machine, 300,000 spins). 3 rounds in turn; medians. Beside the wall
+itself (every thread of the machine, 300,000 spins). Rounds in turn, 3 of them, or 1 where
+`first_hour.py` asks; medians. Beside the wall
 time the processor time (user + system) of each training, which other work on the machine hardly
 changes: threads that spin show in it. Hardware: named in the result.
 """
@@ -46,14 +47,14 @@ def timed(words: list[str], environment: dict[str, str], at_once: int) -> dict[s
     return {"wall_s": wall_s, "cpu_s": cpu_s / at_once}
 
 
-def main() -> None:
+def main(rounds: int = ROUNDS) -> None:
     data = Path(sys.argv[1]).resolve()
     plain = {k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "GOMP_"))}
     rows = []
     for name, model in TASKS:
         words = [sys.executable, "-m", "layerscope", "train", name, "--model", model]
         words += ["--epochs", "1", "--no-report", "--data-dir", str(data)]
-        for round_ in range(ROUNDS):
+        for round_ in range(rounds):
             for way, settings in WAYS.items():
                 given = {k: str(os.cpu_count()) if v == "all" else v for k, v in settings.items()}
                 for at_once in (1, 2):
