@@ -24,6 +24,7 @@ PATH = (
     "atlas",
     "pipeline",
     "view",
+    "serve",
     "api",
     "cli",
 )
@@ -35,6 +36,7 @@ FORBIDDEN = {
     "analysis": {"formats", "training"},
     "measures": {"formats", "training"},
     "atlas": {"data", "graph", "models", "training", "analysis", "measures"},
+    "serve": {"data", "graph", "models", "analysis", "measures", "pipeline"},
     "view": {"data", "graph", "models", "training", "analysis", "measures", "pipeline"},
 }
 

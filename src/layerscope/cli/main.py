@@ -14,6 +14,7 @@ from layerscope.cli import experiment_command as experiment
 from layerscope.cli import find_rate_command as find_rate
 from layerscope.cli import look_command as look
 from layerscope.cli import predict_command as predict
+from layerscope.cli import serve_command as serve
 from layerscope.cli import train_command as train
 from layerscope.cli.housekeeping import cache_command, open_command
 from layerscope.cli.process.own_process import settle_process
@@ -50,6 +51,7 @@ app.command("compare")(experiment.compare)
 app.command("find-rate", cls=CommandWithFields)(find_rate.find_rate)
 app.command("look")(look.look)
 app.command("predict")(predict.predict)
+app.command("serve")(serve.serve)
 app.command("open")(open_command.open_report)
 app.command("models")(models_command.models)
 app.add_typer(data.app, name="data", help="List, fetch, check and show data sets.")

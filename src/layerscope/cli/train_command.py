@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -179,12 +180,23 @@ def train(
     report: Annotated[
         bool, typer.Option(help="Look through every layer afterwards and write report.html.")
     ] = True,
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch",
+            help="Show the training in a browser while it runs: pause it, go batch by batch, "
+            "change the learning rate.",
+        ),
+    ] = False,
 ) -> None:
     """Train a network, score it once on the test split, and write its report."""
     from layerscope.cli.printing import print_look, print_training
     from layerscope.cli.printing.console import working
 
-    with working(reading=1, training=3, looking=2 if report else 0) as line:
+    with (
+        working(reading=1, training=3, looking=2 if report else 0) as line,
+        ExitStack() as stack,
+    ):
         from layerscope.cli.process.own_process import with_threads
         from layerscope.cli.rows.rows_commands import is_of_rows, refuse_columns, train_command
         from layerscope.cli.settings import parse_settings
@@ -216,6 +228,13 @@ def train(
                 "a resumed run goes on as it was begun; leave its settings out, but for --epochs"
             )
         listener = with_threads(print_training.training(line))
+        tell_finished = None
+        if watch:
+            from layerscope.cli.process.watching import watched
+            from layerscope.serve.web_server import need_server
+
+            need_server()
+            listener, tell_finished = stack.enter_context(watched(listener))
         if resume:
             run = session.resume(
                 resume, epochs=epochs, data_dir=data_dir, device=device,
@@ -236,6 +255,8 @@ def train(
                 listener=listener,
                 **chosen,
             )
+        if tell_finished:
+            tell_finished(run)
         if run.evaluation is None:  # of several processes, only the first one speaks
             return
         print_training.evaluation(run)

@@ -12,6 +12,7 @@ from layerscope.formats.older.older_runs import upgrade_run
 from layerscope.formats.run_figures import EpochFigures, Evaluation
 from layerscope.formats.run_record import RunRecord
 
+PLAN = "plan.json"
 RECORD = "run.json"
 HISTORY = "history.jsonl"
 EVALUATION = "evaluation.json"

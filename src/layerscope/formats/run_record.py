@@ -253,6 +253,22 @@ class Finding(Struct, frozen=True):
     rows: tuple[int, ...] = ()
 
 
+class HandChange(Struct, frozen=True, kw_only=True):
+    """A learning rate that somebody changed while the training ran.
+
+    Args:
+        step: the first with the new rate, 0 for the first of the training.
+        epoch: 1 for the first.
+        rate_before: that the step would have had.
+        rate: of this step and all behind it; null is the schedule's again.
+    """
+
+    step: Count
+    epoch: Positive
+    rate_before: NonNegative
+    rate: NonNegative | None
+
+
 class RunRecord(Struct, frozen=True, kw_only=True):
     """A training, as `run.json` holds it.
 
@@ -269,6 +285,8 @@ class RunRecord(Struct, frozen=True, kw_only=True):
         hardware: the machine.
         results: the outcome.
         findings: what went wrong.
+        by_hand: learning rates that were changed while the training ran; such a run cannot be
+            repeated from its recipe alone.
     """
 
     schema: Literal[2]
@@ -283,6 +301,7 @@ class RunRecord(Struct, frozen=True, kw_only=True):
     hardware: Hardware
     results: Results
     findings: tuple[Finding, ...] = ()
+    by_hand: tuple[HandChange, ...] = ()
 
 
 class PlanRecord(Struct, frozen=True, kw_only=True):

@@ -46,6 +46,11 @@ class Clock:
         """Pictures a second in this epoch, over all processes."""
         return seen.n * self.world_size / (time.perf_counter() - self.epoch_started)
 
+    def skip(self, seconds: float) -> None:
+        """Leave out a time in which the training stood still."""
+        self.started += seconds
+        self.epoch_started += seconds
+
     def is_due(self, step: int) -> bool:
         """Whether to look at the loss: at every step where that is free, else now and then."""
         last = step - self.first_step == self.total_steps // self.epochs

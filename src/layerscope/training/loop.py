@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from layerscope.formats.run_figures import EpochFigures
-from layerscope.formats.run_record import Finding
+from layerscope.formats.run_record import Finding, HandChange
 from layerscope.training.diagnostics.detectors import Evidence, find_faults, largest_spike
 from layerscope.training.diagnostics.recorder import Recorder
 from layerscope.training.epoch_metrics import Clock, EpochSums, dead_units, score
@@ -27,6 +27,7 @@ from layerscope.training.recipe import Recipe
 from layerscope.training.runs.checkpoint import State, copy_weights
 from layerscope.training.runs.progress import Progress, Setback
 from layerscope.training.training_objective import Spec, objective_of
+from layerscope.training.watch import Watch, rate_by_hand
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
 class Fitted:
     """What a training leaves: its history, the epoch chosen on validation, that epoch's weights.
 
-    `stopped` says that the user ended it before its time; `findings` what went wrong in it.
+    `stopped` says that the user ended it before its time; `findings` what went wrong in it,
+    `by_hand` which learning rates were changed meanwhile.
     """
 
     history: tuple[EpochFigures, ...]
@@ -44,6 +46,7 @@ class Fitted:
     best_weights: dict[str, torch.Tensor]
     stopped: bool
     findings: tuple[Finding, ...] = ()
+    by_hand: tuple[HandChange, ...] = ()
 
 
 class NotFiniteError(Exception):
@@ -64,6 +67,7 @@ def fit(
     shuffle: torch.Generator,
     changes: torch.Generator,
     recorder: Recorder | None = None,
+    watch: Watch | None = None,
     start: State | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     on_epoch: Callable[[EpochFigures], None] = lambda figures: None,
@@ -85,6 +89,7 @@ def fit(
         shuffle, changes: random streams for the order of pictures and for augmentation.
         recorder: looks at chosen steps; None records nothing. Of several processes, only the first
             has one.
+        watch: asked between batches; None is asked nothing.
         start: where an earlier training stood; this one goes on as if it had never stopped.
         on_progress: called a few times a second.
         on_epoch: called after each epoch.
@@ -102,6 +107,9 @@ def fit(
     check_shares(recipe.batch_size, len(train), fabric)
     state = start or State.of(model, plain_optimiser, shuffle, changes)
     state.restore(model, plain_optimiser, shuffle, changes)
+    by_hand = state.by_hand
+    if watch:
+        watch.take_up(by_hand)
     started = time.perf_counter() - state.elapsed_s
     found: dict[str, Finding] = {}
     by_loss = objective_of(spec).choose_by_loss
@@ -122,7 +130,9 @@ def fit(
                 seen = learn(
                     wrapped, spec, recipe, train, optimiser, clock, rate_frac=lowered,
                     fabric=fabric, shuffle=shuffle, changes=changes, recorder=recorder,
+                    watch=watch, by_hand=by_hand,
                 )  # fmt: skip
+                started = clock.started  # later, where it was paused
                 speed = clock.images_per_s(seen)
                 share_buffers(model, fabric)
                 scored = score(reordered, spec, validation, fabric=fabric)
@@ -131,7 +141,10 @@ def fit(
                     last = epoch * steps - 1
                     raise NotFiniteError(last, lowered * recipe.learning_rate)
             except NotFiniteError as fault:
-                state = set_back(state, fault, epoch, recorder)
+                state = set_back(state, fault, epoch, clock.first_step, recorder)
+                by_hand = state.by_hand
+                if watch:
+                    watch.take_up(by_hand)
                 state.restore(model, plain_optimiser, shuffle, changes)
                 if recorder:
                     recorder.forget(epoch)
@@ -140,21 +153,24 @@ def fit(
                     break
                 continue
             seen.share(fabric)
+            by_hand = watch.changes if watch else by_hand
+            last_rate = lowered * learning_rate(recipe, epoch * steps - 1, recipe.epochs * steps)
             figures = EpochFigures(
                 epoch=epoch,
                 train_loss=seen.loss,
                 train_accuracy=seen.accuracy,
                 validation_loss=scored.loss,
                 validation_accuracy=scored.accuracy,
-                learning_rate=lowered
-                * learning_rate(recipe, epoch * steps - 1, recipe.epochs * steps),
+                learning_rate=rate_by_hand(by_hand, last_rate),
                 images_per_s=speed,
                 elapsed_s=time.perf_counter() - started,
                 dead_frac=dead_units(model, spec, validation, fabric),
             )
             if recorder:
                 recorder.write(epoch)
-            state = state.after(figures, model, plain_optimiser, shuffle, changes, by_loss=by_loss)
+            state = state.after(
+                figures, model, plain_optimiser, shuffle, changes, by_loss=by_loss, by_hand=by_hand
+            )
             on_state(state)
             on_epoch(figures)
             tell(found, recipe, spec, recorder, state, on_finding)
@@ -167,6 +183,7 @@ def fit(
         best_weights=state.best_weights if state.best_epoch else copy_weights(model),
         stopped=stopped,
         findings=find_faults(evidence_of(recipe, spec, recorder, state)),
+        by_hand=state.by_hand,
     )
 
 
@@ -183,6 +200,8 @@ def learn(
     shuffle: torch.Generator,
     changes: torch.Generator,
     recorder: Recorder | None,
+    watch: Watch | None = None,
+    by_hand: tuple[HandChange, ...] = (),
 ) -> EpochSums:
     """One epoch: read a batch, change it a little, predict, send the error back, move the weights.
 
@@ -203,7 +222,11 @@ def learn(
     # Each process has a share of every batch; together they step as one that had it all.
     whole = Share(min(recipe.batch_size, len(train)), fabric.global_rank, fabric.world_size)
     for step, (pixels, labels) in enumerate(read_batches(train, batches), start=clock.first_step):
-        rate = rate_frac * learning_rate(recipe, step, clock.total_steps)
+        rate = rate_by_hand(by_hand, rate_frac * learning_rate(recipe, step, clock.total_steps))
+        if watch:
+            scheduled = rate_frac * learning_rate(recipe, step, clock.total_steps)
+            rate, waited_s = watch.before(step, clock.epoch, scheduled)
+            clock.skip(waited_s)
         set_rate(optimiser, rate)
         logits, loss = batch_loss(wrapped, spec, recipe, pixels, labels, changes, share=whole)
         optimiser.zero_grad()
@@ -211,7 +234,9 @@ def learn(
         fabric.backward(loss * (len(labels) * whole.world_size / whole.n))
         if recipe.gradient_clip:
             fabric.clip_gradients(wrapped, optimiser, max_norm=recipe.gradient_clip)
-        recorded = recorder is not None and recorder.wants(step)
+        recorded = recorder is not None and (
+            recorder.wants(step) or (watch is not None and watch.wants_frame())
+        )
         if recorder and recorded:
             recorder.before()
         optimiser.step()
@@ -253,8 +278,13 @@ def batch_loss(
     return logits, objective.loss(logits, labels, recipe.label_smoothing_frac)
 
 
-def set_back(state: State, fault: NotFiniteError, epoch: int, recorder: Recorder | None) -> State:
-    """The last good state, with a tenth of the learning rate and a note of why."""
+def set_back(
+    state: State, fault: NotFiniteError, epoch: int, step: int, recorder: Recorder | None
+) -> State:
+    """The last good state, with a tenth of the schedule's learning rate and a note of why."""
+    by_hand = state.by_hand
+    if by_hand and (rate := by_hand[-1].rate) is not None:
+        by_hand = (*by_hand, HandChange(step=step, epoch=epoch, rate_before=rate, rate=None))
     setback = Setback(
         step=fault.step,
         epoch=epoch,
@@ -262,7 +292,12 @@ def set_back(state: State, fault: NotFiniteError, epoch: int, recorder: Recorder
         lowered_to=fault.rate / 10,
         spike=largest_spike(recorder.vitals) if recorder else None,
     )
-    return replace(state, rate_frac=state.rate_frac / 10, setbacks=(*state.setbacks, setback))
+    return replace(
+        state,
+        rate_frac=state.rate_frac / 10,
+        setbacks=(*state.setbacks, setback),
+        by_hand=by_hand,
+    )
 
 
 def evidence_of(recipe: Recipe, spec: Spec, recorder: Recorder | None, state: State) -> Evidence:

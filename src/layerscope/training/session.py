@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
+import torch
 from torch import nn
 
 from layerscope.data import load
 from layerscope.data.imageset import Splits, in_channels
-from layerscope.errors import DataError
+from layerscope.errors import DataError, RecipeError
 from layerscope.files import remove_parts
 from layerscope.formats.run_figures import EpochFigures
 from layerscope.formats.run_record import Finding
@@ -39,6 +40,7 @@ from layerscope.training.runs.progress import Progress
 from layerscope.training.runs.resume_plan import Plan, read_plan, unfinished_run, write_plan
 from layerscope.training.runs.run_folder import Run, new_run_folder, open_run
 from layerscope.training.train_settings import Settings
+from layerscope.training.watch import Watch
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -46,7 +48,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Listener:
-    """What a training tells while it runs; every field may be left out."""
+    """What a training tells while it runs; every field may be left out.
+
+    `watch` is asked between batches, so that it can be paused and its learning rate changed.
+    """
 
     on_pictures: Callable[[int, int], None] = lambda done, total: None
     on_start: Callable[[ModelSpec, Recipe, Splits, Path], None] = (
@@ -55,6 +60,7 @@ class Listener:
     on_progress: Callable[[Progress], None] = lambda _: None
     on_epoch: Callable[[EpochFigures], None] = lambda _: None
     on_finding: Callable[[Finding], None] = lambda _: None
+    watch: Watch | None = None
 
 
 class TrainingStopped(KeyboardInterrupt):
@@ -206,6 +212,9 @@ def carry_out(
     """
     spec, recipe, seed = plan.spec, plan.recipe, plan.seed
     listener = listener if fabric.is_global_zero else Listener()
+    watch = listener.watch
+    if watch and fabric.world_size > 1:
+        raise RecipeError("a training of several processes cannot be watched; leave --watch out")
     rows, held_out = parted_rows(splits.train, recipe, seed)
     found, splits = splits, in_channels(splits, spec.channels)
     training = splits.train.subset(rows)
@@ -217,7 +226,15 @@ def carry_out(
     steps = chosen_steps(steps_per_epoch(len(training), recipe.batch_size), recipe.epochs)
     recorder = None
     if fabric.is_global_zero:
-        recorder = Recorder(model, spec, feed, steps, fabric=fabric, folder=folder)
+        recorder = Recorder(
+            model, spec, feed, steps, fabric=fabric, folder=folder,
+            on_frame=watch.frame if watch else None,
+        )  # fmt: skip
+        if watch:
+            watch.begin(
+                beginning(plan, splits, folder, tuple(recorder.weights), recorder.probe_labels),
+                {"pixels": recorder.probe},
+            )
     if start and recorder:
         recorder.vitals = vitals_of(folder, through_epoch=start.epoch)
     fitted = fit(
@@ -230,6 +247,7 @@ def carry_out(
         shuffle=make_generator(seed, "shuffle"),
         changes=make_generator(seed, "augment"),
         recorder=recorder,
+        watch=watch,
         start=start,
         on_progress=listener.on_progress,
         on_epoch=listener.on_epoch,
@@ -245,3 +263,23 @@ def carry_out(
         )
     fabric.barrier()  # the others wait for the files
     return run or open_run(folder, device=str(fabric.device), model=own)
+
+
+def beginning(
+    plan: Plan, splits: Splits, folder: Path, layers: tuple[str, ...], probe_labels: torch.Tensor
+) -> dict[str, Any]:
+    """What those who watch are told first."""
+    H, W = splits.train.size
+    return {
+        "network": plan.spec.name,
+        "data": splits.train.name,
+        "run": folder.name,
+        "epochs": plan.recipe.epochs,
+        "optimiser": plan.recipe.optimiser,
+        "schedule": plan.recipe.schedule,
+        "batch_size": plan.recipe.batch_size,
+        "class_names": list(plan.spec.class_names),
+        "layers": list(layers),
+        "input": {"channels": plan.spec.channels, "height": H, "width": W},
+        "probe_labels": probe_labels.tolist(),
+    }

@@ -294,6 +294,8 @@ export interface Run {
   results: Results;
   /** what went wrong. */
   findings: Finding[];
+  /** learning rates that were changed while the training ran; such a run cannot be repeated from its recipe alone. */
+  by_hand: HandChange[];
 }
 
 /** One line of `history.jsonl`: the figures of one pass over the training pictures. */
@@ -730,6 +732,18 @@ export interface Finding {
   fields: string[];
   /** pictures it is about, as rows of the training split; of label suspects alone. */
   rows: number[];
+}
+
+/** A learning rate that somebody changed while the training ran. */
+export interface HandChange {
+  /** the first with the new rate, 0 for the first of the training. */
+  step: number;
+  /** 1 for the first. */
+  epoch: number;
+  /** that the step would have had. */
+  rate_before: number;
+  /** of this step and all behind it; null is the schedule's again. */
+  rate: number | null;
 }
 
 /** How well one class is found. A figure is null where it is 0 / 0. */

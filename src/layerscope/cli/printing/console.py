@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -29,8 +31,12 @@ def warn(text: str) -> None:
 
 
 def working(**parts: float) -> ProgressLine:
-    """The command's progress line, at once; what follows may take seconds to import."""
-    return ProgressLine(console, parts)
+    """The command's progress line, at once; what follows may take seconds to import.
+
+    A server that started the command reads the progress in the file that LAYERSCOPE_PROGRESS names.
+    """
+    file = os.environ.get("LAYERSCOPE_PROGRESS")
+    return ProgressLine(console, parts, file=Path(file) if file else None)
 
 
 @contextlib.contextmanager

@@ -10,6 +10,9 @@ from layerscope.cli.printing.terminal_width import one_line
 from layerscope.cli.process.progress_line import ProgressLine
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from layerscope.formats.run_record import HandChange
     from layerscope.training.runs.run_folder import Run
     from layerscope.training.session import Listener
 
@@ -104,7 +107,21 @@ def evaluation(run: Run) -> None:
     console.print(table)
     if len(figures.per_class) > MOST_CLASSES:
         say(f"and {len(figures.per_class) - MOST_CLASSES:,} more classes (evaluation.json)")
+    if changes := run.record.by_hand:
+        warn(by_hand(changes))
     say(f"calibration error {figures.calibration.error:.3f}; run folder {run.path}")
+
+
+def by_hand(changes: Sequence[HandChange]) -> str:
+    """That a result came by hand."""
+    last = changes[-1]
+    now = "the schedule's" if last.rate is None else f"{last.rate:.3g}"
+    times = "" if len(changes) == 1 else f" {len(changes)} times, the last time"
+    return (
+        f"the learning rate was changed by hand{times} at step {last.step + 1:,} of epoch "
+        f"{last.epoch}, from {last.rate_before:.3g} to {now}: the recipe alone does not give this "
+        "run again"
+    )
 
 
 def kept(run: Run) -> str:

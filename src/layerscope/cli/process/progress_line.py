@@ -6,9 +6,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
+
+from layerscope.files import write_json
 
 # Into a pipe or a file a line every so many seconds says that it goes on.
 EVERY_S = 5.0
@@ -26,6 +29,7 @@ class ProgressLine:
         parts: what the command does, in order, and about what share of its time each takes. The
             shares only matter for parts that have not begun; speeds are measured.
         clock: seconds; for tests.
+        file: where the progress is written too, for a server that shows it; None writes none.
     """
 
     def __init__(
@@ -34,10 +38,11 @@ class ProgressLine:
         parts: Mapping[str, float],
         *,
         clock: Callable[[], float] = time.perf_counter,
+        file: Path | None = None,
     ) -> None:
         whole = sum(parts.values())
         self.shares = {name: share / whole for name, share in parts.items()}
-        self.console, self.clock = console, clock
+        self.console, self.clock, self.file = console, clock, file
         self.started = self.part_started = self.told = clock()
         self.part, self.begun_at, self.frac = "", 0.0, 0.0
         self.what = "getting ready"
@@ -105,6 +110,13 @@ class ProgressLine:
         """Print also while one step takes long, or before the first one is reported."""
         while not self.over.wait(EVERY_S / 5):
             self.print_if_due()
+            if self.file is not None:
+                self.write(self.file)
+
+    def write(self, file: Path) -> None:
+        """Write where the command stands."""
+        left = as_time(self.left_s(self.clock()))
+        write_json(file, {"frac": round(self.done, 4), "what": self.what, "left": left})
 
     @property
     def done(self) -> float:

@@ -11,7 +11,7 @@ Frames are written once an epoch, before the checkpoint, so that a resumed train
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,6 +69,7 @@ class Recorder:
         steps: the chosen steps.
         fabric: its precision is used for the probes' forward passes.
         folder: the run folder; None measures without writing.
+        on_frame: called with every frame, also those of steps that are not chosen and not kept.
     """
 
     def __init__(
@@ -80,9 +81,11 @@ class Recorder:
         *,
         fabric: Fabric,
         folder: Path | None,
+        on_frame: Callable[[Vitals, dict[str, torch.Tensor]], None] | None = None,
     ) -> None:
         self.model, self.fabric, self.folder = model, fabric, folder
         self.objective = objective_of(spec)
+        self.on_frame = on_frame
         self.steps = frozenset(steps)
         self.vitals: list[Vitals] = []
         self.rows = probe_rows(validation)
@@ -128,9 +131,16 @@ class Recorder:
             gradient_norm=dict(self._gradients),
             update_frac=moved,
         )
-        self.vitals.append(now)
-        if self.folder is not None:
-            self._frames.append(self._frame(now))
+        kept = self.wants(step)
+        if kept:
+            self.vitals.append(now)
+        if self.on_frame is None and (self.folder is None or not kept):
+            return
+        frame = self._frame(now)
+        if kept and self.folder is not None:
+            self._frames.append(frame)
+        if self.on_frame is not None:
+            self.on_frame(now, frame)
 
     def forget(self, epoch: int) -> None:
         """Drop the frames of an epoch that is learned again."""

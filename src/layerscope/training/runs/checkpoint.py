@@ -16,6 +16,7 @@ from layerscope.errors import RunError, first_line
 from layerscope.files import whole_file
 from layerscope.formats.documents import plain
 from layerscope.formats.run_figures import EpochFigures
+from layerscope.formats.run_record import HandChange
 from layerscope.training.runs.progress import Setback
 
 CHECKPOINT = "checkpoint.pt"
@@ -35,6 +36,7 @@ class State:
         elapsed_s: training time so far.
         rate_frac: what is left of the recipe's learning rate after setbacks.
         setbacks: losses that stopped being finite.
+        by_hand: learning rates that were changed while the training ran.
     """
 
     epoch: int
@@ -49,6 +51,7 @@ class State:
     elapsed_s: float
     rate_frac: float = 1.0
     setbacks: tuple[Setback, ...] = ()
+    by_hand: tuple[HandChange, ...] = ()
 
     @classmethod
     def of(
@@ -81,6 +84,7 @@ class State:
         changes: torch.Generator,
         *,
         by_loss: bool = False,
+        by_hand: tuple[HandChange, ...] = (),
     ) -> State:
         """Where the training stands an epoch later; `by_loss` as `Objective.choose_by_loss`."""
         weights = copy_weights(model)
@@ -101,6 +105,7 @@ class State:
             best_epoch=figures.epoch if better else self.best_epoch,
             best_weights=weights if better else self.best_weights,
             elapsed_s=figures.elapsed_s,
+            by_hand=by_hand,
         )
 
     def restore(
@@ -135,6 +140,7 @@ def write_checkpoint(folder: Path, state: State) -> None:
         **vars(state),
         "history": plain(state.history),
         "setbacks": [asdict(setback) for setback in state.setbacks],
+        "by_hand": plain(state.by_hand),
     }
     with whole_file(folder / CHECKPOINT) as temporary:
         torch.save(values, temporary)
@@ -155,7 +161,8 @@ def read_checkpoint(folder: Path) -> State | None:
         values = torch.load(path, map_location="cpu", weights_only=True)
         history = tuple(EpochFigures(**row) for row in values.pop("history"))
         setbacks = msgspec.convert(values.pop("setbacks"), tuple[Setback, ...])
-        return State(**values, history=history, setbacks=setbacks)
+        by_hand = msgspec.convert(values.pop("by_hand", []), tuple[HandChange, ...])
+        return State(**values, history=history, setbacks=setbacks, by_hand=by_hand)
     except (
         RuntimeError,
         OSError,

@@ -107,6 +107,7 @@ def write_run(
         hardware=hardware(fabric.device),
         results=results(fitted, score, network),
         findings=tuple(findings),
+        by_hand=fitted.by_hand,
     )
     write_tensors(folder / WEIGHTS, fitted.best_weights)
     write_history(folder / HISTORY, fitted.history)

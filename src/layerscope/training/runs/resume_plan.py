@@ -14,7 +14,7 @@ from layerscope.formats.rows_record import (
     read_rows_plan,
     read_rows_record,
 )
-from layerscope.formats.run_files import read_run_record
+from layerscope.formats.run_files import PLAN, read_run_record
 from layerscope.formats.run_record import PLAN_SCHEMA, PlanRecord
 from layerscope.models import ModelSpec
 from layerscope.training.recipe import Recipe
@@ -24,8 +24,6 @@ from layerscope.training.runs.network_records import (
     recipe_record,
     spec_of,
 )
-
-PLAN = "plan.json"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,133 @@
+"""The runs of a folder, as a list shows them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct
+
+from layerscope.errors import LayerscopeError, RunError
+from layerscope.formats.documents import read_document
+from layerscope.formats.older.older_runs import check_plan
+from layerscope.formats.run_files import PLAN, RECORD, read_history, read_run_record
+from layerscope.formats.run_record import PlanRecord
+from layerscope.serve.job_requests import RUN_NAME
+
+REPORT = "report.html"
+
+
+class RunView(Struct, frozen=True, kw_only=True):
+    """A run in a list.
+
+    Args:
+        name: of its folder.
+        state: "finished", "unfinished" or "damaged".
+        model, data: what was trained, and on what.
+        epochs, done: how many there shall be, and how many are done.
+        accuracy, interval: of the test split, where it was scored.
+        validation: accuracy of each epoch, where the training is finished.
+        created: ISO 8601; "" where it is not known.
+        report: whether there is a page about it.
+        by_hand: whether a learning rate was changed by hand while it was trained.
+        trouble: why it is damaged.
+    """
+
+    name: str
+    state: Literal["finished", "unfinished", "damaged"]
+    model: str = ""
+    data: str = ""
+    epochs: int = 0
+    done: int = 0
+    accuracy: float | None = None
+    interval: tuple[float, float] | None = None
+    validation: tuple[float, ...] = ()
+    created: str = ""
+    report: bool = False
+    by_hand: bool = False
+    trouble: str = ""
+
+
+class RunList:
+    """Reads runs, each again only when its files have changed.
+
+    Args:
+        runs: the folder of runs.
+    """
+
+    def __init__(self, runs: Path) -> None:
+        self.runs = runs
+        self._known: dict[str, tuple[tuple[int, ...], RunView]] = {}
+
+    def views(self) -> list[RunView]:
+        """All runs, the newest first."""
+        found: list[tuple[float, RunView]] = []
+        for folder in self.runs.iterdir():
+            plan = folder / PLAN
+            begun = plan if plan.is_file() else folder / RECORD
+            if folder.is_symlink() or not RUN_NAME.fullmatch(folder.name) or not begun.is_file():
+                continue
+            mark = marks(folder)
+            known = self._known.get(folder.name)
+            if known is None or known[0] != mark:
+                known = self._known[folder.name] = (mark, view_of(folder))
+            found.append((begun.stat().st_mtime, known[1]))
+        return [view for _, view in sorted(found, key=lambda one: (-one[0], one[1].name))]
+
+
+def marks(folder: Path) -> tuple[int, ...]:
+    """What changes when a run's files do."""
+    marks: list[int] = []
+    for name in (RECORD, PLAN, REPORT, "recording"):
+        try:
+            found = (folder / name).stat()
+            marks += (found.st_mtime_ns, found.st_size)
+        except OSError:
+            marks += (0, 0)
+    return tuple(marks)
+
+
+def view_of(folder: Path) -> RunView:
+    """A run in a list."""
+    report = (folder / REPORT).is_file()
+    try:
+        plan = plan_of(folder)
+        if (folder / RECORD).is_file():
+            record = read_run_record(folder)
+            history = read_history(folder)
+            epochs = plan.recipe.epochs if plan else record.recipe.epochs
+            return RunView(
+                name=folder.name,
+                state="finished" if epochs <= record.recipe.epochs else "unfinished",
+                model=record.model.name,
+                data=record.data.name,
+                epochs=epochs,
+                done=len(history),
+                accuracy=record.results.test_accuracy,
+                interval=record.results.test_interval,
+                validation=tuple(row.validation_accuracy for row in history),
+                created=record.created,
+                report=report,
+                by_hand=bool(record.by_hand),
+            )
+        assert plan is not None, "a run folder has one or the other"
+        return RunView(
+            name=folder.name,
+            state="unfinished",
+            model=plan.model.name,
+            data=Path(plan.source).name if plan.source else "pictures from Python",
+            epochs=plan.recipe.epochs,
+            done=len(list((folder / "recording").glob("epoch-*.safetensors"))),
+            report=report,
+        )
+    except LayerscopeError as error:
+        return RunView(name=folder.name, state="damaged", trouble=str(error), report=report)
+
+
+def plan_of(folder: Path) -> PlanRecord | None:
+    """What a training set out to do; None in a run that came without."""
+    if not (folder / PLAN).is_file():
+        return None
+    return read_document(
+        folder / PLAN, PlanRecord, error=RunError, remedy="train anew", upgrade=check_plan
+    ).record

@@ -1,0 +1,92 @@
+"""A training that is watched in a real browser: it streams, pauses, and takes another rate."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from browsing import Page
+
+from layerscope.data.imageset import Splits
+from layerscope.serve.guard import Rules
+from layerscope.serve.live_app import live_app, telling
+from layerscope.serve.web_server import BesideServer, bound, link
+from layerscope.training.session import Listener, train
+from layerscope.training.watch import Watch
+from layerscope.view.page_files import page_path
+
+TOKEN = "k3Yk3Yk3Yk3Yk3Yk3Y"
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(not page_path("live").is_file(), reason="the page is not built")
+def test_a_training_is_watched_paused_and_changed_by_hand(
+    browser: Any, striped: Splits, tmp_path: Path
+) -> None:
+    watch = Watch()
+    watch.pause(True)
+    sock = bound("127.0.0.1", 0)
+    rules = Rules("127.0.0.1", sock.getsockname()[1], TOKEN)
+    app, server = live_app(watch, rules)
+    done: list[Any] = []
+
+    def training() -> None:
+        run = train(
+            striped, model="fashion-cnn", out=tmp_path, epochs=2, batch_size=40,
+            listener=telling(Listener(), watch),
+        )  # fmt: skip
+        watch.tell("over", {"accuracy": run.record.results.test_accuracy, "path": str(run.path)})
+        done.append(run)
+
+    with BesideServer(app, sock, on_stop=server.over.set):
+        url = f"http://127.0.0.1:{rules.port}"
+        assert httpx.post(f"{url}/api/pause", json={"paused": False}).status_code == 401
+        known = {"authorization": f"Bearer {TOKEN}"}
+        for path, body in (
+            ("pause", {"paused": 3}), ("pause", {}), ("rate", {"rate": -1}),
+            ("rate", {"rate": "x"}), ("rate", {"rate": 0.1, "more": 1}),
+        ):  # fmt: skip
+            answer = httpx.post(f"{url}/api/{path}", json=body, headers=known)
+            assert answer.status_code == 400, answer.text
+        assert httpx.get(f"{url}/api/frames/999", headers=known).status_code == 404
+
+        page = Page(browser)
+        page.page.goto(link(rules))
+        assert "token" not in page.page.url
+        thread = threading.Thread(target=training)
+        thread.start()
+        page.page.wait_for_selector("[data-testid=live-state]:has-text('paused')")
+        page.page.click("[data-testid=live-single]")
+        page.page.wait_for_selector("[data-testid=playback-moment]:has-text('step 1,')")
+        page.page.fill("[data-testid=live-wanted]", "0.002")
+        page.page.click("[data-testid=live-set]")
+        page.page.click("[data-testid=live-single]")
+        page.page.wait_for_selector("[data-testid=live-changed]:has-text('0.00200')")
+        page.page.wait_for_selector("[data-testid=playback-moment]:has-text('step 2,')")
+        frames = [one.value for one in watch.since(-1)[1] if one.name == "frame"]
+        shown = page.page.text_content("[data-testid=playback-moment]")
+        assert f"loss {frames[1]['loss']:.3f}" in shown
+        first = page.page.text_content("[data-testid=playback-gradients] tbody tr:last-child")
+        assert f"{frames[1]['gradient_norm'][0]:.2g}"[:3] in first
+        assert page.page.locator("[data-testid=playback-filters] canvas").count() > 0
+        page.page.click("[data-testid=live-pause]")
+        over = page.page.wait_for_selector("[data-testid=live-over]", timeout=60_000)
+        thread.join(60)
+        (run,) = done
+        assert f"{100 * run.record.results.test_accuracy:.1f}%" in over.text_content()
+        assert "by hand" in over.text_content()
+        assert [(change.step, change.rate) for change in run.record.by_hand] == [(1, 0.002)]
+        # A tab that comes later is told all of it.
+        late = Page(browser)
+        late.page.context.add_cookies([{"name": rules.cookie, "value": TOKEN, "url": url}])
+        late.page.goto(url)
+        late.page.wait_for_selector("[data-testid=live-epochs]")
+        late.page.wait_for_selector("[data-testid=live-over]")
+        for tab in (page, late):
+            assert not tab.complaints
+            assert all(asked.startswith((url, "data:")) for asked in tab.requests)
+            tab.page.screenshot(path=str(tmp_path / "live.png"), full_page=True)
+            tab.page.close()

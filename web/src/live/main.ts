@@ -1,0 +1,5 @@
+import { mount } from "svelte";
+import "../app.css";
+import Live from "./Live.svelte";
+
+mount(Live, { target: document.getElementById("app")! });
