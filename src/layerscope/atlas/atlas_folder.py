@@ -14,6 +14,7 @@ from layerscope.files import write_json
 from layerscope.formats.atlas_record import AtlasRecord
 from layerscope.formats.documents import Document, plain, read_document
 from layerscope.formats.older.older_atlases import upgrade_atlas
+from layerscope.notebook_widget import notebook_page, report_beside
 
 FILE = "atlas.json"
 
@@ -59,14 +60,19 @@ class Atlas:
     @property
     def report(self) -> Path | None:
         """The page about it, beside its folder; None where none was written."""
-        page = self.path.parent / "report.html"
-        return page if page.is_file() else None
+        return report_beside(self.path)
 
     def __repr__(self) -> str:
         data = self.record.data
         return (
             f"<Atlas of {self.record.model.name} on {data.name}: {len(self)} layers, "
             f"{data.n:,} pictures; {self.path}>"
+        )
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, object] | None:
+        """For a notebook with anywidget: the report."""
+        return notebook_page(
+            self.report, self._repr_html_(), title=f"the report of {self.record.model.name}"
         )
 
     def _repr_html_(self) -> str:

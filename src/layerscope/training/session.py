@@ -281,5 +281,5 @@ def beginning(
         "class_names": list(plan.spec.class_names),
         "layers": list(layers),
         "input": {"channels": plan.spec.channels, "height": H, "width": W},
-        "probe_labels": probe_labels.tolist(),
+        "probe_labels": [int(label) for label in probe_labels],
     }
