@@ -215,7 +215,7 @@ def train(
                 flags={"epochs": epochs, "batch_size": batch_size, "optimiser": optimiser,
                        "learning_rate": learning_rate, "augment": augment},
                 refused={"--preset": None if preset == "default" else preset, "--weights": weights,
-                         "--size": size, "--data-dir": data_dir},
+                         "--size": size, "--data-dir": data_dir, "--watch": watch or None},
             )  # fmt: skip
             return
         refuse_columns({**columns, "window": window}, data or str(resume))

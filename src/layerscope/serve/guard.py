@@ -149,7 +149,7 @@ class Guard:
         return kind.lower() == "bearer" and same(given.strip(), self.rules.token or "")
 
     async def enter(self, scope: Scope, send: Send) -> None:
-        """Turn a link's token into a cookie, and take it out of the address."""
+        """Turn a link's token into a cookie, and clear it from the address."""
         pairs = parse_qsl(scope["query_string"].decode("latin-1"))
         left = urlencode([pair for pair in pairs if pair[0] != "token"])
         path = "/" + scope["path"].lstrip("/")  # never "//host", which is another site

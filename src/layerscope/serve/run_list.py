@@ -10,6 +10,12 @@ from msgspec import Struct
 from layerscope.errors import LayerscopeError, RunError
 from layerscope.formats.documents import read_document
 from layerscope.formats.older.older_runs import check_plan
+from layerscope.formats.rows_record import (
+    is_rows_document,
+    read_rows_evaluation,
+    read_rows_plan,
+    read_rows_record,
+)
 from layerscope.formats.run_files import PLAN, RECORD, read_history, read_run_record
 from layerscope.formats.run_record import PlanRecord
 from layerscope.serve.job_requests import RUN_NAME
@@ -29,6 +35,7 @@ class RunView(Struct, frozen=True, kw_only=True):
         validation: accuracy of each epoch, where the training is finished.
         created: ISO 8601; "" where it is not known.
         report: whether there is a page about it.
+        figure: how a run on words or numbers did; only pictures can be looked at.
         by_hand: whether a learning rate was changed by hand while it was trained.
         trouble: why it is damaged.
     """
@@ -44,6 +51,7 @@ class RunView(Struct, frozen=True, kw_only=True):
     validation: tuple[float, ...] = ()
     created: str = ""
     report: bool = False
+    figure: str = ""
     by_hand: bool = False
     trouble: str = ""
 
@@ -91,6 +99,8 @@ def view_of(folder: Path) -> RunView:
     """A run in a list."""
     report = (folder / REPORT).is_file()
     try:
+        if is_rows_document(folder / RECORD) or is_rows_document(folder / PLAN):
+            return view_of_rows(folder)
         plan = plan_of(folder)
         if (folder / RECORD).is_file():
             record = read_run_record(folder)
@@ -122,6 +132,30 @@ def view_of(folder: Path) -> RunView:
         )
     except LayerscopeError as error:
         return RunView(name=folder.name, state="damaged", trouble=str(error), report=report)
+
+
+def view_of_rows(folder: Path) -> RunView:
+    """A run on words or numbers in a list."""
+    if not (folder / RECORD).is_file():
+        plan = read_rows_plan(folder)
+        return RunView(
+            name=folder.name, state="unfinished", model=plan.model.name,
+            data=Path(plan.source).name, epochs=plan.recipe.epochs, figure="unfinished",
+        )  # fmt: skip
+    record = read_rows_record(folder)
+    first = read_rows_evaluation(folder).figures[0]
+    low, high = first.network.interval
+    unit = f" {first.unit}" if first.unit else ""
+    return RunView(
+        name=folder.name,
+        state="finished",
+        model=record.model.name,
+        data=record.data.name,
+        epochs=record.recipe.epochs,
+        done=record.recipe.epochs,
+        created=record.created,
+        figure=f"{first.name} {first.network.value:.3g}{unit} ({low:.3g} to {high:.3g})",
+    )
 
 
 def plan_of(folder: Path) -> PlanRecord | None:

@@ -207,5 +207,5 @@ def runs_app(queue: JobQueue, rules: Rules) -> Guard:
 
 
 def created(id_: str) -> Response:
-    """The answer to a job that was taken on."""
+    """What is said of a job that was taken on."""
     return Response(as_json({"id": id_}), status_code=201, media_type="application/json")

@@ -28,6 +28,8 @@ export interface Run {
   validation: number[];
   created: string;
   report: boolean;
+  /** How a run on words or numbers did; only pictures can be looked at. */
+  figure: string;
   by_hand: boolean;
   trouble: string;
 }
