@@ -6,6 +6,7 @@ outputs for any rows, in the form that the network gives them, so that one funct
 
 from __future__ import annotations
 
+import warnings
 from bisect import bisect_right
 from collections.abc import Callable
 from datetime import datetime
@@ -84,7 +85,7 @@ def bag_of_words(train: TextSet, validation: TextSet) -> Model:
     features = counter.fit_transform(train.texts)
     of = counter.transform
     model = best_logistic(features, train.labels, of(validation.texts), validation.labels)
-    return lambda rows: torch.from_numpy(model.predict_log_proba(of(rows.texts)))  # type: ignore[union-attr]
+    return lambda rows: log_probs(model, of(rows.texts))  # type: ignore[union-attr]
 
 
 def logistic_model(train: TableSet, validation: TableSet) -> Model:
@@ -96,21 +97,28 @@ def logistic_model(train: TableSet, validation: TableSet) -> Model:
 
     def of(rows: RowSet) -> torch.Tensor:
         given = torch.full((len(rows), K), -30.0, dtype=torch.float64)
-        given[:, found.classes_] = torch.from_numpy(
-            found.predict_log_proba(rows.inputs.double().numpy())
-        ).double()
+        given[:, found.classes_] = log_probs(found, rows.inputs.double().numpy())
         return given
 
     return of
 
 
+def log_probs(model: Any, features: Any) -> torch.Tensor:
+    """Logs of a model's probabilities, float64 (N, K); one that rounds to 0 counts as 1e-12."""
+    return torch.from_numpy(model.predict_proba(features)).double().clamp(min=1e-12).log()
+
+
 def best_logistic(features: Any, labels: torch.Tensor, held_out: Any, truth: torch.Tensor) -> Any:
     """The logistic regression whose penalty gives the best validation accuracy."""
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    tried = [
-        LogisticRegression(C=C, max_iter=2000).fit(features, labels.numpy()) for C in STRENGTHS
-    ]
+    with warnings.catch_warnings():
+        # Of classes that a plane parts, the weakest penalty has no end within these steps.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        tried = [
+            LogisticRegression(C=C, max_iter=2000).fit(features, labels.numpy()) for C in STRENGTHS
+        ]
     return max(tried, key=lambda model: model.score(held_out, truth.numpy()))
 
 
