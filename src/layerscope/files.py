@@ -81,11 +81,15 @@ def write_tensors(
     path: Path, tensors: Mapping[str, torch.Tensor], metadata: dict[str, str] | None = None
 ) -> None:
     """Write named tensors as one safetensors file, whole or not at all."""
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     with whole_file(path) as temporary:
         whole = {name: value.contiguous() for name, value in tensors.items()}
-        save_file(whole, str(temporary), metadata)
+        try:
+            save_file(whole, str(temporary), metadata)
+        except SafetensorError as error:  # a full disk is no OSError there
+            raise OSError(str(error).removeprefix("Error while serializing: ")) from error
 
 
 def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
