@@ -153,7 +153,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         pictures = Path(home) / "pictures"
         write_pictures(pictures)
-        for entry in entries():
+
+        # What was broken or over time is tried again once all others are there.
+        def again(entry: Entry) -> bool:
+            return rows.get((entry.kind, entry.name), {}).get("status") in AGAIN
+
+        for entry in sorted(entries(), key=again):
             if options.kind and entry.kind not in options.kind:
                 continue
             key = entry.kind, entry.name

@@ -334,6 +334,9 @@ def test_data_is_filled_in_as_json_that_cannot_end_its_element() -> None:
 def test_a_page_that_was_not_built_says_how_to_build_it(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(report, "template_path", lambda: tmp_path / "index.html")
     with pytest.raises(
-        AtlasError, match=r"was not built; install layerscope with 'pip install \.'"
+        AtlasError, match=r"was not built; install layerscope with 'pip install \.'.* in web/$"
     ):
+        write_report(tmp_path / "report.html", atlas_dir=tmp_path)
+    (tmp_path / "atlas.json").write_text("{}")  # what was measured is not lost with the page
+    with pytest.raises(AtlasError, match=r"in web/; the atlas in .* is whole$"):
         write_report(tmp_path / "report.html", atlas_dir=tmp_path)

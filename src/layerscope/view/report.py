@@ -59,9 +59,12 @@ def write_report(
     run_dir = Path(run_dir) if run_dir else None
     template = template_path()
     if not template.is_file():
+        kept = (
+            f"; the atlas in {atlas_dir} is whole" if (atlas_dir / "atlas.json").is_file() else ""
+        )
         raise AtlasError(
             "the report page was not built; install layerscope with 'pip install .', which builds "
-            f"it, or run 'npm ci && npm run build' in web/; the atlas in {atlas_dir} is whole"
+            f"it, or run 'npm ci && npm run build' in web/{kept}"
         )
     playback = playback_of(run_dir) if run_dir else None
     run = embedded_run(run_dir, playback[0] if playback else None) if run_dir else None
