@@ -371,3 +371,29 @@ def test_a_table_is_saved_as_csv_and_a_figure_as_svg_and_png(
     image = Image.open(download.value.path())
     assert image.width == 2 * int(drawn.get("width"))
     assert len(image.convert("RGB").getcolors(1 << 20)) > 50
+
+
+def test_a_cell_of_the_confusion_matrix_shows_its_pictures_which_go_through_the_network(
+    page: Page, digits: tuple[Run, Path]
+) -> None:
+    run, report = digits
+    evaluation = json.loads((run.path / "evaluation.json").read_text())
+    mistake = evaluation["mistakes"][3]
+    cell = [mistake["label"], mistake["predicted"]]
+    alike = [one for one in evaluation["mistakes"] if [one["label"], one["predicted"]] == cell]
+    page.open(report, "#/test")
+    # The page opens a mistake once it has built the network.
+    page.page.wait_for_selector("[data-testid=mistake-0]")
+    page.page.click(f"[data-testid=confusion-{cell[0]}-{cell[1]}] button")
+    assert page.page.locator("[data-testid=mistakes] figure").count() == len(alike)
+    told = page.page.text_content("[data-testid=mistakes-told]")
+    assert f"{len(alike)} of {evaluation['confusion'][cell[0]][cell[1]]}" in told
+    page.page.click("[data-testid=mistake-3]")
+    page.page.wait_for_selector("[data-testid=forward-output]")
+    probs = outputs_of(run, run.data.test.take(torch.tensor([mistake["row"]]))[0])["logits"]
+    expected = f"{100 * probs.softmax(0).max().item():.1f}"
+    page.page.wait_for_function(
+        "(share) => document.querySelector('[data-testid=forward-output] tbody td:last-child')"
+        ".textContent.startsWith(share)",
+        arg=expected,
+    )

@@ -28,23 +28,27 @@ function texts(node: Text, origin: DOMRect): SVGElement[] {
     range.setStart(node, i);
     range.setEnd(node, i + 1);
     const box = range.getClientRects()[0];
-    if (!box || !box.width) continue;
+    if (!box || !box.width || !node.data[i].trim()) continue; // a line ends with its last letter
+    const gap = /\s/.test(node.data[i - 1] ?? "") ? " " : "";
     const last = lines.at(-1);
     if (last && Math.abs(last.box.top - box.top) < 2) {
-      last.text += node.data[i];
+      last.text += gap + node.data[i];
       last.box = new DOMRect(last.box.x, last.box.y, box.right - last.box.x, last.box.height);
     } else lines.push({ text: node.data[i], box });
   }
-  return lines
-    .filter(({ text }) => text.trim())
-    .map(({ text, box }) => {
-      const made = element("text", {
-        x: box.x - origin.x, y: box.y - origin.y + baseline(style) * box.height, fill: style.color, "font-family": style.fontFamily,
-        "font-size": style.fontSize, "font-weight": style.fontWeight, textLength: box.width, lengthAdjust: "spacingAndGlyphs",
-      });
-      made.textContent = text.replace(/\s/g, " ").trimEnd();
-      return made;
+  return lines.map(({ text, box }) => {
+    const made = element("text", {
+      x: box.x - origin.x, y: box.y - origin.y + baseline(style) * box.height, fill: style.color, "font-family": style.fontFamily,
+      "font-size": style.fontSize, "font-weight": style.fontWeight, textLength: box.width, lengthAdjust: "spacingAndGlyphs",
     });
+    made.textContent = text;
+    return made;
+  });
+}
+
+/** The widths of a box's borders: top, right, bottom, left. */
+function borders(style: CSSStyleDeclaration): number[] {
+  return (["Top", "Right", "Bottom", "Left"] as const).map((side) => (style[`border${side}Style`] === "none" ? 0 : parseFloat(style[`border${side}Width`])));
 }
 
 /** A part of a sprite sheet, as an element shows it as its background. */
@@ -105,8 +109,9 @@ async function draw(node: Node, origin: DOMRect, into: SVGElement): Promise<void
     target.append(picture(node.toDataURL(), box, origin, style.imageRendering !== "pixelated"));
     return;
   }
-  const edge = parseFloat(style.borderTopWidth);
-  const framed = edge > 0 && style.borderTopStyle !== "none" && visible(style.borderTopColor);
+  const edges = borders(style);
+  const edge = edges[0];
+  const framed = edge > 0 && edges.every((one) => one === edge) && visible(style.borderTopColor);
   if (visible(style.backgroundColor) || framed)
     target.append(
       element("rect", {
@@ -114,6 +119,13 @@ async function draw(node: Node, origin: DOMRect, into: SVGElement): Promise<void
         fill: visible(style.backgroundColor) ? style.backgroundColor : "none", stroke: framed ? style.borderTopColor : "none", "stroke-width": framed ? edge : 0,
       }),
     );
+  if (!framed)
+    [[0, 0, 1, 0], [1, 0, 1, 1], [0, 1, 1, 1], [0, 0, 0, 1]].forEach(([x1, y1, x2, y2], side) => {
+      const [x, y] = [box.x - origin.x, box.y - origin.y];
+      const colour = [style.borderTopColor, style.borderRightColor, style.borderBottomColor, style.borderLeftColor][side];
+      if (edges[side] > 0 && visible(colour))
+        target.append(element("line", { x1: x + x1 * box.width, y1: y + y1 * box.height, x2: x + x2 * box.width, y2: y + y2 * box.height, stroke: colour, "stroke-width": edges[side] }));
+    });
   const tile = node instanceof HTMLElement ? await background(node, style, box) : null;
   if (tile) target.append(picture(tile, box, origin, false));
   if (node instanceof HTMLInputElement) {
