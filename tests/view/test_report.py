@@ -83,7 +83,10 @@ def test_the_eight_steps_show_the_numbers_that_are_worked_out_apart(page: Page, 
     before, after = page.number("activation-before"), page.number("activation-after")
     assert after == max(0.0, before)
     strongest = int(maps["features.1"].reshape(32, -1).max(1).argmax())
-    assert before == pytest.approx(float(maps["features.0"][strongest, 5, 5]), abs=6e-4)
+    # Where the unit responds most.
+    place = int(maps["features.1"][strongest].argmax())
+    assert before == pytest.approx(float(maps["features.0"][strongest].flat[place]), abs=6e-4)
+    assert before > 0
 
     page.go(4)
     window = page.page.locator("[data-testid=pooling-window] td").all_text_contents()

@@ -4,7 +4,7 @@ export function rowsOf(table: HTMLTableElement): string[][] {
   return [...table.rows].map((row) =>
     [...row.cells].flatMap((one) => {
       const field = one.querySelector<HTMLInputElement>("input");
-      const text = field ? field.value : (one.innerText ?? "");
+      const text = field ? field.value : one.innerText || (one.textContent ?? "") // where it is folded away;
       return [text, ...Array<string>(one.colSpan - 1).fill("")];
     }),
   );

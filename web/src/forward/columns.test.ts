@@ -1,7 +1,8 @@
 import { expect, it } from "vitest";
+import { strongestPlace } from "../lib/arithmetic";
 import type { Atlas, Layer, Sample } from "../lib/formats";
 import type { Tensor } from "../lib/source";
-import { columnsOf, linksInto, MOST_COLUMNS, pathOf, strongestPlace, weightLinks } from "./columns";
+import { columnsOf, linksInto, MOST_COLUMNS, pathOf, weightLinks } from "./columns";
 
 const held = new Map<string, Tensor>();
 const files = { tensor: (ref: { name: string } | null | undefined) => (ref && held.get(ref.name)) || null };

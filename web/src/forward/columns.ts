@@ -156,13 +156,3 @@ export function pathOf(columns: Column[], links: Link[][], column: number, unit:
   }
   return found;
 }
-
-/** Where a unit responds most: a place worth looking at. */
-export function strongestPlace(tensor: Tensor, unit: number): [number, number] | null {
-  if (tensor.shape.length !== 3) return null;
-  const [, H, W] = tensor.shape;
-  let best = unit * H * W;
-  for (let i = best; i < (unit + 1) * H * W; i++) if (tensor.data[i] > tensor.data[best]) best = i;
-  best -= unit * H * W;
-  return [Math.floor(best / W), best % W];
-}
