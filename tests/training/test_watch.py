@@ -12,10 +12,12 @@ import pytest
 import torch
 from safetensors.torch import load
 
+from layerscope.cli.printing.print_training import by_hand
 from layerscope.data.imageset import Splits
 from layerscope.errors import RecipeError
 from layerscope.files import read_tensors
 from layerscope.training.diagnostics.recording import read_recording
+from layerscope.training.experiments.comparison import compare
 from layerscope.training.session import Listener, TrainingStopped, resume, train
 from layerscope.training.watch import Watch
 
@@ -122,6 +124,12 @@ def test_a_pause_holds_single_batches_go_and_a_rate_by_hand_is_recorded(
     assert [row.learning_rate for row in run.history] == [0.001, 0.001]
     # The time in which it stood still is no training time.
     assert run.record.results.train_s < 60
+    found = compare([plain.path, run.path])
+    assert [group.label for group in found.groups] == [
+        "rates_by_hand=none",
+        "rates_by_hand=3:0.001",
+    ]
+    assert "by hand at step 3" in by_hand(run.record.by_hand)
     # A gone-on training keeps the rate, watched or not.
     longer = resume(run.path, striped, epochs=3)
     assert longer.history[-1].learning_rate == 0.001

@@ -15,6 +15,9 @@ EXTRAS = {
     "keras": ("keras", "networks of Keras 3"),
     "onnx2torch": ("onnx", "networks in ONNX files"),
     "transformers": ("transformers", "networks of Hugging Face"),
+    "starlette": ("serve", "the pages of serve and train --watch"),
+    "anywidget": ("notebook", "reports inside a notebook"),
+    "pyarrow": ("parquet", "tables in Parquet files"),
     "pillow-heif": ("heic", "pictures of phones (HEIC)"),
 }
 

@@ -132,7 +132,15 @@ def read_record(folder: Path) -> RunRecord:
 def settings_of(record: RunRecord) -> dict[str, Setting]:
     """Every choice of a run in one flat record."""
     shape, recipe = structs.asdict(record.model.shape), structs.asdict(record.recipe)
-    return {"model": record.model.name, "weights": start_of(record), **shape, **recipe}
+    hand = {"rates_by_hand": by_hand(record)}
+    return {"model": record.model.name, "weights": start_of(record), **shape, **recipe, **hand}
+
+
+def by_hand(record: RunRecord) -> str:
+    """The learning rates that somebody changed while it was trained, by step; "none" without."""
+    rates = ["schedule" if one.rate is None else f"{one.rate:g}" for one in record.by_hand]
+    steps = [one.step + 1 for one in record.by_hand]
+    return " ".join(f"{step}:{rate}" for step, rate in zip(steps, rates, strict=True)) or "none"
 
 
 def start_of(record: RunRecord) -> str:
