@@ -1,7 +1,8 @@
 // The training that is watched: what it has told so far, with its frames stacked as a recording's are.
 
 import type { Playback } from "../lib/formats";
-import { Files, parseSafetensors, type Numbers, type Tensor } from "../lib/source";
+import { Files, parseSafetensors, type Tensor } from "../lib/source";
+import { stacked, thinned } from "./stack";
 
 export interface Start {
   network: string;
@@ -55,21 +56,6 @@ interface Frame {
 const FILE = "live";
 // The page draws what it holds anew with each frame.
 const MOST_FRAMES = 80;
-
-/** Tensors of one shape, one behind the other: (F, …). */
-export function stacked(tensors: Tensor[]): Tensor {
-  const first = tensors[0];
-  const each = first.data.length;
-  const kind = first.data.constructor as new (length: number) => Numbers;
-  const data = new kind(each * tensors.length);
-  tensors.forEach((tensor, i) => data.set(tensor.data, i * each));
-  return { shape: [tensors.length, ...first.shape], data };
-}
-
-/** At most so many of them: every second one goes, but for the newest. */
-export function thinned<T>(all: T[], most: number): T[] {
-  return all.length <= most ? all : all.filter((_, i) => i % 2 === 0 || i === all.length - 1);
-}
 
 /** The frames as a playback, whose arrays `files` holds. */
 export function playbackOf(start: Start, frames: Frame[], files: Files): Playback {
