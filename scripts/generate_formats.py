@@ -2,6 +2,7 @@
 
     src/layerscope/formats/atlas.schema.json, …                  JSON Schemas
     web/src/lib/formats.ts                                       the page's types
+    web/src/rows/formats.ts                                      those of words and numbers
     docs/atlas.md                                                the lists of fields
 
 python scripts/generate_formats.py            # write
@@ -23,18 +24,22 @@ import msgspec
 from layerscope.formats.atlas_record import AtlasRecord
 from layerscope.formats.embedded_run import EmbeddedRun
 from layerscope.formats.experiment_record import ExperimentRecord, QuestionRecord
+from layerscope.formats.rows.rows_atlas_record import RowsAtlasRecord
 from layerscope.formats.run_record import PlanRecord
 
 ROOT = Path(__file__).resolve().parents[1]
 FORMATS = ROOT / "src" / "layerscope" / "formats"
 PAGE = ROOT / "web" / "src" / "lib" / "formats.ts"
+ROWS_PAGE = ROOT / "web" / "src" / "rows" / "formats.ts"
 DOCS = ROOT / "docs" / "atlas.md"
 ATLAS, RUN = (AtlasRecord,), (EmbeddedRun, PlanRecord)
 EXPERIMENT = (ExperimentRecord, QuestionRecord)
+ROWS = (RowsAtlasRecord,)
 SCHEMAS = {
     "atlas.schema.json": ATLAS,
     "run.schema.json": RUN,
     "experiment.schema.json": EXPERIMENT,
+    "rows/rows_atlas.schema.json": ROWS,
 }
 BEGIN, END = "<!-- generated: fields of {name} -->", "<!-- end of fields -->"
 HEAD = "// Written by scripts/generate_formats.py from src/layerscope/formats: change it there."
@@ -204,6 +209,7 @@ def wanted() -> dict[Path, str]:
     """Every generated file as it should be."""
     files = {FORMATS / name: json_schema(*roots) for name, roots in SCHEMAS.items()}
     files[PAGE] = typescript(schemas(*ATLAS, *RUN))
+    files[ROWS_PAGE] = typescript(schemas(*ROWS))
     docs = with_fields(DOCS.read_text("utf-8"), "the atlas", field_lists(schemas(*ATLAS)))
     run, shared = schemas(*RUN), schemas(*ATLAS)
     files[DOCS] = with_fields(

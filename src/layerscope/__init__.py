@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from layerscope.models.spec import ModelSpec, NetShape
     from layerscope.models.summary import summarise
     from layerscope.pipeline.effort import FULL, QUICK, Effort
+    from layerscope.pipeline.rows.look_rows import look_rows
     from layerscope.training.diagnostics.recording import Recording, read_recording
     from layerscope.training.experiments.arms import Experiment, experiment
     from layerscope.training.experiments.comparison import Comparison, compare
@@ -87,6 +88,7 @@ _HOMES = {
     "look": ("layerscope.api.look_and_report", "look"),
     "look_across": ("layerscope.api.look_across_seeds", "look_across"),
     "look_at": ("layerscope.api.look_and_report", "look_at"),
+    "look_rows": ("layerscope.pipeline.rows.look_rows", "look_rows"),
     "open_run": ("layerscope.training.runs.run_folder", "open_run"),
     "open_rows_run": ("layerscope.training.rows.rows_run", "open_rows_run"),
     "predict": ("layerscope.api.name_pictures", "predict"),
@@ -136,6 +138,7 @@ __all__ = [
     "look",
     "look_across",
     "look_at",
+    "look_rows",
     "measures",
     "open_rows_run",
     "open_run",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -95,7 +96,7 @@ def look(
     seed: Annotated[int, typer.Option(help="Random seed of what is drawn.")] = 0,
 ) -> None:
     """Measure every layer of a trained network; write its atlas and report.html."""
-    from layerscope.cli.printing import print_look
+    from layerscope.cli.printing import print_look, print_rows_look
     from layerscope.cli.printing.console import working
 
     if len(networks) > 1 and (layer or out):
@@ -112,7 +113,13 @@ def look(
             from layerscope.pipeline.effort import FULL, QUICK
             from layerscope.pipeline.subject import find_subject
             from layerscope.training.machine import fabric_of_torchrun
+            from layerscope.training.rows.rows_run import is_rows_run
 
+            if is_rows_run(network):
+                given = {"--data": data, "--picture": picture, "--layer": layer, "--only": only}
+                refuse_for_rows(network, {**given, "--masks": masks, "--weights": weights})
+                print_rows_look.look(network, out=out, seed=seed, line=line)
+                continue
             subject = find_subject(
                 network,
                 data=data,
@@ -137,3 +144,17 @@ def look(
         subjects.append(subject)
     if len(subjects) > 1 and speaks:
         print_look.across(subjects, seed=seed)
+
+
+def refuse_for_rows(network: str, given: Mapping[str, object]) -> None:
+    """Refuse what a look at words or numbers would leave unheard.
+
+    Raises:
+        ModelError: an option was given that is for pictures.
+    """
+    for name, value in given.items():
+        if value:
+            raise ModelError(
+                f"{network} is a run on words or numbers, of which all is measured on its own test "
+                f"rows; leave out {name}, which is for pictures"
+            )

@@ -1,0 +1,1 @@
+"""What a look at a network of words or numbers writes."""

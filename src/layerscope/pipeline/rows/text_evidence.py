@@ -1,0 +1,400 @@
+"""What is measured of a network that reads words, as records."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from layerscope.analysis.sequences.attention_maps import (
+    attention_maps,
+    attention_received,
+    check_attention,
+)
+from layerscope.analysis.sequences.gradient_reach import gradient_reach
+from layerscope.analysis.sequences.nearest_words import nearest_words
+from layerscope.analysis.sequences.property_tuning import (
+    SCALE_QUANTILE,
+    PropertyTuning,
+    property_tuning,
+)
+from layerscope.analysis.sequences.state_ablation import Losses, StateAblation, ablate_states
+from layerscope.analysis.sequences.state_path import state_path
+from layerscope.analysis.sequences.strongest_words import MarkedWord, strongest_words
+from layerscope.analysis.sequences.word_attribution import integrated_gradients, occlusion
+from layerscope.analysis.sequences.word_properties import word_properties
+from layerscope.analysis.sequences.word_states import (
+    StateLayer,
+    WordStates,
+    state_layers,
+    states_of,
+)
+from layerscope.analysis.structure.linear_probe import probe
+from layerscope.formats.file_references import ArrayRef
+from layerscope.formats.rows.rows_atlas_record import (
+    AttentionRecord,
+    MarkedWordRecord,
+    NeighbourRecord,
+    PropertyRecord,
+    SentenceRecord,
+    StateEffectRecord,
+    StateLayerRecord,
+    StateProbeRecord,
+    StateUnitRecord,
+)
+from layerscope.models.sequences.build_rows import build_rows
+from layerscope.models.sequences.rows_spec import RowsSpec
+from layerscope.models.sequences.text_rnn import PADDING, UNKNOWN
+from layerscope.seed import make_generator
+
+MEASURED = 400  # sentences
+COPIES = 20  # untrained
+GRADIENT_COPIES = 5
+PROBE_COPIES = 3
+ABLATED = 200  # sentences
+SHOWN = 12  # sentences, word by word
+STRONGEST = 5
+NEIGHBOURS_OF = 60  # words
+ATTENTION_CHECKED = 100
+ATTENTION_SHOWN = 4
+ARRAYS = "arrays/rows.safetensors"
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """The sentences that a network is measured on.
+
+    Args:
+        ids: int64 (N, T), padded with 0.
+        lengths: int64 (N,).
+        targets: int64 (N,) labels, or (N, T) the words that follow.
+        class_names: none for the next word.
+        vocabulary: words by id.
+    """
+
+    ids: torch.Tensor = field(repr=False)
+    lengths: torch.Tensor = field(repr=False)
+    targets: torch.Tensor = field(repr=False)
+    class_names: tuple[str, ...]
+    vocabulary: tuple[str, ...]
+
+    def words(self) -> list[list[str]]:
+        """Each sentence's words, as the network knows them."""
+        rows = zip(self.ids.tolist(), self.lengths.tolist(), strict=True)
+        return [[self.vocabulary[i] for i in row[:n]] for row, n in rows]
+
+    def first(self, n: int) -> Sentences:
+        """The first of them."""
+        return Sentences(
+            self.ids[:n], self.lengths[:n], self.targets[:n], self.class_names, self.vocabulary
+        )
+
+
+def losses_of_task(sentences: Sentences) -> Losses:
+    """The log loss of each sentence; of the next word, its mean over words."""
+    if sentences.class_names:
+        return lambda logits, labels: torch.nn.functional.cross_entropy(
+            logits, labels, reduction="none"
+        )
+
+    def of_words(logits: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
+        nats = torch.nn.functional.cross_entropy(
+            logits.flatten(0, 1), words.flatten(), ignore_index=PADDING, reduction="none"
+        ).view(words.shape)
+        return nats.sum(1) / (words != PADDING).sum(1).clamp(min=1)
+
+    return of_words
+
+
+def layer_records(
+    model: nn.Module,
+    spec: RowsSpec,
+    sentences: Sentences,
+    seed: int,
+    progress: Callable[[str, float], None],
+) -> tuple[StateLayerRecord, ...]:
+    """Every layer's units, probes, dimension, path and gradients, beside untrained copies.
+
+    Copies are drawn as the network itself was before its training: with torch's own first weights a
+    forget gate would stand elsewhere, and units would differ by that alone.
+    """
+    generator = make_generator(seed, "untrained sentences")
+    copies = [build_rows(spec, generator).eval() for _ in range(COPIES)]
+    progress("reading sentences", 0.0)
+    own = states_of(model, sentences.ids, sentences.lengths)
+    fresh: dict[str, list[WordStates]] = {name: [] for name in own}
+    for k, copy in enumerate(copies):
+        for name, states in states_of(copy, sentences.ids, sentences.lengths).items():
+            fresh[name].append(states)
+        progress("untrained copies", 0.1 + 0.3 * k / COPIES)
+    labels = sentences.targets if sentences.class_names else None
+    records = []
+    for k, layer in enumerate(state_layers(model)):
+        progress(f"{layer.name}", 0.4 + 0.5 * k / len(own))
+        records.append(
+            layer_record(
+                model, copies, layer, own[layer.name], fresh[layer.name], sentences, labels, seed
+            )
+        )
+    return tuple(records)
+
+
+def layer_record(
+    model: nn.Module,
+    copies: Sequence[nn.Module],
+    layer: StateLayer,
+    own: WordStates,
+    fresh: Sequence[WordStates],
+    sentences: Sentences,
+    labels: torch.Tensor | None,
+    seed: int,
+) -> StateLayerRecord:
+    """One layer of `layer_records`."""
+    words = sentences.words()
+    properties = word_properties(words, labels=labels, class_names=sentences.class_names)
+    tuning = None
+    if properties:
+        tuning = property_tuning(
+            own.states,
+            [one.states for one in fresh],
+            properties,
+            make_generator(seed, f"properties/{layer.name}"),
+        )
+    some = sentences.first(ABLATED)
+    ablation = ablate_states(
+        model, layer, some.ids, some.lengths, some.targets, losses_of_task(some), seed=seed
+    )
+    path, fresh_paths = state_path(own, labels), [state_path(one, labels) for one in fresh]
+    fresh_aurocs = [one.label_auroc for one in fresh_paths if one.label_auroc is not None]
+    reach = gradient_reach(
+        model, layer, sentences.ids, sentences.lengths, make_generator(seed, "gradients")
+    )
+    untrained_reach = torch.stack(
+        [
+            gradient_reach(
+                copy, layer, sentences.ids, sentences.lengths, make_generator(seed, "gradients")
+            ).median
+            for copy in copies[:GRADIENT_COPIES]
+        ]
+    ).mean(0)
+    high, low = strongest_words(own, n=STRONGEST), strongest_words(own, n=STRONGEST, lowest=True)
+    return StateLayerRecord(
+        name=layer.name,
+        kind=layer.kind,
+        units=tuple(
+            unit_record(u, tuning, ablation, high[u], low[u]) for u in range(layer.n_units)
+        ),
+        probes=probes_of(own, fresh[:PROBE_COPIES], sentences, labels),
+        dimension=path.dimension,
+        untrained_dimension=tuple(one.dimension for one in fresh_paths),
+        variance_frac=tuple(path.share.tolist()),
+        mean=tuple(path.mean.tolist()),
+        axes=tuple(tuple(axis) for axis in path.axes.tolist()),
+        label_auroc=path.label_auroc,
+        untrained_label_auroc=sum(fresh_aurocs) / len(fresh_aurocs) if fresh_aurocs else None,
+        gradient=finite(reach.median),
+        untrained_gradient=finite(untrained_reach),
+        half_life=reach.half_life if math.isfinite(reach.half_life) else None,
+    )
+
+
+def finite(values: torch.Tensor) -> tuple[float, ...]:
+    """The values up to the first that is no number."""
+    there = torch.isfinite(values)
+    return tuple(values[: int(there.cumprod(0).sum())].tolist())
+
+
+def unit_record(
+    u: int,
+    tuning: PropertyTuning | None,
+    ablation: StateAblation,
+    high: Sequence[MarkedWord],
+    low: Sequence[MarkedWord],
+) -> StateUnitRecord:
+    """One unit's evidence."""
+    best = None
+    if tuning:
+        p = int(tuning.best[u])
+        dealt = tuning.shuffled[:, :, p].abs().flatten()
+        best = PropertyRecord(
+            name=tuning.names[p],
+            correlation=float(tuning.correlation[u, p]),
+            auroc=float(tuning.auroc[u, p]),
+            untrained=float(tuning.untrained[:, p].abs().quantile(SCALE_QUANTILE)),
+            dealt=float(dealt.quantile(SCALE_QUANTILE)) if bool(dealt.any()) else None,
+        )
+    low_end, high_end = ablation.change.interval[u].tolist()
+    return StateUnitRecord(
+        follows=tuning.named(u) if tuning else None,
+        best=best,
+        training_q=known(tuning.training.q[u]) if tuning else None,
+        chance_q=known(tuning.chance.q[u]) if tuning else None,
+        effect=StateEffectRecord(
+            loss=float(ablation.change.mean[u]),
+            interval=(low_end, high_end),
+            q=min(1.0, float(ablation.change.q[u])),
+            random_p=float(ablation.p[u]),
+            needed=ablation.needed(u),
+        ),
+        strongest=tuple(marked(one) for one in high),
+        weakest=tuple(marked(one) for one in low),
+    )
+
+
+def known(value: torch.Tensor) -> float | None:
+    """A number, or None for one that is not known."""
+    number = float(value)
+    return number if number == number else None
+
+
+def marked(one: MarkedWord) -> MarkedWordRecord:
+    """A word as it is recorded."""
+    return MarkedWordRecord(text=one.sentence, word=one.word, value=one.value)
+
+
+def probes_of(
+    own: WordStates,
+    fresh: Sequence[WordStates],
+    sentences: Sentences,
+    labels: torch.Tensor | None,
+) -> tuple[StateProbeRecord, ...]:
+    """Linear probes on the last states: the label, the length, the presence of a negation."""
+    words = sentences.words()
+    asked: dict[str, torch.Tensor] = {}
+    if labels is not None:
+        asked["the label"] = labels
+    asked["longer than half"] = (sentences.lengths > sentences.lengths.median()).long()
+    for one in word_properties(words):
+        if one.name == "a negation before":
+            ends = sentences.lengths - 1
+            asked["a negation"] = one.present[torch.arange(len(words)), ends].long()
+    half = len(words) // 2
+    found = []
+    for name, truth in asked.items():
+        if len(truth[:half].unique()) < 2:
+            continue
+        classes = int(truth.max()) + 1
+
+        def probed(states: WordStates, truth: torch.Tensor = truth, classes: int = classes):
+            last = states.last()
+            return probe(last[:half], truth[:half], last[half:], truth[half:], n_classes=classes)
+
+        ours = probed(own)
+        theirs = [probed(one).accuracy for one in fresh]
+        found.append(
+            StateProbeRecord(
+                name=name,
+                accuracy=ours.accuracy,
+                interval=ours.interval,
+                chance=ours.chance,
+                untrained=(min(theirs), max(theirs)) if theirs else None,
+            )
+        )
+    return tuple(found)
+
+
+def named_score(logits: torch.Tensor, lengths: torch.Tensor, named: torch.Tensor) -> torch.Tensor:
+    """The logit of what was named: of a class, or of the next word behind the last."""
+    if logits.ndim == 3:
+        logits = logits[torch.arange(len(logits)), lengths - 1]
+    return logits.gather(1, named[:, None])[:, 0]
+
+
+def sentence_records(model: nn.Module, sentences: Sentences) -> tuple[SentenceRecord, ...]:
+    """The first sentences with each word's attributions."""
+    some = sentences.first(SHOWN)
+    found = []
+    for n in range(len(some.ids)):
+        length = int(some.lengths[n])
+        ids, lengths = some.ids[n : n + 1, :length], some.lengths[n : n + 1]
+        with torch.no_grad():
+            logits = model(ids, lengths)
+        last = logits[:, -1] if logits.ndim == 3 else logits
+        named = last.argmax(1)
+
+        def score(given: torch.Tensor, length: int = length, named: torch.Tensor = named):
+            n = len(given)
+            return named_score(given, torch.full((n,), length), named.expand(n))
+
+        hidden = occlusion(model, ids, lengths, score, unknown=UNKNOWN)
+        gradients = integrated_gradients(model, ids, lengths, score, unknown=UNKNOWN)
+        found.append(
+            SentenceRecord(
+                text=n,
+                ids=tuple(ids[0].tolist()),
+                label=int(some.targets[n]) if some.class_names else None,
+                logits=tuple(last[0].tolist()) if some.class_names else (),
+                predicted=int(named[0]),
+                occlusion=tuple(hidden[0].tolist()),
+                integrated=tuple(gradients.values[0].tolist()),
+                gap=float(gradients.gap[0]),
+            )
+        )
+    return tuple(found)
+
+
+def attention_records(
+    model: nn.Module, spec: RowsSpec, sentences: Sentences, seed: int
+) -> tuple[tuple[AttentionRecord, ...], dict[str, torch.Tensor]]:
+    """Attention of every layer, its check against occlusion, and the maps that are kept."""
+    some = sentences.first(ATTENTION_CHECKED)
+    within = torch.arange(some.ids.shape[1])[None, :] < some.lengths[:, None]
+    with torch.no_grad():
+        named = model(some.ids, some.lengths).argmax(1)
+    effect = torch.zeros(some.ids.shape, dtype=torch.float64)
+    for k in named.unique().tolist():
+        rows = (named == k).nonzero()[:, 0]
+        effect[rows] = occlusion(
+            model,
+            some.ids[rows],
+            some.lengths[rows],
+            lambda logits, k=k: logits[:, k],
+            unknown=UNKNOWN,
+        )
+    generator = make_generator(seed, "attention")
+    fresh = build_rows(spec, generator).eval()
+    own, other = (attention_maps(net, some.ids, some.lengths) for net in (model, fresh))
+    records, arrays = [], {}
+    for name, maps in own.items():
+        check = check_attention(attention_received(maps, within), effect, within, generator)
+        beside = check_attention(
+            attention_received(other[name], within), effect, within, generator, draws=1
+        )
+        arrays[f"attention/{name}"] = maps[:ATTENTION_SHOWN].contiguous()
+        records.append(
+            AttentionRecord(
+                layer=name,
+                agreement=check.agreement if check.n else 0.0,
+                interval=check.interval,
+                p=check.p,
+                untrained=beside.agreement if beside.n else None,
+                n=check.n,
+                maps=ArrayRef(file=ARRAYS, name=f"attention/{name}"),
+            )
+        )
+    return tuple(records), arrays
+
+
+def neighbour_records(model: nn.Module, sentences: Sentences) -> tuple[NeighbourRecord, ...]:
+    """The nearest words of the commonest ones, marks left out."""
+    vectors = model.get_parameter("embedding.weight").detach()
+    counts = torch.bincount(sentences.ids.flatten(), minlength=len(vectors))
+    letters = torch.tensor([word.isalpha() for word in sentences.vocabulary])
+    # Rare words have hardly moved from where they were drawn.
+    common = (counts >= 2) & letters
+    among = common.nonzero()[:, 0]
+    if len(among) < 3:
+        return ()
+    ids = (counts * letters).argsort(descending=True, stable=True)[:NEIGHBOURS_OF]
+    ids = ids[common[ids]]
+    found = nearest_words(vectors, ids, among=among)
+    return tuple(
+        NeighbourRecord(
+            word=sentences.vocabulary[i],
+            nearest=tuple((sentences.vocabulary[one.id], one.cosine) for one in near),
+        )
+        for i, near in zip(ids.tolist(), found, strict=True)
+    )

@@ -1,0 +1,44 @@
+"""The report of a network of words or numbers: the same page, with another document inside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from layerscope.errors import AtlasError
+from layerscope.files import whole_file
+from layerscope.formats.documents import plain
+from layerscope.formats.rows.rows_atlas_record import read_rows_atlas
+from layerscope.view.report import embedded_files, filled, packed, template_path
+
+
+def write_rows_report(path: str | Path, *, atlas_dir: str | Path) -> Path:
+    """Write a self-contained HTML report.
+
+    Args:
+        path: the file to write.
+        atlas_dir: the folder of a look at words or numbers.
+
+    Returns:
+        The path.
+
+    Raises:
+        AtlasError: the page was not built, or the atlas cannot be read.
+    """
+    path, atlas_dir = Path(path), Path(atlas_dir)
+    template = template_path()
+    if not template.is_file():
+        raise AtlasError(
+            "the report page was not built; install layerscope with 'pip install .', which builds "
+            "it, or run 'npm ci && npm run build' in web/"
+        )
+    record = plain(read_rows_atlas(atlas_dir))
+    try:
+        files = embedded_files(atlas_dir, record)
+    except OSError as error:
+        raise AtlasError(f"{atlas_dir} cannot be read ({error}); look again") from error
+    page = template.read_text(encoding="utf-8")
+    for name, value in (("atlas", packed(record)), ("files", files)):
+        page = filled(page, f"layerscope-{name}", value)
+    with whole_file(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return path

@@ -1,0 +1,91 @@
+"""The page of a network of words or numbers runs it as Python does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from helpers.browsing import needs_page
+from helpers.tiny_row_runs import series_run, table_run, text_run
+from layerscope.data.rows.load_rows import TextEncoding
+from layerscope.errors import AtlasError
+from layerscope.pipeline.rows.look_rows import look_rows
+from layerscope.training.rows.rows_run import RowsRun
+from layerscope.view.rows_report import write_rows_report
+
+
+def opened(browser: Any, run: RowsRun) -> Any:
+    """The page of a run, once it has held itself against Python."""
+    look_rows(run)
+    report = write_rows_report(run.path / "report.html", atlas_dir=run.path / "atlas")
+    page = browser.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(report.resolve().as_uri())
+    page.get_by_test_id("checked").wait_for()
+    assert not errors
+    return page
+
+
+@needs_page
+@pytest.mark.browser
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn", "transformer"])
+def test_a_sentence_of_ones_own_is_read_as_by_python(
+    browser: Any, tmp_path: Path, cell: str
+) -> None:
+    settings = (
+        {"model": "text-transformer", "heads": 2} if cell == "transformer" else {"cell": cell}
+    )
+    run = text_run(tmp_path, epochs=2, **settings)
+    page = opened(browser, run)
+    page.get_by_test_id("own").fill("We saw NOT bad")
+    assert isinstance(run.encoding, TextEncoding)
+
+    def said(text: str) -> str:
+        ids = torch.tensor([run.encoding.vocabulary.encode(text.split())])
+        return f"{100 * float(run.model(ids).softmax(1).max()):.0f} %"
+
+    first = page.get_by_test_id("prob").first
+    assert first.inner_text() == said("we saw not bad")
+    # Struck out, the word is the unknown one.
+    page.get_by_test_id("words").get_by_role("button", name="not").click()
+    assert first.inner_text() == said("we saw zyxw bad")
+    page.close()
+
+
+@needs_page
+@pytest.mark.browser
+def test_a_moved_column_moves_the_prediction_as_in_python(browser: Any, tmp_path: Path) -> None:
+    run = table_run(tmp_path)
+    page = opened(browser, run)
+    before = float(page.get_by_test_id("said").inner_text())
+    page.get_by_label("size", exact=True).fill("48")
+    row = list(look_rows(run).rows[0].inputs)
+    size = run.encoding.numbers[0]  # type: ignore[union-attr]
+    row[0] = (48 - size.mean) / size.std
+    target = run.encoding.target  # type: ignore[union-attr]
+    wanted = float(run.model(torch.tensor([row]))[0, 0]) * target.std + target.mean
+    after = float(page.get_by_test_id("said").inner_text())
+    assert after == pytest.approx(wanted, rel=0.01) and after != before
+    page.close()
+
+
+@needs_page
+@pytest.mark.browser
+def test_a_window_is_foretold_as_by_python(browser: Any, tmp_path: Path) -> None:
+    run = series_run(tmp_path)
+    page = opened(browser, run)
+    forecast = look_rows(run).forecast
+    assert forecast is not None
+    encoding = run.encoding
+    wanted = forecast.outputs[0] * encoding.std[0] + encoding.mean[0]  # type: ignore[union-attr]
+    assert float(page.get_by_test_id("said").inner_text()) == pytest.approx(wanted, rel=0.01)
+    page.close()
+
+
+def test_a_folder_without_an_atlas_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(AtlasError, match=r"rows\.json cannot be read"):
+        write_rows_report(tmp_path / "r.html", atlas_dir=tmp_path)
