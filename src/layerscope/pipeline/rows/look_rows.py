@@ -121,7 +121,7 @@ def rows_of(run: RowsRun) -> RowSplits:
         seed=run.record.seed,
         validation_frac=run.record.recipe.validation_frac,
     )
-    if fingerprint(splits.test) != data.test_fingerprint:
+    if fingerprint(splits.test, splits.encoding) != data.test_fingerprint:
         raise DataError(
             f"the test rows of {data.source} are not those of {run.path.name}; put the old ones "
             "back, or train anew"
