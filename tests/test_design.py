@@ -20,7 +20,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "bench
 SPAN = re.compile(r"`((?:[\w.-]+/)*[\w-]+\.(?:py|svelte|ts|json))(?::\s+([\w.]+))?`")
 # Names of files that a user has, or that are written.
 ELSEWHERE = re.compile(
-    r"(atlas|run|evaluation|encoding|experiment|plan|coco|package)\.json|results/NAME\.json"
+    r"(atlas|rows|run|evaluation|encoding|experiment|plan|coco|package)\.json|results/NAME\.json"
 )
 
 
