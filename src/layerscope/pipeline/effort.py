@@ -68,8 +68,8 @@ QUICK = Effort(
 )  # fmt: skip
 # A page with everything on it within a minute, all that takes long in one layer.
 DEMO = Effort(
-    pictures=400,
-    probe_pictures=400,
+    pictures=300,
+    probe_pictures=300,
     untrained=3,
     ablation_pictures=100,
     featurevis_steps=48,

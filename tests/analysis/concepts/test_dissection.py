@@ -74,7 +74,8 @@ def test_a_little_memory_gives_the_same_overlaps(monkeypatch: pytest.MonkeyPatch
         )["1"].iou  # fmt: skip
 
     at_once, largest = overlap(), 0
-    monkeypatch.setattr(dissection, "GROWN_VALUES", 2 * 24 * 24)
+    for name in ("GROWN_VALUES", "COMPARED_VALUES"):
+        monkeypatch.setattr(dissection, name, 2 * 24 * 24)
 
     def noting(maps: torch.Tensor, *args: object, **options: int) -> torch.Tensor:
         nonlocal largest

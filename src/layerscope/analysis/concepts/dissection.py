@@ -22,6 +22,8 @@ SAMPLED_PLACES = 256
 # Values at the picture's size that are worked on at once: 32 MiB, and as much again for what
 # becomes of them. Of fewer than 2^24, float32 counts every one.
 GROWN_VALUES = 1 << 23
+# Units are compared some at a time, so that what becomes of their maps stays in the cache: 8 MiB.
+COMPARED_VALUES = 1 << 21
 # Of what a batch may take: maps are sorted and compared as a whole, several times over.
 MEMORY_SHARE = 0.25
 
@@ -113,7 +115,7 @@ def part_overlap(
     part_total = torch.zeros(len(imageset.part_names), dtype=torch.float64)
 
     def compare(name: str, maps: torch.Tensor) -> None:
-        some = maps_at_once(len(maps), H, W)
+        some = maps_at_once(len(maps), H, W, most=COMPARED_VALUES)
         counted = torch.cat(
             [
                 counted_on(part, limit, fields[name], masks)
@@ -124,7 +126,9 @@ def part_overlap(
         )
         counts[name] = counts[name] + counted if name in counts else counted
 
-    for batch in rows.split(min(at_once, maps_at_once(len(imageset.part_names), H, W))):
+    for batch in rows.split(
+        min(at_once, maps_at_once(len(imageset.part_names), H, W, most=GROWN_VALUES))
+    ):
         masks = imageset.masks(batch).float()
         part_total += masks.sum((0, 2, 3)).double()
         program.show(normalise(imageset.take(batch).to(device)), thresholds.keys(), compare)
@@ -182,9 +186,9 @@ class LargestValues:
         return self.kept.amin(1)
 
 
-def maps_at_once(n: int, height: int, width: int) -> int:
-    """How many times n maps of the picture's size are worked on at once."""
-    return max(1, GROWN_VALUES // (n * height * width))
+def maps_at_once(n: int, height: int, width: int, *, most: int) -> int:
+    """How many times n maps of the picture's size are worked on at once, for so many values."""
+    return max(1, most // (n * height * width))
 
 
 def counted_on(
