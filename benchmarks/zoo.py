@@ -1,6 +1,6 @@
 """Claim: any network of pictures is opened and read right, or refused in one sentence.
 
-    python benchmarks/zoo.py [--kind keras] [--limit-s 600] [--fresh]
+    python benchmarks/zoo.py [--kind keras] [--limit-s 600] [--least] [--fresh]
     python benchmarks/zoo.py --only-others PYTHONPATH
 
 n: every network of `openings/networks.py`, once, with random weights, through `layerscope look` on
@@ -109,7 +109,8 @@ def measure(entry: Entry, pictures: Path, options: argparse.Namespace) -> dict[s
     from openings.one import row_of
 
     row = asdict(entry) | forked(
-        partial(row_of, entry.kind, entry.opened_by, entry.size, pictures), options.limit_s
+        partial(row_of, entry.kind, entry.opened_by, entry.size, pictures, least=options.least),
+        options.limit_s,
     )
     return row | {"commit": head()}
 
@@ -139,6 +140,8 @@ def main() -> None:
                         "are there; FOLDER holds torchlens and captum")  # fmt: skip
     parser.add_argument("--limit-s", type=int, default=600)
     parser.add_argument("--most-s", type=float, default=float("inf"), help="stop after so long")
+    parser.add_argument("--least", action="store_true",
+                        help="two pictures and one layer of each network")  # fmt: skip
     parser.add_argument("--fresh", action="store_true")
     options = parser.parse_args()
     sys.path.extend(HOMES)

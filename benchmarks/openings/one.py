@@ -7,7 +7,7 @@ layers, and another, at the smallest effort, all evidence of three of them: the 
 and the last, where a picture costs less than `CLOSELY_BELOW` multiply-adds. Of the smallest
 networks one look has the evidence of all layers. Of those with more than `MANY_LAYERS`, four
 pictures and `SPREAD` layers, evenly spread, have to do, and the middle one of them is looked at
-closely: a look costs by the layer.
+closely: a look costs by the layer. At the least, two pictures and one layer.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ SMALLEST = Effort(
 )  # fmt: skip
 SMALL = ("people",)  # kinds of which all layers get all evidence
 CLOSELY_BELOW = 3e7
-MANY_LAYERS, SPREAD, FEW_PICTURES = 60, 12, 4
+MANY_LAYERS, SPREAD, FEW_PICTURES, LEAST_PICTURES = 60, 12, 4, 2
 DRAWN = 0
 
 
@@ -61,11 +61,13 @@ def silent() -> Iterator[None]:
         os.close(out)
 
 
-def row_of(kind: str, opened_by: str, size: int | None, pictures: Path) -> dict[str, Any]:
+def row_of(
+    kind: str, opened_by: str, size: int | None, pictures: Path, *, least: bool = False
+) -> dict[str, Any]:
     """What became of a network: opened, refused in a sentence, or broken."""
     with silent():
         try:
-            return looked_at(kind, opened_by, size, pictures)
+            return looked_at(kind, opened_by, size, pictures, least=least)
         except LayerscopeError as error:
             return {"status": "refused", "why": str(error)}
         except Exception as error:  # what a user must never see
@@ -74,7 +76,9 @@ def row_of(kind: str, opened_by: str, size: int | None, pictures: Path) -> dict[
             return {"status": "broken", "why": told[:500]}
 
 
-def looked_at(kind: str, opened_by: str, size: int | None, pictures: Path) -> dict[str, Any]:
+def looked_at(
+    kind: str, opened_by: str, size: int | None, pictures: Path, *, least: bool
+) -> dict[str, Any]:
     """Open a network, look at it, and hold what the atlas says against hooks and gradients."""
     torch.manual_seed(DRAWN)
     with tempfile.TemporaryDirectory() as home:
@@ -92,8 +96,12 @@ def looked_at(kind: str, opened_by: str, size: int | None, pictures: Path) -> di
         )
         opened_s = time.perf_counter() - started
         some = subject.spec.normalise(subject.pictures.take(torch.arange(1)))
-        spread = spread_layers(read_program(to_logits(subject.model, some).model, some).layers)
+        program = read_program(to_logits(subject.model, some).model, some)
+        spread = spread_layers(program.layers)
         n = min(FEW_PICTURES if spread else N_PICTURES, len(subject.pictures))
+        if least:
+            with_units = [layer.name for layer in program.layers if layer.kind in MEASURED_KINDS]
+            spread, n = [with_units[len(with_units) // 2]], LEAST_PICTURES
         chosen = subject.pictures.subset(torch.arange(n))
         told = list(subject.told)
         atlas = look(
@@ -109,7 +117,7 @@ def looked_at(kind: str, opened_by: str, size: int | None, pictures: Path) -> di
         seconds = time.perf_counter() - started
         closely: list[LayerRecord] = [layer for layer in record.layers if layer.evidence]
         missing = list(record.model.not_captured) if closely else []
-        if not closely and record.model.multiply_adds < CLOSELY_BELOW:
+        if not (closely or least) and record.model.multiply_adds < CLOSELY_BELOW:
             measured = [la.name for la in record.layers if la.units and la.units_in is None]
             chosen_layers = {measured[0], measured[len(measured) // 2], measured[-1]}
             chosen_layers = {measured[len(measured) // 2]} if spread else chosen_layers
@@ -127,7 +135,7 @@ def looked_at(kind: str, opened_by: str, size: int | None, pictures: Path) -> di
     images = subject.spec.normalise(chosen.pixels)
     return {
         "status": "opened",
-        "read": type(read_program(subject.model, images[:1])).__name__.removesuffix("Program"),
+        "read": type(program).__name__.removesuffix("Program"),
         "preprocessing": subject.spec.preprocessing.text(),
         "size": list(images.shape[1:]),
         "told": told,
@@ -136,6 +144,7 @@ def looked_at(kind: str, opened_by: str, size: int | None, pictures: Path) -> di
         "n_layers": len(record.layers),
         "n_measured": sum(bool(layer.units) for layer in record.layers),
         "spread": bool(spread),
+        "least": least,
         "n_units": sum(len(layer.units) for layer in record.layers),
         "unit_axes": unit_axes(record.layers),
         "values": unit_values(subject.model, images, record.layers),

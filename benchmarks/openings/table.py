@@ -17,8 +17,9 @@ MADE = (
     "Random weights, eight pictures, `layerscope look` over every layer; where a picture costs\n"
     "under 3e7 multiply-adds, three layers at the smallest effort too (tuning, copies, ablation,\n"
     "images), of the smallest networks all layers. Of most networks with more than 60 layers four\n"
-    "pictures and twelve layers, evenly spread, had to do, one of them closely (marked *): a look\n"
-    "costs by the layer. Made by `benchmarks/zoo.py`.\n"
+    "pictures and twelve layers, evenly spread, had to do, one of them closely (marked *); of\n"
+    "those marked † two pictures and one layer: a look costs by the layer. Made by\n"
+    "`benchmarks/zoo.py`.\n"
 )
 EXPLAINED = """
 **Read**: traced from its operations, or recorded while it ran. **Units along**: the axis of the
@@ -106,7 +107,7 @@ def table(rows: Sequence[dict[str, Any]]) -> list[str]:
         lines.append(
             f"| {row['name']} | {row['read']} | {axes} | {row['preprocessing']} | "
             f"{'' if replay is None else format(replay, '.2g')} | {said} | {reach} | "
-            f"{len(row.get('closely', ()))}{'*' if row.get('spread') else ''} | "
+            f"{len(row.get('closely', ()))}{mark(row)} | "
             f"{row['cpu_s']:.0f} | {others(row)} |"
         )
         wrong = [*values["wrong"], *fields["wrong"]]
@@ -117,6 +118,11 @@ def table(rows: Sequence[dict[str, Any]]) -> list[str]:
             else []
         )
     return [*lines, "", *notes, ""]
+
+
+def mark(row: dict[str, Any]) -> str:
+    """How much less of a network was looked at."""
+    return "†" if row.get("least") else "*" if row.get("spread") else ""
 
 
 def others(row: dict[str, Any]) -> str:
