@@ -21,7 +21,7 @@ def text_run(home: Path, **settings: Any) -> RowsRun:
         lines.append(f"{words},{'up' if good != negated else 'down'}")
     path = home / "moods.csv"
     path.write_text("\n".join(lines), encoding="utf-8")
-    usual = {"epochs": 8, "batch_size": 16, "learning_rate": 0.02, "embedding": 8, "hidden": 20}
+    usual = {"epochs": 12, "batch_size": 16, "learning_rate": 0.02, "embedding": 8, "hidden": 20}
     usual["dropout_frac"] = 0.0
     return train_rows(
         path, text="text", target="mood", out=home / "runs", device="cpu", **(usual | settings)
@@ -37,8 +37,9 @@ def table_run(home: Path) -> RowsRun:
     path = home / "things.csv"
     path.write_text("\n".join(lines), encoding="utf-8")
     return train_rows(
-        path, target="price", out=home / "runs", device="cpu", epochs=4, hidden=24, layers=1
-    )
+        path, target="price", out=home / "runs", device="cpu", epochs=30, batch_size=16,
+        learning_rate=0.01, hidden=24, layers=1,
+    )  # fmt: skip
 
 
 def series_run(home: Path) -> RowsRun:

@@ -23,6 +23,8 @@ from layerscope.seed import make_generator
 
 # Sequences, each with one change, that are put through the network at once.
 ROWS_AT_ONCE = 2048
+# Bytes of what the network gives for them: a next-word head gives a whole vocabulary at each word.
+BYTES_AT_ONCE = 1 << 27
 # Random directions lose as much as the unit in at most this share of draws.
 CONTROL_P = 0.05
 EFFECT_Q = 0.05
@@ -163,9 +165,11 @@ def scores_with(
     dtype = next(model.parameters()).dtype
     towards = mean.to(dtype)
     with evaluating(model):
-        whole = losses(run(model, inputs, lengths), targets).double()
+        outputs = run(model, inputs, lengths)
+        whole = losses(outputs, targets).double()
         parts = []
-        at_once = max(1, ROWS_AT_ONCE // N)
+        fitting = BYTES_AT_ONCE // (outputs.numel() * outputs.element_size())
+        at_once = max(1, min(ROWS_AT_ONCE // N, fitting))
         for start in range(0, S, at_once):
             some = changes[start : start + at_once].to(dtype)
 

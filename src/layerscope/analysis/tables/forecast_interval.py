@@ -50,10 +50,21 @@ def forecast_interval(residuals: torch.Tensor, *, wanted: float = 0.9) -> Foreca
     n, tail = len(residuals), (1 - wanted) / 2
     rank = math.ceil((n + 1) * (1 - tail) - ROUNDING)
     if rank > n:
-        least = math.ceil(1 / tail - 1 - ROUNDING)
-        raise DataError(f"{n} residuals are given; an interval of {wanted:.0%} needs {least}")
+        raise DataError(
+            f"{n} residuals are given; an interval of {wanted:.0%} needs {fewest_residuals(wanted)}"
+        )
     ordered = residuals.double().sort().values
     return ForecastInterval(float(ordered[n - rank]), float(ordered[rank - 1]), wanted, n)
+
+
+def fewest_residuals(wanted: float) -> int:
+    """How many residuals an interval for such a share takes.
+
+    Example:
+        >>> fewest_residuals(0.9), fewest_residuals(0.5)
+        (19, 3)
+    """
+    return math.ceil(2 / (1 - wanted) - 1 - ROUNDING)
 
 
 def coverage(interval: ForecastInterval, residuals: torch.Tensor) -> tuple[float, float, float]:

@@ -8,7 +8,11 @@ import torch
 from torch import nn
 
 from layerscope.analysis.tables.feature_tuning import activations, curves, feature_tuning
-from layerscope.analysis.tables.forecast_interval import coverage, forecast_interval
+from layerscope.analysis.tables.forecast_interval import (
+    coverage,
+    fewest_residuals,
+    forecast_interval,
+)
 from layerscope.analysis.tables.partial_dependence import grid_of, partial_dependence
 from layerscope.analysis.tables.permutation_importance import Losses, permutation_importance
 from layerscope.data.rows.row_sets import SeriesSet, TableSet
@@ -30,7 +34,8 @@ ROWS_SHOWN = 40
 CURVES_SHOWN = 30
 DAYS_SHOWN = 365
 WINDOWS_SHOWN = 40
-WANTED = 0.9
+# Shares of days that an interval shall hold: the first that there are enough validation days for.
+WANTED = (0.9, 0.8, 0.5)
 
 
 def losses_of(classes: bool) -> Losses:
@@ -156,14 +161,19 @@ def row_records(model: nn.Module, rows: TableSet) -> tuple[TableRowRecord, ...]:
 def forecast_record(
     model: nn.Module, validation: SeriesSet, test: SeriesSet, encoding: SeriesEncoding
 ) -> ForecastRecord:
-    """Forecasts of the test days with intervals from validation days."""
+    """Forecasts of the test days with intervals from validation days.
+
+    Raises:
+        DataError: the validation split has fewer than three days.
+    """
     mean, std = encoding.mean[0], encoding.std[0]
 
     def in_units(values: torch.Tensor) -> torch.Tensor:
         return values[:, 0].double() * std + mean
 
     away = in_units(validation.targets) - in_units(model(validation.windows))
-    interval = forecast_interval(away, wanted=WANTED)
+    wanted = next((share for share in WANTED if len(away) >= fewest_residuals(share)), WANTED[-1])
+    interval = forecast_interval(away, wanted=wanted)
     outputs = model(test.windows)
     forecasts, values = in_units(outputs), in_units(test.targets)
     share, low, high = coverage(interval, values - forecasts)
@@ -171,7 +181,7 @@ def forecast_record(
     return ForecastRecord(
         low=interval.low,
         high=interval.high,
-        wanted=WANTED,
+        wanted=wanted,
         covered=share,
         interval=(low, high),
         dates=tuple(test.dates[days]),
