@@ -47,6 +47,17 @@ class Bag(nn.Module):
         return torch.stack([-total, total], 1)
 
 
+class Floats(nn.Module):
+    """Reads ids as numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn = nn.RNN(1, 4, batch_first=True)
+
+    def forward(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        return self.rnn(ids[..., None].float())[0][:, -1]
+
+
 def test_words_of_a_linear_network_are_their_weights() -> None:
     net, (ids, lengths, _) = seeded(Bag), sentences(10)
     within = torch.arange(12)[None, :] < lengths[:, None]
@@ -140,3 +151,9 @@ def test_our_own_transformer_is_followed_too() -> None:
     torch.testing.assert_close(attention_received(maps["blocks.1"], within).sum(1), torch.ones(12))
     last = states_of(net, ids, lengths)["blocks.1"].states
     torch.testing.assert_close(net.norm(last)[within], net.eval().states(ids, lengths)[within])
+    found = integrated_gradients(net, ids, lengths, second, unknown=1)
+    assert found.complete.all()
+    reach = gradient_reach(net, layer_named(net, "blocks.1"), ids, lengths, gen(0))
+    assert reach.norms.shape == (12, 12) and bool((reach.norms[:, 0] > 0).all())
+    with pytest.raises(ModelError, match=r"no torch\.nn\.Embedding"):
+        gradient_reach(Floats(), layer_named(Floats(), "rnn"), ids, lengths, gen(0))

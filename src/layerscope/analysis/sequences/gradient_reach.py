@@ -37,16 +37,18 @@ class GradientReach:
 
 
 @contextmanager
-def watched_embedding(model: nn.Module) -> Iterator[list[torch.Tensor]]:
-    """The outputs of the network's first embedding, as leaves that gradients reach.
+def watched_embedding(model: nn.Module, ids: torch.Tensor) -> Iterator[list[torch.Tensor]]:
+    """The words' vectors, once the network has looked them up, as leaves that gradients reach.
 
-    Positions have embeddings too; the first one that reads the words comes first in every network
-    that adds them.
+    Places have embeddings too: that of the words is the one that is given their ids.
+
+    Raises:
+        ModelError: no embedding was given them.
     """
     seen: list[torch.Tensor] = []
 
     def hook(module: nn.Module, args: tuple[Any, ...], output: torch.Tensor) -> torch.Tensor | None:
-        if seen:
+        if seen or not torch.equal(args[0], ids):
             return None
         seen.append(output.detach().requires_grad_())
         return seen[0]
@@ -56,13 +58,13 @@ def watched_embedding(model: nn.Module) -> Iterator[list[torch.Tensor]]:
         for module in model.modules()
         if isinstance(module, nn.Embedding)
     ]
-    if not handles:
-        raise ModelError(f"{type(model).__name__} has no embedding of words")
     try:
         yield seen
     finally:
         for handle in handles:
             handle.remove()
+    if not seen:
+        raise ModelError(f"{type(model).__name__} gives its words to no torch.nn.Embedding")
 
 
 def word_gradients(
@@ -84,7 +86,7 @@ def word_gradients(
             leaf = inputs.detach().clone().requires_grad_()
             total = score(run(model, leaf, lengths)).sum()
         else:
-            with watched_embedding(model) as seen:
+            with watched_embedding(model, inputs) as seen:
                 total = score(run(model, inputs, lengths)).sum()
             leaf = seen[0]
         (gradient,) = torch.autograd.grad(total, leaf)

@@ -11,6 +11,7 @@ from torch import nn
 
 from layerscope.analysis.sequences.gradient_reach import Score
 from layerscope.analysis.sequences.word_states import run
+from layerscope.errors import ModelError
 from layerscope.graph.state_guard import evaluating
 
 STEPS = 64
@@ -132,7 +133,7 @@ def gradient_between(
     seen: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     def hook(module: nn.Module, args: tuple[torch.Tensor, ...], output: torch.Tensor):
-        if seen:
+        if seen or not torch.equal(args[0], ids):
             return None
         with torch.no_grad():
             start = torch.nn.functional.embedding(none, module.weight)  # pyright: ignore[reportArgumentType]
@@ -149,6 +150,8 @@ def gradient_between(
     try:
         with torch.enable_grad():
             total = score(run(model, ids, lengths)).sum()
+            if not seen:
+                raise ModelError(f"{type(model).__name__} gives its words to no torch.nn.Embedding")
             point, apart = seen[0]
             (gradient,) = torch.autograd.grad(total, point)
     finally:
