@@ -56,6 +56,7 @@ def test_the_names_are_those_of_the_rooms_that_own_them() -> None:
     assert (completions.PRESETS, completions.OPTIMISERS) == (PRESETS, OPTIMISERS)
     assert completions.AUGMENTATIONS == AUGMENTATIONS
     assert get_args(get_type_hints(Effort)["ablation_baseline"]) == completions.BASELINES
+    assert get_args(get_type_hints(Effort)["directions"]) == completions.DIRECTIONS
     offers = completions.subjects("")
     assert set(packaged_names()) <= set(offers) and "hf:" in offers
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from claims.networks import packaged
 from layerscope.data.imageset import ImageSet
 from layerscope.formats.unit_record import DescriptionRecord, Patch, UnitEvidence, UnitRecord
 from layerscope.pipeline.effort import Effort
 from layerscope.pipeline.look import look
 from layerscope.pipeline.recording.named_patches import LEAST_FRAC, named_by_patches
-from layerscope.training.runs.run_folder import open_run, with_data
 
 
 def description(kind: str, words: str, *, holds: bool = True) -> DescriptionRecord:
@@ -108,10 +108,21 @@ def shows(unit: UnitRecord, imageset: ImageSet) -> int:
 
 
 @pytest.mark.slow
-def test_no_name_of_the_packaged_creatures_network_contradicts_its_patches(
-    tmp_path: Path,
+@pytest.mark.parametrize(
+    ("name", "fewest"),
+    [
+        ("creatures-compact", 20),
+        ("digit-cnn", 5),
+        pytest.param("fashion-cnn", 20, marks=pytest.mark.realdata),
+        pytest.param("catdog-cnn", 1, marks=pytest.mark.realdata),
+    ],
+)
+def test_no_name_of_a_packaged_network_contradicts_its_patches(
+    name: str, fewest: int, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    run = with_data(open_run("creatures-compact"))
+    if name in ("fashion-cnn", "catdog-cnn"):
+        request.getfixturevalue("real_data")
+    run = packaged(name)
     assert run.data
     effort = Effort(
         pictures=200,
@@ -120,6 +131,8 @@ def test_no_name_of_the_packaged_creatures_network_contradicts_its_patches(
         featurevis_steps=0,
         dependence_patches=0,
         directions="none",
+        stimuli="coarse",
+        probe_pictures=0,
     )
     atlas = look(run, out=tmp_path / "atlas", effort=effort)
     named = [
@@ -128,7 +141,7 @@ def test_no_name_of_the_packaged_creatures_network_contradicts_its_patches(
         for unit in layer.units
         if unit.kind in ("part", "class") and unit.name
     ]
-    assert len(named) > 20
+    assert len(named) >= fewest
     for unit in named:
         count = shows(unit, run.data.test)
         assert count == unit.named_patches

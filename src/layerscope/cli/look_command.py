@@ -74,6 +74,14 @@ def look(
             autocompletion=offer.baselines,
         ),
     ] = "mean",
+    directions: Annotated[
+        str,
+        typer.Option(
+            help="How a layer's directions are found, which are described and ablated beside its "
+            "units: nmf, pca, dictionary (sparse), none; auto takes nmf where nothing is below 0.",
+            autocompletion=offer.ways,
+        ),
+    ] = "auto",
     masks: Annotated[
         Path | None,
         typer.Option(
@@ -133,6 +141,7 @@ def look(
             )
             fit_threads(subject.model, subject.spec)
             effort = QUICK if quick else replace(FULL, ablation_baseline=ablation)
+            effort = replace(effort, directions=directions)
             fabric = fabric or fabric_of_torchrun()
             if layer:
                 print_look.units(subject, layer, line)

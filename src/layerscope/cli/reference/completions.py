@@ -19,6 +19,7 @@ PRESETS = ("default", "quick", "best", "tutorial")
 OPTIMISERS = ("muon", "adamw", "adam", "sgd")
 AUGMENTATIONS = ("none", "shift", "flip", "flip-shift", "strong", "flip-strong")
 BASELINES = ("mean", "resample", "zero")
+DIRECTIONS = ("auto", "nmf", "pca", "dictionary", "none")
 PACKAGED = Path(__file__).parents[2] / "training" / "packaged"
 LIBRARIES = ("torchvision:", "timm:")
 
@@ -77,3 +78,4 @@ presets = offer(PRESETS)
 optimisers = offer(OPTIMISERS)
 augmentations = offer(AUGMENTATIONS)
 baselines = offer(BASELINES)
+ways = offer(DIRECTIONS)
