@@ -21,8 +21,10 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Any
+
+from scipy.stats import false_discovery_control, ttest_ind_from_stats
 
 from layerscope.atlas.atlas_folder import load_atlas
 from layerscope.formats.documents import plain
@@ -46,6 +48,7 @@ EFFORT = Effort(
 )  # fmt: skip
 # A layer of `compact` costs ten times as much.
 LESS = replace(EFFORT, pictures=300, untrained=3, dependence_patches=0, probe_pictures=500)
+LEVEL = 0.05
 CLAIM = "ladder and probes of trained networks beside untrained copies, 5 seeds each"
 
 
@@ -117,30 +120,42 @@ def tables(figures: dict[str, Any]) -> Iterator[str]:
     """The ladders and the probes as Markdown: means over seeds, with their range."""
     for task, rows in figures.items():
         runs = list(rows.values())
-        kinds = [k for k in runs[0]["ladder"][0]["responds"] if k != "undescribed"]
+        if not runs:
+            continue
         yield f"### {task}\n"
         accuracy = spread([100 * run["accuracy"] for run in runs])
-        yield f"Test accuracy {accuracy} %, n = {len(runs)} seeds.\n"
+        copies = sum(run["copies"] for run in runs)
+        yield f"Test accuracy {accuracy} %; {len(runs)} seeds, {copies} untrained copies.\n"
         for counting, title in (
             (
                 "responds",
-                "Units that respond, seen in pictures too (in brackets: untrained copies)",
+                "Units that respond, seen in pictures too (in brackets: untrained copies; a star: "
+                "more than in copies at a false-discovery rate of 5 % over the table)",
             ),
             ("synthetic", "The same by the measure alone"),
         ):
+            cells = {
+                (i, kind): [run["ladder"][i][counting][kind] for run in runs]
+                for i, rung in enumerate(runs[0]["ladder"])
+                for kind in rung[counting]
+            }
+            kinds = [
+                kind
+                for kind in dict.fromkeys(kind for _, kind in cells)
+                if any(one["count"] for key in cells if key[1] == kind for one in cells[key])
+            ]
+            told = [key for key in cells if key[1] in kinds and key[1] != "undescribed"]
+            p = [seeds_beside_copies(cells[key], runs, key[0]) for key in told]
+            starred = dict(zip(told, false_discovery_control(p) <= LEVEL, strict=True))
             yield f"{title}, in per cent:\n"
             yield "| layer | units | " + " | ".join(kinds) + " |"
             yield "|---|---|" + "---|" * len(kinds)
             for i, rung in enumerate(runs[0]["ladder"]):
-                found = [run["ladder"][i][counting] for run in runs]
-                cells = [
-                    f"{spread([100 * f[k]['frac'] for f in found])} "
-                    f"({100 * fmean(f[k]['untrained_mean'] for f in found):.0f})"
-                    if k in found[0]
-                    else "–"
-                    for k in kinds
+                texts = [
+                    cell(cells[key], key in starred and starred[key]) if key in cells else "–"
+                    for key in ((i, kind) for kind in kinds)
                 ]
-                yield f"| {rung['title']} | {rung['n_units']} | " + " | ".join(cells) + " |"
+                yield f"| {rung['title']} | {rung['n_units']} | " + " | ".join(texts) + " |"
             yield ""
         yield "\nThe layer as a whole (untrained):\n"
         yield "| layer | probe, % | between classes, % of variance | dimension |"
@@ -153,6 +168,42 @@ def tables(figures: dict[str, Any]) -> Iterator[str]:
             of = layers[0]["effective_dimension"]["n_units"]
             yield f"| {rung['title']} | {probe} | {apart} | {wide} of {of} |"
         yield ""
+
+
+def cell(found: Sequence[dict[str, Any]], star: bool) -> str:
+    """ "62 [58–66]* (21 ± 7)": mean and range over seeds, mean and deviation over all copies."""
+    mean, sd = pooled(found)
+    own = spread([100 * one["frac"] for one in found])
+    return f"{own}{'*' if star else ''} ({100 * mean:.0f} ± {100 * sd:.0f})"
+
+
+def pooled(found: Sequence[dict[str, Any]]) -> tuple[float, float]:
+    """Mean and standard deviation over the copies of all seeds; each seed has as many."""
+    means = [one["untrained_mean"] for one in found]
+    mean = fmean(means)
+    within = fmean(one["untrained_sd"] ** 2 for one in found)
+    between = fmean((one - mean) ** 2 for one in means)
+    return mean, (within + between) ** 0.5
+
+
+def seeds_beside_copies(
+    found: Sequence[dict[str, Any]], runs: Sequence[dict[str, Any]], rung: int
+) -> float:
+    """The chance of so large a share in trained networks, were they like untrained ones.
+
+    Welch's test, a network being one observation; no deviation is less than chance makes it.
+    """
+    n_units = runs[0]["ladder"][rung]["n_units"]
+    copies = sum(run["copies"] for run in runs)
+    own = [one["frac"] for one in found]
+    mean, sd = pooled(found)
+    every = (sum(own) + mean * copies + 0.5 / n_units) / (len(own) + copies + 1 / n_units)
+    chance = (every * (1 - every) / n_units) ** 0.5
+    result = ttest_ind_from_stats(
+        fmean(own), max(stdev(own) if len(own) > 1 else 0.0, chance), max(2, len(own)),
+        mean, max(sd, chance), copies, equal_var=False, alternative="greater",
+    )  # fmt: skip
+    return float(result.pvalue)
 
 
 def beside(records: Sequence[dict[str, Any]], key: str, scale: float) -> str:
