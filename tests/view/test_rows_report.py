@@ -64,7 +64,8 @@ def test_a_moved_column_moves_the_prediction_as_in_python(browser: Any, tmp_path
     page = opened(browser, run)
     before = float(page.get_by_test_id("said").inner_text())
     page.get_by_label("size", exact=True).evaluate(
-        "(slider) => { slider.value = 30; slider.dispatchEvent(new Event('input')); }"
+        "(slider) => { slider.value = 30;"
+        " slider.dispatchEvent(new Event('input', { bubbles: true })); }"
     )
     row = list(look_rows(run).rows[0].inputs)
     size = run.encoding.numbers[0]  # type: ignore[union-attr]
