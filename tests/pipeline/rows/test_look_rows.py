@@ -8,6 +8,9 @@ import pytest
 import torch
 
 from helpers.tiny_row_runs import series_run, table_run, text_run
+from layerscope.analysis.sequences.property_tuning import property_tuning
+from layerscope.analysis.sequences.word_properties import word_properties
+from layerscope.analysis.sequences.word_states import states_of
 from layerscope.data.rows.load_rows import TextEncoding
 from layerscope.data.rows.row_sets import TextSet
 from layerscope.errors import AtlasError, DataError
@@ -15,7 +18,7 @@ from layerscope.files import read_tensors
 from layerscope.formats.rows.rows_atlas_record import RowsAtlasRecord, read_rows_atlas
 from layerscope.models.sequences.build_rows import build_rows
 from layerscope.pipeline.rows.look_rows import look_rows, rows_of
-from layerscope.pipeline.rows.text_evidence import Sentences, layer_records
+from layerscope.pipeline.rows.text_evidence import COPIES, Sentences
 from layerscope.seed import make_generator
 from layerscope.training.rows.rows_run import RowsRun, open_rows_run
 
@@ -55,6 +58,8 @@ def test_units_probes_and_dimensions_stand_beside_untrained(
     label = next(probe for probe in layer.probes if probe.name == "the label")
     assert label.accuracy > 0.9 > (label.untrained or (1, 1))[0]
     assert layer.gradient[0] == pytest.approx(1.0)
+    # The label is an exclusive or of two words, which no unit has before the training.
+    assert sum(unit.follows == "the label 'up'" for unit in layer.units) > 10
     for unit in layer.units:
         for mark in unit.strongest:
             assert mark.word < len(record.texts[mark.text])
@@ -109,16 +114,18 @@ def test_a_network_before_its_training_is_not_named(
     splits = run.data or rows_of(run)
     spec = run.spec.with_shape(cell=cell, hidden=32)
     assert isinstance(splits.train, TextSet) and isinstance(splits.encoding, TextEncoding)
-    sentences = Sentences(
-        ids=splits.train.tokens,
-        lengths=splits.train.lengths,
-        targets=splits.train.labels,
-        class_names=splits.train.class_names,
-        vocabulary=splits.encoding.vocabulary.words,
+    train, words = splits.train, splits.encoding.vocabulary.words
+    sentences = Sentences(train.tokens, train.lengths, train.labels, train.class_names, words)
+    properties = word_properties(
+        sentences.words(), labels=train.labels, class_names=train.class_names
     )
     named = 0
     for seed in range(3):
-        fresh = build_rows(spec, make_generator(seed, "weights")).eval()
-        (layer,) = layer_records(fresh, spec, sentences, seed, lambda part, done: None)
-        named += sum(unit.follows is not None for unit in layer.units)
+        generator = make_generator(seed, "weights")
+        states = [
+            states_of(build_rows(spec, generator), train.tokens, train.lengths)["rnn"].states
+            for _ in range(1 + COPIES)
+        ]
+        found = property_tuning(states[0], states[1:], properties, generator)
+        named += sum(found.named(u) is not None for u in range(32))
     assert named <= 0.05 * 3 * 32
