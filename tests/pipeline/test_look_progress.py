@@ -63,19 +63,44 @@ def test_a_right_guess_gives_the_right_time_throughout() -> None:
 
 def test_what_was_timed_corrects_what_was_guessed() -> None:
     look, clock, told = timer()
-    look.plan({READING: 1.0, PICTURES: 1.0, FIRST: 5.0, SECOND: 5.0, WRITING: 2.0})
-    clock.now_s = 30.0  # imports, a trace: no measure of how fast pictures pass
+    look.plan({READING: 1.0, PICTURES: 100.0, FIRST: 500.0, SECOND: 500.0, WRITING: 200.0})
+    clock.now_s = 3000.0  # imports, a trace: no measure of how fast pictures pass
     look.at(PICTURES, 0, 100)
     assert told[-1].left_s is None
-    clock.now_s = 35.0  # ten times as slow as guessed, and so is all that was not timed yet
+    clock.now_s = 3500.0  # ten times as slow as guessed, and so is all that was not timed yet
     look.at(PICTURES, 50, 100)
-    assert told[-1].left_s == pytest.approx(5.0 + 120.0)
-    clock.now_s = 40.0
+    assert told[-1].left_s == pytest.approx(500.0 + 12_000.0, rel=0.02)
+    clock.now_s = 4000.0
     look.at(FIRST, 0, 10)
-    assert told[-1].left_s == pytest.approx(120.0)
-    clock.now_s = 41.0  # but ablation is five times faster than guessed
+    assert told[-1].left_s == pytest.approx(12_000.0, rel=0.01)
+    clock.now_s = 4100.0  # but ablation is five times faster than guessed
     look.at(SECOND, 0, 10)
-    assert told[-1].left_s == pytest.approx(1.0 + 2.0 * 11 / 6)
+    assert told[-1].left_s == pytest.approx(100.0 + 200.0 * 1100 / 600, rel=0.01)
+
+
+def test_a_first_report_with_the_first_batch_is_not_taken_for_infinite_speed() -> None:
+    look, clock, told = timer()
+    look.plan({READING: 2.0, PICTURES: 10.0, FIRST: 20.0})
+    clock.now_s = 2.0
+    look.at(PICTURES, 64, 640)
+    assert told[-1].left_s is None and told[-1].done_frac < 0.1
+    clock.now_s = 4.0
+    look.at(PICTURES, 128, 640)  # two seconds a batch
+    assert told[-1].left_s == pytest.approx(16.0 + 20.0 * 2.1 / 1.1)
+
+
+def test_pictures_that_pass_in_no_time_do_not_make_all_of_it_seem_done() -> None:
+    look, clock, told = timer()
+    copies = {copy_part(i, 5): 4.0 for i in range(5)}
+    look.plan({READING: 0.2, PICTURES: 0.15, UNITS: 6.0, **copies, WRITING: 0.2})
+    clock.now_s = 2.0
+    look.at(PICTURES, 0, 1)
+    clock.now_s = 2.01
+    look.at(UNITS, 0, 1)
+    clock.now_s = 7.0
+    look.at(copy_part(0, 5), 0, 1)
+    assert told[-1].done_frac < 0.35
+    assert told[-1].left_s == pytest.approx(20.2 * 5.1 / 6.25, rel=0.02)
 
 
 def test_within_a_part_its_own_pace_counts() -> None:

@@ -50,6 +50,9 @@ def copy_part(i: int, of: int) -> Part:
     return Part("copy", f"{i + 1} of {of}")
 
 
+# A kind that was not timed is corrected by others as far as these took time: that the pictures of a
+# tiny network pass in no time says nothing of what is measured of its units.
+GUESSED_S = 0.1
 # Kind -> seconds taken, seconds guessed.
 Timed = Mapping[Kind, tuple[float, float]]
 # Told of a part, and how much of it is done: (part, done, total).
@@ -102,6 +105,7 @@ class LookTimer:
         self.part = READING
         self.part_began = self.began
         self.guess = 0.0
+        self.begun_share = 0.0
         self.timed: Timed = {}
         self.done_frac = 0.0
         tell(LookProgress(READING, 0.0, None))
@@ -121,14 +125,17 @@ class LookTimer:
                 planned = next(iter(self.left))
                 self.guess = self.left.pop(planned)
             self.part, self.part_began = part, now
+            # The first report may come with the first batch; what took place before is not timed.
+            self.begun_share = done / total if total else 0.0
         taken = now - self.part_began
         share = done / total if total else 0.0
+        seen = share - self.begun_share
         timed = self.timed
-        if share > 0:
-            left = taken * (1 - share) / share
-            timed = self.with_credit(part.kind, taken, self.guess * share)
+        if seen > 0 and taken > 0:
+            left = taken * (1 - share) / seen
+            timed = self.with_credit(part.kind, taken, self.guess * seen)
         else:
-            left = max(0.0, self.guess * rate(timed, part.kind) - taken)
+            left = max(0.0, self.guess * rate(timed, part.kind) * (1 - share) - taken)
         left += sum(guess * rate(timed, other.kind) for other, guess in self.left.items())
         elapsed = now - self.began
         if elapsed + left > 0:
@@ -145,6 +152,9 @@ class LookTimer:
 
 def rate(timed: Timed, kind: Kind) -> float:
     """Seconds that parts of a kind take for each that was guessed."""
-    known = [timed[kind]] if kind in timed else list(timed.values())
-    taken, guessed = sum(t for t, _ in known), sum(g for _, g in known)
-    return taken / guessed if guessed else 1.0
+    if kind in timed:
+        taken, guessed = timed[kind]
+        return taken / guessed
+    taken = GUESSED_S + sum(taken for taken, _ in timed.values())
+    guessed = GUESSED_S + sum(guessed for _, guessed in timed.values())
+    return taken / guessed
