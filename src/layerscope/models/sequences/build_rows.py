@@ -13,8 +13,7 @@ from layerscope.models.sequences.table_mlp import TableMlp
 from layerscope.models.sequences.text_rnn import TextRnn
 from layerscope.models.sequences.text_transformer import TextTransformer
 
-# What each network is laid out with where nothing is said, as chosen on validation splits
-# (docs/words-and-numbers.md).
+# What each network is laid out with where nothing is said (docs/words-and-numbers.md).
 USUAL_SHAPES = {
     ("text-rnn", "classes"): RowsShape(dropout_frac=0.6),
     ("text-rnn", "next-word"): RowsShape(embedding=128, hidden=128, dropout_frac=0.2),

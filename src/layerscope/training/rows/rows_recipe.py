@@ -5,7 +5,7 @@ from __future__ import annotations
 from layerscope.errors import RecipeError
 from layerscope.training.recipe import Recipe
 
-# Chosen on validation rows alone (docs/words-and-numbers.md says how).
+# docs/words-and-numbers.md says how these were chosen.
 COMMON = Recipe(
     optimiser="adamw",
     learning_rate=0.003,
