@@ -6,10 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from typer.testing import CliRunner
 
 from layerscope.cli.data_command import app
+from layerscope.cli.printing import print_sets
+from layerscope.data.imageset import ImageSet, Splits
 from layerscope.data.sets import set_names
 from layerscope.errors import DataError
 
@@ -70,3 +73,18 @@ def test_fetch_refuses_what_cannot_be_fetched() -> None:
         said("fetch", "mnits")
     with pytest.raises(DataError, match="digits is built in; there is nothing to fetch"):
         said("fetch", "digits")
+
+
+def test_a_check_of_a_thousand_classes_stays_readable(capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = torch.arange(1000) % 37 + 1
+    labels = torch.repeat_interleave(torch.arange(1000), sizes)
+    names = tuple(f"class {k}" for k in range(1000))
+    parts = [
+        ImageSet("many", split, torch.zeros(len(rows), 1, 8, 8, dtype=torch.uint8), rows, names)
+        for split, rows in (("train", labels), ("test", torch.arange(1000)))
+    ]
+    print_sets.findings(Splits(*parts), [])
+    rows = capsys.readouterr().out.splitlines()
+    assert len(rows) < 20
+    assert "1 to 37 pictures to learn from in each class" in " ".join(rows)
+    assert sum(row.startswith("  class ") for row in rows) == 10
