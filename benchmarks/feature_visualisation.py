@@ -35,7 +35,7 @@ from torch import nn
 
 from layerscope.analysis.featurevis.fourier_image import colour_decorrelation
 from layerscope.analysis.featurevis.optimise import optimise_images
-from layerscope.analysis.featurevis.random_transforms import Move, transformed
+from layerscope.analysis.featurevis.random_transforms import Transform, transformed
 from layerscope.data import load
 from layerscope.graph.program import Program
 from layerscope.graph.read import read_program
@@ -85,7 +85,7 @@ def as_lucent(model: nn.Module, spec: ModelSpec, unit: int, generator: torch.Gen
         size = 1 + (draw(11) - 5) / 50
         angle = ([*range(-10, 11), 0, 0, 0, 0, 0])[draw(26)]
         box = (0, 0, *images.shape[2:])
-        images = transformed(images, box, Move(angle, size, (0.0, 0.0)))
+        images = transformed(images, box, Transform(angle, size, (0.0, 0.0)))
         images = torch.roll(images, (draw(near), draw(near)), (2, 3))
         return images[:, :, pad : pad + H, pad : pad + W]
 

@@ -34,7 +34,8 @@ from layerscope.models.logits import to_logits
 from layerscope.models.preprocessing import InputOptions
 from layerscope.models.spec import is_backbone
 from layerscope.pipeline.effort import Effort
-from layerscope.pipeline.look import MEASURED_KINDS, look
+from layerscope.pipeline.look import look
+from layerscope.pipeline.look_request import MEASURED_KINDS
 from layerscope.pipeline.subject import find_subject
 from openings.checks import receptive_fields, unit_values
 
