@@ -200,3 +200,11 @@ def test_a_grey_channel_made_three_is_three_maps(how: str) -> None:
     assert torch.equal(program.output_of(three.name, images), GREY_TO_THREE[how](images))
     assert three.reach == ReceptiveField((1, 1), (1, 1), (0, 0))
     assert check_replay(program, images).ok
+
+
+def test_a_grey_picture_laid_out_is_a_row_of_units_as_a_coloured_one_is() -> None:
+    for channels in (1, 3):
+        model = nn.Sequential(nn.Flatten(), nn.Linear(channels * 72, 5), nn.ReLU(), nn.Linear(5, 2))
+        program = read_program(model.eval(), torch.rand(2, channels, 8, 9))
+        flat = program.layers[0]
+        assert (flat.kind, flat.shape) == ("flatten", (channels * 72,))

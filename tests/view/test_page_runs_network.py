@@ -187,6 +187,22 @@ def test_norms_skips_groups_and_other_activations_are_computed_too(
     closed(page)
 
 
+def test_a_fully_connected_network_of_grey_pictures_is_computed(
+    browser: Any, tmp_path: Path, striped: Splits
+) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(144, 9), nn.ReLU(), nn.Linear(9, 2)).eval()
+    images = striped.test
+    spec = spec_of(images)
+    atlas = look(model, images, spec=spec, effort=None, out=tmp_path / "atlas")
+    page = opened(browser, write_report(tmp_path / "report.html", atlas_dir=atlas.path))
+    pixels = images.take(torch.arange(10))
+    with torch.no_grad():
+        own = model(spec.normalise(pixels))
+    assert torch.allclose(page_logits(page, pixels), own, atol=1e-5)
+    closed(page)
+
+
 def test_a_network_that_the_page_cannot_run_is_refused_with_the_layer_that_it_lacks(
     browser: Any, tmp_path: Path, striped: Splits
 ) -> None:

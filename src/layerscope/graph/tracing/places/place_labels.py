@@ -134,7 +134,10 @@ def layout_of(labels: torch.Tensor, rows: int) -> Layout | None:
     rows_vary, columns_vary = axes_of(labels, "row"), axes_of(labels, "column")
     if not units:  # a single unit, on an axis of its own if there is one
         single = [axis for axis in places if labels.shape[axis] == 1]
-        if len(places) != 2 and single:
+        laid_out = [axis for axis in places if axis in rows_vary and axis in columns_vary]
+        if len(places) == 1 and laid_out:  # one map as a row of numbers, as several maps would be
+            units, places = (places[0],), []
+        elif len(places) != 2 and single:
             units = (single[0] if len(places) == 3 else single[-1],)
             places.remove(units[0])
         elif (copies := axis_of_copies(labels, places, rows_vary, columns_vary)) is not None:
