@@ -16,6 +16,7 @@ from layerscope.cli.housekeeping import open_command
 from layerscope.cli.main import app
 from layerscope.cli.reference.fields_help import RECORDS, fields_of
 from layerscope.errors import RunError, nearest
+from layerscope.models.sequences.rows_spec import RowsShape
 from layerscope.models.spec import NetShape
 from layerscope.training.input.prepare import model_called
 from layerscope.training.recipe import Recipe
@@ -31,7 +32,7 @@ def said(*arguments: object) -> str:
 
 
 def test_help_of_train_lists_every_field_with_its_default() -> None:
-    for (_, path, name), record in zip(RECORDS, (Recipe, NetShape), strict=True):
+    for (_, path, name), record in zip(RECORDS, (Recipe, NetShape, RowsShape), strict=True):
         listed = {field.name: field for field in fields_of(path, name)}
         assert list(listed) == [field.name for field in fields(record)]
         for field in fields(record):

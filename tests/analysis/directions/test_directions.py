@@ -156,3 +156,11 @@ def test_a_network_seen_through_directions_reads_them_and_computes_the_same() ->
     assert torch.allclose(logits, model(normalise(pixels)), atol=1e-5)
     features = gather_features(seen, ["1"], imageset, torch.arange(20), normalise, seed=0)
     assert torch.allclose(features["1"].peaks, expected.amax((2, 3)), atol=1e-5)
+
+
+def test_a_nearly_silent_layer_has_as_many_parts_as_it_can_give() -> None:
+    values = torch.zeros(48, 8)
+    values[:14, 2] = torch.rand(14, generator=torch.Generator().manual_seed(0))
+    found = find_directions(values, torch.Generator().manual_seed(0), n=4)
+    assert found.write.tolist() == [[0, 0, 1, 0, 0, 0, 0, 0]]
+    assert len(find_directions(torch.zeros(48, 8), torch.Generator().manual_seed(0), n=4)) == 0

@@ -57,7 +57,7 @@ def test_rows_are_told(folder: Path) -> None:
         (("predict", "{}/runs", "a sentence"), "is no file of rows"),
         (("predict", "{}/runs", "{}/rows.csv", "--size", "3"), "--size is for pictures"),
         (("predict", "{}/runs", "{}/other.csv"), "colour is 'green', which never came up"),
-        (("look", "{}/runs"), "is a run on words or numbers"),
+        (("look", "{}/runs", "--masks", "{}"), "is a run on words or numbers"),
         (("train", "--resume", "{}/runs"), "finished"),
     ],
 )

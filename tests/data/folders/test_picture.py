@@ -282,7 +282,7 @@ def test_a_picture_of_many_pixels_that_is_allowed_fails_only_for_its_missing_dat
 
 def test_a_folder_and_an_empty_file_are_no_pictures(tmp_path: Path) -> None:
     (tmp_path / "empty.png").touch()
-    with pytest.raises(DataError, match=r"empty\.png is not a picture"):
+    with pytest.raises(DataError, match=r"empty\.png is an empty file"):
         read(tmp_path / "empty.png")
     with pytest.raises(DataError, match="cannot be read: Is a directory"):
         read(tmp_path)

@@ -33,7 +33,7 @@ def test_a_text_is_recorded_as_the_network_reads_it(text: tuple[RowsRun, RowsAtl
     run, record = text
     assert record == read_rows_atlas(run.path / "atlas")
     for sentence in record.sentences:
-        logits = run.model(torch.tensor([sentence.ids]))[0]
+        logits = run.model(torch.tensor([sentence.ids]))[0].detach()
         assert sentence.logits == pytest.approx(logits.tolist(), abs=1e-4)
         assert sentence.predicted == int(logits.argmax())
         assert tuple(record.vocabulary[i] for i in sentence.ids) == record.texts[sentence.text]
@@ -41,7 +41,7 @@ def test_a_text_is_recorded_as_the_network_reads_it(text: tuple[RowsRun, RowsAtl
         for t in range(len(sentence.ids)):
             ids = torch.tensor([sentence.ids])
             ids[0, t] = 1
-            without = run.model(ids)[0, sentence.predicted]
+            without = run.model(ids)[0, sentence.predicted].detach()
             moved = float(logits[sentence.predicted] - without)
             assert sentence.occlusion[t] == pytest.approx(moved, abs=1e-4)
     weights = read_tensors(run.path / "atlas" / "arrays" / "rows.safetensors")[0]

@@ -103,11 +103,17 @@ def non_negative(values: torch.Tensor, n: int, generator: torch.Generator) -> La
 
     rows = torch.randperm(len(values), generator=generator)[:NMF_ROWS]
     seed = int(torch.randint(2**31 - 1, (), generator=generator))
+    taken = values[rows].double()
+    # More parts than a nearly silent layer has to give begin as no numbers.
+    n = min(n, int(torch.linalg.matrix_rank(taken)))
+    if not n:
+        none = torch.zeros(0, values.shape[1])
+        return LayerDirections("nmf", none.T, torch.zeros(0), none, rectified=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # near enough is enough here
         kind: Any = NMF  # its stubs want a text for the number of parts
         model = kind(n, init="nndsvda", random_state=seed, max_iter=NMF_STEPS)
-        model.fit(values[rows].double().numpy())
+        model.fit(taken.numpy())
     write = torch.from_numpy(model.components_)
     write = write[write.norm(dim=1) > 0]
     write = F.normalize(write, dim=1)

@@ -45,7 +45,7 @@ def forecast_interval(residuals: torch.Tensor, *, wanted: float = 0.9) -> Foreca
 
     Example:
         >>> forecast_interval(torch.arange(-50.0, 51.0), wanted=0.8).high
-        40.0
+        41.0
     """
     n, tail = len(residuals), (1 - wanted) / 2
     rank = math.ceil((n + 1) * (1 - tail) - ROUNDING)

@@ -33,8 +33,7 @@ def sets(rows: list[tuple[NamedSet, str]], row_sets: Mapping[str, str]) -> None:
     say("Of words and numbers:")
     for name, about in row_sets.items():
         say(f"  {name:<14} {about}")
-    say("Any .csv, .tsv, .jsonl or .parquet with a line a row is one, too, and any .txt for the "
-        "next word.")  # fmt: skip
+    say("So is any .csv, .tsv, .jsonl or .parquet, a row a line; any .txt for the next word.")
 
 
 def findings(splits: Splits, found: list[Finding]) -> None:

@@ -11,7 +11,7 @@ CELLS = ("lstm", "gru", "rnn")
 READOUTS = ("mean", "last", "max")
 TASKS = ("classes", "number", "next-word")
 # Which networks take which rows; the first is the one that is taken where none is named.
-NETWORKS = {
+NETWORKS: dict[str, tuple[str, ...]] = {
     "text": ("text-rnn", "text-transformer"),
     "next-word": ("text-rnn", "text-transformer"),
     "table": ("table-mlp",),

@@ -80,6 +80,8 @@ def directions_of(
             make_generator(scenes.seed, f"directions of {name}"),
             how=way(effort, fitted[name]),
         )
+        if not len(directions_found):  # it is silent on these pictures
+            continue
         # In the order of what is told: of the pictures that they are not fitted to.
         directions[name] = directions_found.by_falling(
             variance_fracs(directions_found, others[name])

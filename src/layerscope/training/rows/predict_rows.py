@@ -75,9 +75,13 @@ def predict_rows(run: RowsRun, rows: Sequence[str | Mapping[str, Any]]) -> list[
         DataError: an empty text, no known word, a missing column, a category that never came up.
 
     Example:
-        >>> run = open_rows_run("runs/reviews-text-rnn")  # doctest: +SKIP
-        >>> predict_rows(run, ["a film that stays with you"])[0].label  # doctest: +SKIP
-        'positive'
+        >>> from layerscope import train_rows
+        >>> run = train_rows("diabetes", epochs=1)
+        >>> names = ("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6")
+        >>> (prediction,) = predict_rows(run, [dict.fromkeys(names, 0.0)])
+        >>> low, high = prediction.interval
+        >>> low < prediction.value < high
+        True
     """
     found: list[RowPrediction] = []
     for row in rows:
@@ -145,7 +149,8 @@ def continue_text(run: RowsRun, text: str, *, steps: int = MOST_STEPS) -> list[N
     encoding = run.encoding
     assert isinstance(encoding, TextEncoding), "a next word is of a text"
     ids = encoding.vocabulary.encode_text(text)
-    said, found = words_of(text), []
+    said = words_of(text)
+    found: list[NextWord] = []
     for _ in range(steps):
         seen = torch.tensor([ids[-encoding.length :]])
         logits = _logits(run, seen)[0, -1]
@@ -173,7 +178,7 @@ def _of_table(
             )
         table = read_table(Path(row))
         columns: Mapping[str, Sequence[str]] = table.columns
-        names = [f"{row}, line {line}" for line in table.lines]
+        names = [f"{Path(row).name}, line {line}" for line in table.lines]
     else:
         columns = {name: ["" if v is None else str(v)] for name, v in row.items()}
         names = ["the row"]
@@ -188,7 +193,7 @@ def _of_table(
             ranked(row_logits.softmax(0), encoding.target.class_names) for row_logits in given
         ]
         return [RowPrediction(n, p[0][0], p) for n, p in zip(names, listed, strict=True)]
-    values = encoding.in_units(given[:, 0]).tolist()
+    values = [float(value) for value in encoding.in_units(given[:, 0])]
     return [_number(run, name, value) for name, value in zip(names, values, strict=True)]
 
 

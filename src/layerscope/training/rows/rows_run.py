@@ -154,6 +154,12 @@ def open_rows_run(path: str | Path, *, device: str = "cpu") -> RowsRun:
 
     Raises:
         RunError: there is no such run, or a file of it is missing, broken or of another version.
+
+    Example:
+        >>> from layerscope import train_rows
+        >>> run = train_rows("breast-cancer", epochs=1)
+        >>> open_rows_run(run.path).record.data.name
+        'breast-cancer'
     """
     from safetensors import SafetensorError
 

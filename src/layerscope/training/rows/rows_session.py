@@ -10,6 +10,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from layerscope.data.rows.load_rows import RowSplits, TextEncoding, load_rows
 from layerscope.data.rows.row_sets import fingerprint
 from layerscope.data.rows.series_windows import SeriesEncoding
@@ -221,6 +223,11 @@ def resume_rows(
     Raises:
         RunError: there is nothing to resume, or its files are damaged.
         DataError: the rows are gone or have changed.
+
+    Example:
+        >>> run = train_rows("breast-cancer", epochs=1)
+        >>> len(resume_rows(run.path, epochs=2).history)
+        2
     """
     folder = unfinished_run(folder)
     plan = read_rows_plan(folder)
@@ -232,7 +239,7 @@ def resume_rows(
         )
     if epochs is not None:
         recipe = replace(recipe, epochs=epochs)
-        plan = type(plan)(**{**_fields(plan), "recipe": recipe_record(recipe)})
+        plan = msgspec.structs.replace(plan, recipe=recipe_record(recipe))
     given: dict[str, Any] = dict(plan.columns)
     splits = load_rows(
         plan.source, **given, window=plan.window, seed=plan.seed,
@@ -247,10 +254,6 @@ def resume_rows(
     write_json(folder / PLAN, plain(plan))
     fabric = make_fabric(device, recipe.precision)
     return carry_out_rows(plan, splits, folder, fabric, listener or RowsListener())
-
-
-def _fields(plan: RowsPlanRecord) -> dict[str, Any]:
-    return {name: getattr(plan, name) for name in plan.__struct_fields__}
 
 
 def carry_out_rows(
