@@ -73,6 +73,10 @@ class Summary:
 
     def sees(self, row: Row) -> str:
         """How much of the picture one unit of a layer can see; padding is nothing to see."""
+        if row.receptive_field is None and row.layer.kind == "flatten":
+            # Laid out in another shape, each value sees what it saw before.
+            before = [one for one in self.rows if one.layer.name in row.layer.inputs]
+            return self.sees(before[0]) if before else "1 x 1 px"
         if row.receptive_field is None:
             return "everything" if len(row.layer.shape) == 1 else "unknown"
         sides = zip(row.receptive_field.size_px, self.picture_px, strict=True)
