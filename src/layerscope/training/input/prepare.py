@@ -22,6 +22,7 @@ from layerscope.models.pretrained.starting_weights import NONE, choose_weights, 
 from layerscope.models.spec import Weights, is_backbone
 from layerscope.seed import make_generator
 from layerscope.training.input.batches import channel_statistics
+from layerscope.training.input.narrow_maps import narrow_maps
 from layerscope.training.input.own_module import copy_of, own_spec
 from layerscope.training.optim.freezing import check_freeze
 from layerscope.training.presets import Preset, make_preset
@@ -42,6 +43,7 @@ class Gathered:
         source: where they can be loaded again; None where they were handed over in Python.
         size: side of the pictures in pixels; None is the set's own.
         weights: what the network begins with; None for our own networks.
+        device: where it will be trained.
     """
 
     model: str | nn.Module
@@ -49,6 +51,7 @@ class Gathered:
     source: str | None
     size: int | None
     weights: Weights | None
+    device: torch.device
 
 
 def gather(
@@ -87,7 +90,7 @@ def gather(
         else:
             splits = load(data, size=size, data_dir=data_dir, progress=progress)
     source = None if isinstance(data, Splits) else str(data)
-    return Gathered(model, splits, source, size, found)
+    return Gathered(model, splits, source, size, found, fabric.device)
 
 
 def model_called(name: str) -> str:
@@ -152,8 +155,32 @@ def prepare(
         spec = own_spec(gathered.model, tried, pictures.class_names, takes)
     spec = spec.with_shape(**{**chosen.shape, **of_network(settings or {})})
     spec = replace(spec, weights=gathered.weights)
-    check_freeze(first_network(spec, seed, own), settled)
-    return spec, settled
+    network = first_network(spec, seed, own)
+    check_freeze(network, settled)
+    return spec, exact_enough(settled, network, spec, gathered.device)
+
+
+def exact_enough(
+    recipe: Recipe, network: nn.Module, spec: ModelSpec, device: torch.device
+) -> Recipe:
+    """The recipe in float32 where bfloat16 would spoil gradients: see `narrow_maps`.
+
+    Raises:
+        RecipeError: bfloat16 was asked for by name.
+    """
+    if device.type != "cpu" or recipe.precision == "float32":
+        return recipe
+    narrow = narrow_maps(network, torch.zeros(2, spec.channels, spec.height, spec.width))
+    if not narrow:
+        return recipe
+    if recipe.precision == "bfloat16":
+        side, stride = narrow[0]
+        raise RecipeError(
+            f"precision is bfloat16, but a convolution of stride {stride} reads maps of {side} px, "
+            "and there a processor's bfloat16 leaves gradients unset; take precision=float32, or "
+            "larger pictures"
+        )
+    return recipe.with_changes(precision="float32")
 
 
 def first_network(spec: ModelSpec, seed: int, own: nn.Module | None = None) -> nn.Module:
