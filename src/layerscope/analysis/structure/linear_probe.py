@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy.optimize import minimize
 
 from layerscope.errors import DataError
 from layerscope.intervals import wilson_interval
 
 # Inverse strengths of the penalty that are tried, the strongest first.
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0)
+TOLERANCE = 1e-5  # of a fit's gradient: what is left moves hardly a picture's class
 VALIDATION_EVERY = 5  # one in five training pictures of each class helps to choose among them
 
 
@@ -80,8 +83,12 @@ def probe(
     axes = principal_axes(train)
     train, test = train @ axes, test @ axes
 
-    C = strength or choose_strength(train, labels, n_classes=len(present))
-    weight, bias = fit_decorrelated(train, labels, n_classes=len(present), C=C)
+    C, start = strength, None
+    if C is None:
+        C, start = choose_strength(train, labels, n_classes=len(present))
+    weight, bias = fit_decorrelated(
+        train, labels, n_classes=len(present), C=C, start=start, tolerance=TOLERANCE
+    )
     said = present[(test @ weight.T + bias).argmax(1)]
     n, correct = len(test_labels), int((said == test_labels).sum())
     commonest = present[torch.bincount(labels).argmax()]
@@ -94,27 +101,32 @@ def probe(
     )
 
 
-def choose_strength(train: torch.Tensor, labels: torch.Tensor, *, n_classes: int) -> float:
+def choose_strength(
+    train: torch.Tensor, labels: torch.Tensor, *, n_classes: int
+) -> tuple[float, tuple[torch.Tensor, torch.Tensor] | None]:
     """The inverse strength with the smallest log loss on held-out training pictures.
 
     It is sought from the strongest penalty on, until the loss rises: the weakest take longest. With
     fewer than five pictures of every class none are held out, and the penalty is the strongest.
+
+    Returns:
+        It, and the weight and bias that were fitted with it, if any.
     """
     held = validation_mask(labels)
     if not held.any():
-        return STRENGTHS[0]
+        return STRENGTHS[0], None
     best, lowest = STRENGTHS[0], torch.inf
-    start = None
+    start = fitted = None
     for C in STRENGTHS:
         start = fit_decorrelated(
-            train[~held], labels[~held], n_classes=n_classes, C=C, start=start, tolerance=1e-5
+            train[~held], labels[~held], n_classes=n_classes, C=C, start=start, tolerance=TOLERANCE
         )
         weight, bias = start
         loss = float(F.cross_entropy(train[held] @ weight.T + bias, labels[held]))
         if loss >= lowest:
             break
-        best, lowest = C, loss
-    return best
+        best, lowest, fitted = C, loss, start
+    return best, fitted
 
 
 def validation_mask(labels: torch.Tensor) -> torch.Tensor:
@@ -144,7 +156,7 @@ def fit_decorrelated(
     """Fit a multinomial logistic regression: minimise C times the summed log loss + |weight|² / 2.
 
     L-BFGS works on weights that are scaled by a bound of the loss's curvature along each axis
-    (Böhning, "Multinomial logistic regression algorithm", 1992): some twenty steps are enough
+    (Böhning, "Multinomial logistic regression algorithm", 1992): a few dozen steps are enough
     where features are uncorrelated.
 
     Args:
@@ -160,29 +172,35 @@ def fit_decorrelated(
     """
     penalty = 1 / (C * len(X))
     scale = (X.square().mean(0) / 2 + penalty).sqrt()
-    weight, bias = start or (X.new_zeros(n_classes, X.shape[1]), X.new_zeros(n_classes))
-    scaled = (weight * scale).requires_grad_()
-    free = bias.clone().requires_grad_()
-    optimiser = torch.optim.LBFGS(
-        [scaled, free],
-        max_iter=300,
-        history_size=20,
-        tolerance_grad=tolerance,
-        tolerance_change=1e-12,
-        line_search_fn="strong_wolfe",
+    features = X / scale
+    (N, D), K = X.shape, n_classes
+    weight, bias = start or (X.new_zeros(K, D), X.new_zeros(K))
+    at, each = labels[None], torch.arange(N)
+
+    def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        both = torch.from_numpy(flat).view(K, D + 1)
+        scaled, free = both[:, :D], both[:, D:]
+        # Classes down, pictures across: sums over a few classes are then quick.
+        logits = scaled @ features.T + free
+        logs = logits - logits.logsumexp(0)
+        value = -logs[labels, each].mean() + penalty / 2 * (scaled / scale).square().sum()
+        away = logs.exp_().scatter_add_(0, at, away_from_own) / N
+        slope = torch.cat(
+            [away @ features + penalty * scaled / scale.square(), away.sum(1, keepdim=True)], 1
+        )
+        return float(value), slope.numpy().ravel()
+
+    away_from_own = X.new_full((1, N), -1.0)
+    found = minimize(
+        loss,
+        torch.cat([weight * scale, bias[:, None]], 1).numpy().ravel(),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": 300, "maxcor": 20, "gtol": tolerance, "ftol": 0.0},
     )
-
-    def loss() -> torch.Tensor:
-        optimiser.zero_grad()
-        with torch.enable_grad():
-            w = scaled / scale
-            value = F.cross_entropy(X @ w.T + free, labels) + penalty / 2 * w.square().sum()
-            value.backward()
-        return value
-
-    optimiser.step(loss)  # type: ignore[arg-type]  # torch wants a float, and itself makes one
-    bias = free.detach()
-    return (scaled / scale).detach(), bias - bias.mean()
+    both = torch.from_numpy(found.x).view(K, D + 1)
+    bias = both[:, D]
+    return both[:, :D] / scale, bias - bias.mean()
 
 
 def check(
