@@ -88,3 +88,10 @@ def test_a_check_of_a_thousand_classes_stays_readable(capsys: pytest.CaptureFixt
     assert len(rows) < 20
     assert "1 to 37 pictures to learn from in each class" in " ".join(rows)
     assert sum(row.startswith("  class ") for row in rows) == 10
+
+
+def test_check_lists_all_files_that_cannot_be_read_and_a_few_of_the_rest(photos: Path) -> None:
+    for i in range(2, 7):
+        (photos / "dog" / f"{i}.png").write_text("no picture")
+    text = said("check", photos)
+    assert all(text.count(f"dog/{i}.png") == 1 for i in range(1, 7))

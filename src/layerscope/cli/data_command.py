@@ -14,7 +14,7 @@ app = typer.Typer(no_args_is_help=True)
 Name = Annotated[
     str,
     typer.Argument(
-        help="A set's name, or a folder or zip of class folders.", autocompletion=offer.sets
+        help="A set's name, or a folder, zip or tar of class folders.", autocompletion=offer.sets
     ),
 ]
 DataDir = Annotated[

@@ -15,7 +15,7 @@ def experiment(
     data: Annotated[
         str,
         typer.Argument(
-            help="A set's name, or a folder or zip of photos.", autocompletion=offer.sets
+            help="A set's name, or a folder, zip or tar of photos.", autocompletion=offer.sets
         ),
     ],
     vary: Annotated[

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from layerscope.cli import data_command as data
 from layerscope.cli import doctor_command as doctor
@@ -22,8 +23,24 @@ from layerscope.cli.reference import models_command
 from layerscope.cli.reference.fields_help import CommandWithFields
 from layerscope.errors import LayerscopeError
 
+
+class CommandStoppedError(Exception):
+    """Ctrl-C, with what a command says of it."""
+
+
+class Commands(TyperGroup):
+    """The commands, whose Ctrl-C reaches `main`: typer would end the process without a word."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stop:
+            raise CommandStoppedError(str(stop)) from stop
+
+
 app = typer.Typer(
     name="layerscope",
+    cls=Commands,
     help="Train an image classifier and see, with evidence, what every layer of it has learned.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -67,8 +84,8 @@ def main() -> None:
     except LayerscopeError as error:
         typer.echo(f"layerscope: {error}", err=True)
         sys.exit(2)
-    except KeyboardInterrupt as stop:
-        typer.echo(f"layerscope: {stop}" if str(stop) else "layerscope: stopped", err=True)
+    except (CommandStoppedError, KeyboardInterrupt) as stop:
+        typer.echo(f"layerscope: {str(stop) or 'stopped'}", err=True)
         sys.exit(130)
     except OSError as error:
         # What no room foresaw: a full disk, a file taken away meanwhile.

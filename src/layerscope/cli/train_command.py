@@ -120,8 +120,8 @@ def train(
     data: Annotated[
         str | None,
         typer.Argument(
-            help="A set's name (see 'data list'), a folder or zip of photos, or a file of rows: "
-            ".csv, .tsv, .jsonl, .parquet, or .txt for the next word.",
+            help="A set's name (see 'data list'), a folder, zip or tar of photos, or a file of "
+            "rows: .csv, .tsv, .jsonl, .parquet, or .txt for the next word.",
             autocompletion=offer.sets,
         ),
     ] = None,

@@ -12,6 +12,7 @@ from layerscope.data.imageset import ImageSet, Splits
 
 FEW = 20
 UNEVEN = 5.0
+FEW_EXAMPLES = 3
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,11 @@ def check(splits: Splits) -> list[Finding]:
     for part in (splits.train, splits.test):
         findings += [*check_blank(part), *check_balance(part)]
     if splits.skipped:
-        examples = tuple(f"{file.path}: {file.why}" for file in splits.skipped[:3])
+        # All of them: the commands that name a few say that they stand here.
+        examples = tuple(
+            file.why if file.why.startswith(file.path) else f"{file.path}: {file.why}"
+            for file in splits.skipped
+        )
         findings.append(Finding("files that cannot be read", len(splits.skipped), examples, False))
     return sorted(findings, key=lambda finding: not finding.serious)
 
@@ -65,14 +70,14 @@ def check_duplicates(splits: Splits) -> list[Finding]:
         ("pictures that occur more than once in a split", inside, False),
     ):
         if groups:
-            examples = tuple(
+            examples = [
                 " = ".join(
                     f"{part.picture_id(row)} ({part.class_names[part.labels[row]]})"
                     for part, row in same[:3]
                 )
-                for same in groups[:3]
-            )
-            findings.append(Finding(what, len(groups), examples, serious))
+                for same in groups
+            ]
+            findings.append(Finding(what, len(groups), first(examples), serious))
     return findings
 
 
@@ -85,8 +90,8 @@ def check_blank(part: ImageSet) -> list[Finding]:
         blank += index[(pixels.amax(2) == pixels.amin(2)).all(1)].tolist()
     if not blank:
         return []
-    examples = tuple(part.picture_id(row) for row in blank[:3])
-    return [Finding(f"blank pictures in {part.split}", len(blank), examples, False)]
+    examples = [part.picture_id(row) for row in blank]
+    return [Finding(f"blank pictures in {part.split}", len(blank), first(examples), False)]
 
 
 def check_balance(part: ImageSet) -> list[Finding]:
@@ -97,7 +102,7 @@ def check_balance(part: ImageSet) -> list[Finding]:
     if missing:
         findings.append(
             Finding(
-                f"classes without a picture in {part.split}", len(missing), tuple(missing[:3]), True
+                f"classes without a picture in {part.split}", len(missing), first(missing), True
             )
         )
     small = [f"{name}: {n}" for name, n in counts.items() if 0 < n < FEW]
@@ -106,7 +111,7 @@ def check_balance(part: ImageSet) -> list[Finding]:
             Finding(
                 f"classes of fewer than {FEW} pictures in {part.split}",
                 len(small),
-                tuple(small[:3]),
+                first(small),
                 False,
             )
         )
@@ -118,3 +123,9 @@ def check_balance(part: ImageSet) -> list[Finding]:
             Finding(f"classes of very different size in {part.split}", len(there), examples, False)
         )
     return findings
+
+
+def first(examples: list[str]) -> tuple[str, ...]:
+    """A few examples, and how many more there are."""
+    more = len(examples) - FEW_EXAMPLES
+    return (*examples[:FEW_EXAMPLES], *([f"and {more:,} more"] if more > 0 else []))

@@ -126,7 +126,7 @@ def test_a_zip_that_is_cut_off_or_no_zip_is_refused(tmp_path: Path, cut: int) ->
 
 def test_listings_that_nothing_can_be_learned_from_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=r"the folder .*empty holds no pictures; give a folder"):
+    with pytest.raises(DataError, match=r"empty holds no pictures; give a folder"):
         list_pictures(tmp_path / "empty")
     with pytest.raises(DataError, match=r"there is no .*nowhere; check the path"):
         list_pictures(tmp_path / "nowhere")
@@ -277,6 +277,18 @@ def test_a_table_of_labels_makes_classes(tmp_path: Path) -> None:
         list_pictures(root)
 
 
+def test_a_stray_beside_the_classes_of_an_archive_does_not_hide_them(tmp_path: Path) -> None:
+    inside = tuple(f"pets/{name}" for name in TWO)
+    path = zipped(tmp_path / "pets.zip", (*inside, "pets/stray.png"))
+    listing = list_pictures(path)
+    assert listing.class_names == ("cat", "dog")
+    assert "pets/stray.png" in noted(path, "outside the class folders")
+    # With one folder beside the strays, it is the top that is the class.
+    loose = zipped(tmp_path / "loose.zip", ("pets/1.png", "pets/cat/2.png"))
+    with pytest.raises(DataError, match=r"a single class \(pets\)"):
+        list_pictures(loose)
+
+
 @pytest.mark.parametrize("ending", [".tar", ".tar.gz", ".tgz"])
 def test_a_tar_is_read_as_a_folder_is(tmp_path: Path, ending: str) -> None:
     source = folder(tmp_path / "f", (*TWO, "cat/run.sh"))
@@ -293,6 +305,12 @@ def test_a_tar_is_read_as_a_folder_is(tmp_path: Path, ending: str) -> None:
         "1.png", "1.png", "2.png", "2.png"
     ]  # fmt: skip
     assert list_pictures(path).root == listing.root  # unpacked once
+    # A message names the archive, not the folder of the cache.
+    single = tmp_path / f"single{ending}"
+    with tarfile.open(single, "w" if ending == ".tar" else "w:gz") as archive:
+        archive.add(source / "dog", arcname="dog")
+    with pytest.raises(DataError, match=rf"^{single} holds a single class \(dog\)"):
+        list_pictures(single)
     cut = tmp_path / f"cut{ending}"
     cut.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(DataError, match=r"cannot be unpacked|holds no pictures"):

@@ -88,8 +88,8 @@ def list_pictures(
         DataError: it does not exist, is broken, holds no pictures, or has not the two classes that
             a training needs.
     """
-    root = unpacked(root) if is_tar(root) else root
-    found = zip_entries(root) if root.is_file() else folder_entries(root)
+    given, root = root, unpacked(root) if is_tar(root) else root
+    found = zip_entries(root) if root.is_file() else folder_entries(root, given)
     entries = without_common_top(found.pictures)
     labels = root / LABELS
     table = labels.is_file() if root.is_dir() else False
@@ -126,7 +126,7 @@ def list_pictures(
     train = [file for file in train if file.class_name in names]
     notes += notes_on_files(found.others)
     if to_train:
-        check_classes(root, names, train, test, chosen=bool(only), notes=notes)
+        check_classes(given, names, train, test, chosen=bool(only), notes=notes)
     test = [file for file in test if file.class_name in names]
     if not table:
         used = {parts[:-1] for parts, *_ in found.pictures}
@@ -209,10 +209,10 @@ def check_classes(
         )
 
 
-def folder_entries(root: Path) -> Found:
-    """What lies below a folder."""
+def folder_entries(root: Path, given: Path) -> Found:
+    """What lies below a folder, which messages call as it was given."""
     if not root.exists():
-        raise DataError(f"there is no {root}; check the path, or see 'layerscope data list'")
+        raise DataError(f"there is no {given}; check the path, or see 'layerscope data list'")
     entries: list[Entry] = []
     others, folders, broken = [], [], []
     for path in sorted(root.rglob("*")):
@@ -230,9 +230,7 @@ def folder_entries(root: Path) -> Found:
             others.append("/".join(parts))
     if not entries:
         said = "; ".join(notes_on_files(others))
-        raise DataError(
-            f"the folder {root} holds no pictures{f' ({said})' if said else ''}; {LAYOUT}"
-        )
+        raise DataError(f"{given} holds no pictures{f' ({said})' if said else ''}; {LAYOUT}")
     return Found(entries, tuple(others), tuple(folders), tuple(broken))
 
 
@@ -271,9 +269,12 @@ def without_common_top(entries: list[Entry]) -> list[Entry]:
     """Strip folders that everything lies in: a zip of "photos/cat/1.jpg" is one of "cat/1.jpg"."""
     while entries:
         tops = {parts[0] for parts, *_ in entries}
-        # Where stripping would leave files without a folder, the top is the (only) class.
-        deep = all(len(parts) >= 3 for parts, *_ in entries)
-        if len(tops) > 1 or not deep or next(iter(tops)).lower() in TRAIN_NAMES:
+        if len(tops) > 1 or next(iter(tops)).lower() in TRAIN_NAMES:
+            break
+        below = {parts[1] for parts, *_ in entries if len(parts) >= 3}
+        # Where stripping would leave files without a folder, the top is the (only) class; unless
+        # those are strays beside several folders.
+        if len(below) < 2 and not all(len(parts) >= 3 for parts, *_ in entries):
             break
         entries = [(parts[1:], *rest) for parts, *rest in entries]  # type: ignore[misc]
     return entries
