@@ -19,7 +19,11 @@ from layerscope.analysis.pictures.class_check import (
     picture_figures,
 )
 from layerscope.analysis.pictures.part_check import part_auroc, part_cover
-from layerscope.analysis.pictures.picture_check import PictureCheck, check_in_pictures
+from layerscope.analysis.pictures.picture_check import (
+    PictureCheck,
+    check_in_pictures,
+    place_fits,
+)
 from layerscope.analysis.pictures.place_patches import patches_at, place_boxes
 from layerscope.analysis.pictures.stimulus_ranks import (
     StimulusRanks,
@@ -286,10 +290,8 @@ def kind_measures(
     """Every kind's measure of a layer's units, what each is called by it, and its check."""
     values = dict(tunings.indices.values)
     words = {kind: list(tunings.indices.words[kind]) for kind in values}
-    checks = {
-        kind: check_in_pictures(places, scene.ranked, kind, tunings.indices.groups[kind])
-        for kind in values
-    }
+    fits = place_fits(places, scene.ranked)
+    checks = {kind: check_in_pictures(fits, kind, tunings.indices.groups[kind]) for kind in values}
     if classes is not None:
         class_names = [imageset.class_names[k] for k in classes.classes.tolist()]
         values["class"] = (2 * classes.own_auroc - 1).float()

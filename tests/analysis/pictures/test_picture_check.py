@@ -13,7 +13,7 @@ from layerscope.analysis.pictures.class_check import (
     picture_figures,
 )
 from layerscope.analysis.pictures.part_check import part_auroc, part_cover
-from layerscope.analysis.pictures.picture_check import check_in_pictures
+from layerscope.analysis.pictures.picture_check import check_in_pictures, place_fits
 from layerscope.analysis.pictures.place_patches import patches_at, place_boxes
 from layerscope.analysis.pictures.stimulus_ranks import rank_patches, strongest_places
 from layerscope.analysis.tuning.battery import make_battery
@@ -63,7 +63,7 @@ def test_a_line_detector_holds_at_its_angle_and_at_no_other() -> None:
     ranked = rank_patches(patches, battery, (4.5, 4.5))
     top = strongest_places(matched(patches, 45.0)[:, None].expand(-1, 3))
     groups = torch.tensor([group_of(battery, "bar", angle) for angle in (45.0, 135.0, 90.0)])
-    found = check_in_pictures(top, ranked, "edge", groups)
+    found = check_in_pictures(place_fits(top, ranked), "edge", groups)
     assert found.holds.tolist() == [True, False, False]
     assert float(found.auroc[0]) > 0.9
     assert found.best_rival(1)[0] == "the same at right angles"
@@ -75,11 +75,11 @@ def test_a_unit_of_brightness_is_no_line_detector() -> None:
     ranked = rank_patches(patches, battery, (4.5, 4.5))
     top = strongest_places(patches.mean((1, 2, 3))[:, None])
     line = torch.tensor([group_of(battery, "bar", 45.0)])
-    assert not check_in_pictures(top, ranked, "edge", line).holds.any()
+    assert not check_in_pictures(place_fits(top, ranked), "edge", line).holds.any()
     uniform = torch.tensor(
         [next(g for g, key in enumerate(ranked.groups.keys) if key[0] == "uniform")]
     )
-    assert check_in_pictures(top, ranked, "brightness", uniform).holds.all()
+    assert check_in_pictures(place_fits(top, ranked), "brightness", uniform).holds.all()
 
 
 def test_a_silent_unit_is_not_shown_to_hold() -> None:
@@ -87,7 +87,9 @@ def test_a_silent_unit_is_not_shown_to_hold() -> None:
     battery = make_battery(height=SIDE, width=SIDE, channels=1, centre_px=(4.5, 4.5), window_px=9.0)
     ranked = rank_patches(patches, battery, (4.5, 4.5))
     top = strongest_places(torch.zeros(500, 1))
-    found = check_in_pictures(top, ranked, "edge", torch.tensor([group_of(battery, "bar", 45.0)]))
+    found = check_in_pictures(
+        place_fits(top, ranked), "edge", torch.tensor([group_of(battery, "bar", 45.0)])
+    )
     assert not found.holds.any()
     assert found.auroc.isnan().all()
 

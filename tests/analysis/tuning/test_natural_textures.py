@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from layerscope.analysis.concepts.descriptions import FLOORS
-from layerscope.analysis.pictures.picture_check import check_in_pictures
+from layerscope.analysis.pictures.picture_check import check_in_pictures, place_fits
 from layerscope.analysis.pictures.stimulus_ranks import rank_patches, strongest_places
 from layerscope.analysis.tuning.battery import Battery, make_battery
 from layerscope.analysis.tuning.natural_textures import like, natural_textures, spectra
@@ -157,11 +157,11 @@ def test_a_unit_for_weave_is_found_by_the_sets_own_textures_and_holds_in_picture
         top = strongest_places(unit(patches))
     reduced = nn.functional.adaptive_avg_pool2d(patches, 16)
     ranked = rank_patches(reduced, battery, (SIDE / 2, SIDE / 2))
-    check = check_in_pictures(top, ranked, "texture", found.indices.groups["texture"])
+    check = check_in_pictures(place_fits(top, ranked), "texture", found.indices.groups["texture"])
     assert bool(check.holds[0])
     # Where it is light, there is no cloth.
     spots = strongest_places(patches.mean((1, 2, 3))[:, None])
-    other = check_in_pictures(spots, ranked, "texture", found.indices.groups["texture"])
+    other = check_in_pictures(place_fits(spots, ranked), "texture", found.indices.groups["texture"])
     assert not bool(other.holds[0])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import torch
@@ -31,6 +32,12 @@ class Batch:
     at: torch.Tensor
     cached: Cached
     stand_in: torch.Tensor
+
+    @cached_property
+    def apart(self) -> torch.Tensor:
+        """What stands in less what the layer gave, of the shape of either."""
+        output = self.cached.output
+        return torch.sub(self.stand_in, output, out=torch.empty_like(output))
 
 
 @dataclass(frozen=True)
@@ -172,7 +179,7 @@ def with_energies(
         output = batch.cached.output
         axis = 1 if output.ndim == 4 else output.ndim - 1
         n_units = output.shape[axis]
-        apart = (batch.stand_in - output).movedim(axis, -1).reshape(-1, n_units)
+        apart = batch.apart.movedim(axis, -1).reshape(-1, n_units)
         apart = in_float64(apart)
         if n * len(apart) // len(output) < n_units:
             parts.append(apart)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import torch
 
@@ -34,25 +35,42 @@ class Change:
     shares: torch.Tensor | None = field(default=None, repr=False)
     directions: LayerDirections | None = field(default=None, repr=False)
 
-    def apply(self, output: torch.Tensor, stand_in: torch.Tensor, axis: int) -> None:
-        """Make the change in place.
+    def write(self, into: torch.Tensor, output: torch.Tensor, batch: Batch, axis: int) -> None:
+        """Write what the layer would put out after the change.
 
         Args:
-            output: float, what the layer gave; overwritten.
-            stand_in: of the same shape.
+            into: float, of the shape of `output`; overwritten.
+            output: what the layer gave.
+            batch: what stands in for it.
             axis: of the units.
         """
-        for unit in self.units:
-            output.select(axis, unit).copy_(stand_in.select(axis, unit))
         if self.axes is not None and self.shares is not None:
             used = self.shares > 0
             axes = self.axes[:, used].to(output)
-            along = (stand_in - output).movedim(axis, -1) @ axes  # (B, …, k)
-            moved = (along * self.shares[used].to(output)) @ axes.T
-            output += moved.movedim(-1, axis)
+            weighted = axes * self.shares[used].to(output)
+            own, apart = (by_unit(values, axis) for values in (output, batch.apart))
+            # One product where the directions are most of the space, else two thin ones.
+            thin = 2 * axes.shape[1] < len(axes)
+            factors = (apart @ weighted, axes.T) if thin else (apart, weighted @ axes.T)
+            place = into.movedim(axis, -1)
+            if place.is_contiguous():
+                torch.addmm(own, *factors, out=place.view(own.shape))
+            else:
+                place.copy_(torch.addmm(own, *factors).view(place.shape))
+        else:
+            into.copy_(output)
+        for unit in self.units:
+            into.select(axis, unit).copy_(batch.stand_in.select(axis, unit))
         if self.directions is not None:
-            apart = self.directions.apart(stand_in.movedim(axis, -1), output.movedim(axis, -1))
-            output += (apart @ self.directions.write.to(output)).movedim(-1, axis)
+            apart = self.directions.apart(
+                batch.stand_in.movedim(axis, -1), output.movedim(axis, -1)
+            )
+            into += (apart @ self.directions.write.to(output)).movedim(-1, axis)
+
+
+def by_unit(values: torch.Tensor, axis: int) -> torch.Tensor:
+    """A row for every picture and place: (…, U)."""
+    return values.movedim(axis, -1).flatten(0, -2)
 
 
 @dataclass(frozen=True)
@@ -105,15 +123,16 @@ def scores_without(
         base.append(scored(logits, own))
         most = max(len(changes), len(controls))
         at_once = at_once or stack_size(found, batch, logits, most)
+        behind = cache(batch.cached.repeated)  # alike for all stacks but the last
         run = [(0, changes), (1, controls)] if batch.at[0] < controlled else [(0, changes)]
         for which, wanted in run:
             parts: list[tuple[torch.Tensor, torch.Tensor]] = []
             for start in range(0, len(wanted), at_once):
                 some = wanted[start : start + at_once]
-                stacked = torch.cat([output] * len(some))  # in the memory format of the output
+                stacked = room_for(output, len(some))
                 for change, part in zip(some, stacked.split(len(output)), strict=True):
-                    change.apply(part, batch.stand_in, found.unit_axis)
-                answers = found.behind.resume(batch.cached.repeated(len(some)), stacked)
+                    change.write(part, output, batch, found.unit_axis)
+                answers = found.behind.resume(behind(len(some)), stacked)
                 loss, right = scored(answers, own.repeat(len(some)))
                 parts.append((loss.view(len(some), -1), right.view(len(some), -1)))
                 done += len(some) * len(output)
@@ -131,6 +150,15 @@ def scores_without(
         n = pair[0].shape[1]
         results.append(Scores(loss[:n], right[:n], *pair))
     return results[0], results[1]
+
+
+def room_for(output: torch.Tensor, times: int) -> torch.Tensor:
+    """Memory for so many batches, one behind another, in the memory format of the first."""
+    last = output.ndim == 4 and output.is_contiguous(memory_format=torch.channels_last)
+    return torch.empty(
+        (times * len(output), *output.shape[1:]), dtype=output.dtype, device=output.device,
+        memory_format=torch.channels_last if last else torch.contiguous_format,
+    )  # fmt: skip
 
 
 def scored(logits: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -28,16 +28,16 @@ def class_auroc(responses: torch.Tensor, labels: torch.Tensor, n_classes: int) -
 
 
 def auroc_of_ranks(ranks: torch.Tensor, labels: torch.Tensor, n_classes: int) -> torch.Tensor:
-    """`class_auroc` of responses that were ranked before: float64 (U, K).
+    """`class_auroc` of responses that were ranked before: float64 (…, U, K).
 
     Args:
         ranks: float64 (N, U), from 1 up; ties share theirs.
-        labels: int64 (N,).
+        labels: int64 (…, N), in one or several ways.
         n_classes: K.
     """
-    member = torch.nn.functional.one_hot(labels, n_classes).double()  # (N, K)
-    inside = member.sum(0)
-    outside = len(labels) - inside
-    rank_sum = ranks.T @ member  # (U, K)
+    member = torch.nn.functional.one_hot(labels, n_classes).double()  # (…, N, K)
+    inside = member.sum(-2)[..., None, :]
+    outside = labels.shape[-1] - inside
+    rank_sum = ranks.T @ member  # (…, U, K)
     area = (rank_sum - inside * (inside + 1) / 2) / (inside * outside).clamp(min=1)
     return torch.where((inside > 0) & (outside > 0), area, torch.full_like(area, 0.5))

@@ -114,20 +114,31 @@ def k_means(
     M, n, _ = points.shape
     best = torch.full((M,), torch.inf)
     labels = torch.zeros(M, n, dtype=torch.long)
+    squares = points.square().sum((1, 2))
     for _ in range(STARTS if k > 1 else 1):
         means = starts(points, k, generator)
+        moving = torch.arange(M)  # sets whose clusters still change
         for _ in range(ITERATIONS if k > 1 else 1):
-            nearest = torch.cdist(points, means).argmin(2)  # (M, n)
-            member = torch.nn.functional.one_hot(nearest, k).to(points.dtype)
+            some, before = points[moving], means[moving]
+            member = (nearer(some, before).argmin(2)[..., None] == torch.arange(k)).to(some.dtype)
             size = member.sum(1)[:, :, None]
             # A cluster that lost all its members stays where it is.
-            means = torch.where(size > 0, member.mT @ points / size.clamp(min=1), means)
-        distance, nearest = torch.cdist(points, means).min(2)
-        inertia = distance.square().sum(1)
+            after = torch.where(size > 0, member.mT @ some / size.clamp(min=1), before)
+            means[moving] = after
+            moving = moving[(after != before).flatten(1).any(1)]
+            if not len(moving):
+                break
+        away, nearest = nearer(points, means).min(2)
+        inertia = (squares + away.sum(1)).clamp(min=0)
         better = inertia < best
         best = torch.where(better, inertia, best)
         labels = torch.where(better[:, None], nearest, labels)
     return best, labels
+
+
+def nearer(points: torch.Tensor, means: torch.Tensor) -> torch.Tensor:
+    """Squared distances less each point's own square: float (M, n, P), (M, k, P) -> (M, n, k)."""
+    return torch.baddbmm(means.square().sum(2)[:, None], points, means.mT, alpha=-2)
 
 
 def starts(points: torch.Tensor, k: int, generator: torch.Generator) -> torch.Tensor:
@@ -138,8 +149,11 @@ def starts(points: torch.Tensor, k: int, generator: torch.Generator) -> torch.Te
     M, n, _ = points.shape
     each = torch.arange(M)
     means = points[each, torch.randint(n, (M,), generator=generator)][:, None]
+    squares = points.square().sum(2)
+    away = torch.full_like(squares, torch.inf)
     while means.shape[1] < k:
-        away = torch.cdist(points, means).amin(2).square() + 1e-12
+        latest = squares + nearer(points, means[:, -1:])[..., 0]
+        away = away.minimum(latest.clamp(min=0) + 1e-12)
         drawn = torch.multinomial(away, 1, generator=generator)[:, 0]
         means = torch.cat([means, points[each, drawn][:, None]], 1)
     return means

@@ -65,14 +65,15 @@ def class_selectivity(
     silent = own[units, classes] < 0.5
     by_plain = class_auroc(plain, labels, n_classes)[units, classes]
     folds = ranked_folds(rest)
-    drawn = [
-        cross_fitted(folds, labels[torch.randperm(len(labels), generator=generator)], n_classes)
-        for _ in range(PERMUTATIONS)
+    permuted = [
+        labels[torch.randperm(len(labels), generator=generator)] for _ in range(PERMUTATIONS)
     ]
-    chance = max(0.5, float(torch.cat(drawn).quantile(NULL_QUANTILE))) if len(classes) else 0.5
+    found = cross_fitted(folds, torch.stack([labels, *permuted]), n_classes)
+    drawn = found[1:].flatten()
+    chance = max(0.5, float(drawn.quantile(NULL_QUANTILE))) if len(classes) else 0.5
     return ClassSelectivity(
         auroc,
-        cross_fitted(folds, labels, n_classes),
+        found[0],
         torch.where(silent, 1 - by_plain, by_plain),
         chance,
         classes,
@@ -112,21 +113,22 @@ def cross_fitted(folds: RankedFolds, labels: torch.Tensor, n_classes: int) -> to
 
     Args:
         folds: the responses.
-        labels: int64 (N,).
+        labels: int64 (L, N), several ways to label them.
         n_classes: K.
 
     Returns:
-        float64 (U,): the mean of the AUROCs; about 0.5 for a unit that tells none.
+        float64 (L, U): the mean of the AUROCs; about 0.5 for a unit that tells none.
     """
-    total = torch.zeros(folds.ranks[0][0].shape[1], dtype=torch.float64)
+    total = torch.zeros(len(labels), folds.ranks[0][0].shape[1], dtype=torch.float64)
     count = torch.zeros_like(total)
     for (chosen_on, measured_on), (ranked, other) in zip(folds.rows, folds.ranks, strict=True):
-        away = auroc_of_ranks(ranked, labels[chosen_on], n_classes) - 0.5
-        classes = away.abs().argmax(1)
-        measured = auroc_of_ranks(other, labels[measured_on], n_classes) - 0.5
-        units = torch.arange(len(classes))
-        there = torch.bincount(labels[measured_on], minlength=n_classes)[classes] > 0
-        total += torch.where(there, away[units, classes].sign() * measured[units, classes], 0.0)
+        away = auroc_of_ranks(ranked, labels[:, chosen_on], n_classes) - 0.5  # (L, U, K)
+        classes = away.abs().argmax(2, keepdim=True)
+        measured = auroc_of_ranks(other, labels[:, measured_on], n_classes) - 0.5
+        present = torch.nn.functional.one_hot(labels[:, measured_on], n_classes).amax(1)  # (L, K)
+        there = present.gather(1, classes[..., 0]) > 0
+        own = away.gather(2, classes).sign() * measured.gather(2, classes)
+        total += torch.where(there, own[..., 0], 0.0)
         count += there
     return 0.5 + total / count.clamp(min=1)
 

@@ -46,56 +46,66 @@ class PictureCheck:
         return word, float(self.rivals[word][u])
 
 
-def check_in_pictures(
-    top: torch.Tensor, ranked: StimulusRanks, kind: str, groups: torch.Tensor
-) -> PictureCheck:
-    """Hold a kind's description of each unit against natural pictures.
+@dataclass(frozen=True)
+class PlaceFits:
+    """How well everything that was shown fits the places that drive U units most, as AUROCs.
+
+    Args:
+        ranked: the patches at these places.
+        best: float64 (U, G), of each group of stimuli: by any of its templates or by its energy.
+        plain: float64 (U, 2), of brightness and contrast, of much or of little of either.
+    """
+
+    ranked: StimulusRanks
+    best: torch.Tensor
+    plain: torch.Tensor
+
+    def of(self, u: int, groups: list[int]) -> float:
+        """The best figure of some groups for one unit."""
+        return float(self.best[u, groups].max()) if groups else 0.0
+
+
+def place_fits(top: torch.Tensor, ranked: StimulusRanks) -> PlaceFits:
+    """Hold each unit's strongest places against everything that was shown.
 
     Args:
         top: bool (n, U), each unit's strongest places (`strongest_places`).
         ranked: the patches at these places.
+    """
+    template = auroc_of(top, ranked.template)  # (U, N)
+    energy = auroc_of(top, ranked.energy)  # (U, G)
+    plain = auroc_of(top, ranked.figures)
+    best = torch.maximum(template[:, ranked.groups.members].amax(2), energy)
+    return PlaceFits(ranked, best, torch.maximum(plain, 1 - plain))
+
+
+def check_in_pictures(fits: PlaceFits, kind: str, groups: torch.Tensor) -> PictureCheck:
+    """Hold a kind's description of each unit against natural pictures.
+
+    Args:
+        fits: of the units' strongest places.
         kind: one of `selectivity_indices.KINDS`.
         groups: int64 (U,), the group of stimuli that each unit prefers within the kind.
 
     Source: the places that drive a unit most as its evidence, as Bau et al., "Network Dissection",
     2017; template and energy as Adelson and Bergen, 1985, model simple and complex cells.
     """
-    template = auroc_of(top, ranked.template)  # (U, N)
-    energy = auroc_of(top, ranked.energy)  # (U, G)
-    plain = auroc_of(top, ranked.figures)
-    plain = torch.maximum(plain, 1 - plain)  # darker, or plainer, is a rival too
-    keys = ranked.groups.keys
+    keys, plain = fits.ranked.groups.keys, fits.plain.tolist()
+    rivals = {g: rival_groups(kind, keys[g], fits.ranked) for g in set(groups.tolist())}
     claims, against = [], []
     for u, g in enumerate(groups.tolist()):
         if kind == "brightness":
-            claims.append(float(plain[u, 0]))
-            against.append({"contrast": float(plain[u, 1])})
+            claims.append(plain[u][0])
+            against.append({"contrast": plain[u][1]})
             continue
-        claims.append(best_of(template, energy, ranked, u, [g]))
-        rivals = {
-            word: best_of(template, energy, ranked, u, rows)
-            for word, rows in rival_groups(kind, keys[g], ranked).items()
-        }
-        against.append({**rivals, **dict(zip(PLAIN_RIVALS, plain[u].tolist(), strict=True))})
+        claims.append(fits.of(u, [g]))
+        others = {word: fits.of(u, rows) for word, rows in rivals[g].items()}
+        against.append({**others, **dict(zip(PLAIN_RIVALS, plain[u], strict=True))})
     words = list(against[0]) if against else []
     return PictureCheck(
         torch.tensor(claims, dtype=torch.float64),
         {word: torch.tensor([one[word] for one in against], dtype=torch.float64) for word in words},
     )
-
-
-def best_of(
-    template: torch.Tensor,
-    energy: torch.Tensor,
-    ranked: StimulusRanks,
-    u: int,
-    groups: list[int],
-) -> float:
-    """The best figure of some groups for one unit: by any of their templates or by their energy."""
-    if not groups:
-        return 0.0
-    rows = ranked.groups.members[groups].flatten()
-    return max(float(template[u, rows].max()), float(energy[u, groups].max()))
 
 
 def rival_groups(kind: str, key: Key, ranked: StimulusRanks) -> dict[str, list[int]]:
