@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 
 from layerscope.formats.atlas_record import AtlasRecord
-from layerscope.formats.embedded_run import EmbeddedRun
+from layerscope.formats.embedded_run import BesideRun, EmbeddedRun
 from layerscope.formats.experiment_record import ExperimentRecord, QuestionRecord
 from layerscope.formats.rows.rows_atlas_record import RowsAtlasRecord
 from layerscope.formats.run_record import PlanRecord
@@ -32,7 +32,7 @@ FORMATS = ROOT / "src" / "layerscope" / "formats"
 PAGE = ROOT / "web" / "src" / "lib" / "formats.ts"
 ROWS_PAGE = ROOT / "web" / "src" / "rows" / "formats.ts"
 DOCS = ROOT / "docs" / "atlas.md"
-ATLAS, RUN = (AtlasRecord,), (EmbeddedRun, PlanRecord)
+ATLAS, RUN = (AtlasRecord,), (EmbeddedRun, BesideRun, PlanRecord)
 EXPERIMENT = (ExperimentRecord, QuestionRecord)
 ROWS = (RowsAtlasRecord,)
 SCHEMAS = {

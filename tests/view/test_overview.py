@@ -7,8 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from browsing import Page, needs_page
+from PIL import Image
+
+from layerscope.data.imageset import Splits
 
 pytestmark = [needs_page, pytest.mark.browser]
 
@@ -104,3 +109,35 @@ def test_the_chosen_picture_and_what_the_network_says_of_it_stay_in_the_bar(page
     box = page.page.locator("[data-testid=said]").bounding_box()
     assert box is not None
     assert 0 <= box["y"] < 60
+
+
+def test_every_patch_is_framed_where_it_lies_in_its_picture(
+    page: Page, made: Path, striped: Splits
+) -> None:
+    atlas = json.loads((made / "atlas" / "atlas.json").read_text())
+    layer = next(one for one in atlas["layers"] if one["name"] == "features.1")
+    unit = next(one for one in layer["units"] if len(one["patches"]) == 9)
+    kept = atlas["patch_pictures"]
+    assert len(set(kept["rows"])) == len(kept["rows"]) == kept["sprite"]["count"]
+    page.page.evaluate(f"location.hash = '#/overview?layer=features.1&unit={unit['index']}'")
+    page.page.wait_for_selector("[data-testid=patch-in-picture]")
+    frames = page.page.locator("[data-testid=patch-in-picture]")
+    shown = [patch for patch in unit["patches"] if patch["value"] != 0]
+    assert frames.count() == len(shown)
+    side = atlas["input"]["height"]
+    sheet = np.asarray(Image.open(made / "atlas" / kept["sprite"]["file"]).convert("L"))
+    h, w = kept["sprite"]["tile_px"]
+    for frame, patch in zip(frames.all(), shown, strict=True):
+        whole, field = frame.bounding_box(), frame.locator(".field").bounding_box()
+        px = whole["width"] / side
+        top, left, height, width = patch["box_px"]
+        bottom, right = field["y"] + field["height"], field["x"] + field["width"]
+        # What lies beyond the picture is cut off by it.
+        assert max(field["y"] - whole["y"], 0) == pytest.approx(px * top, abs=0.6)
+        assert max(field["x"] - whole["x"], 0) == pytest.approx(px * left, abs=0.6)
+        assert min(bottom - whole["y"], px * side) == pytest.approx(px * (top + height), abs=0.6)
+        assert min(right - whole["x"], px * side) == pytest.approx(px * (left + width), abs=0.6)
+        row, column = divmod(kept["rows"].index(patch["row"]), kept["sprite"]["columns"])
+        tile = sheet[row * h : (row + 1) * h, column * w : (column + 1) * w].astype(float)
+        picture = striped.test.take(torch.tensor([patch["row"]]))[0].float().mean(0).numpy()
+        assert np.corrcoef(tile.ravel(), picture.ravel())[0, 1] > 0.95

@@ -7,8 +7,8 @@ import "./app.css";
 import "./kinds.css";
 
 const target = document.getElementById("app")!;
-void readAtlas().then((given) => {
+void Promise.all([readAtlas(), readAtlas("layerscope-beside-atlas")]).then(([given, other]) => {
   // Networks of words and numbers have a document, and a page, of their own.
   if (given && "kind" in given) mount(RowsApp, { target, props: { atlas: given as unknown as RowsAtlas } });
-  else mount(App, { target, props: { given } });
+  else mount(App, { target, props: { given, other } });
 });

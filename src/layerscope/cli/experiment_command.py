@@ -84,9 +84,27 @@ def compare(
             help="Folders of finished runs, two or more.", autocompletion=offer.runs_here
         ),
     ],
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.html",
+            help="Of two runs that were looked at: write a page that shows them side by side.",
+        ),
+    ] = None,
 ) -> None:
     """Say in which settings finished runs differ, and what came of it, with intervals."""
     from layerscope.cli.printing import print_experiments
-    from layerscope.training.experiments.comparison import compare as compare_runs
+    from layerscope.cli.printing.console import say
 
-    print_experiments.comparison(compare_runs(runs))
+    if report is None:
+        from layerscope.training.experiments.comparison import compare as compare_runs
+
+        print_experiments.comparison(compare_runs(runs))
+        return
+    from layerscope.api.compare_and_report import compare_and_report
+    from layerscope.errors import RunError
+
+    if len(runs) != 2:
+        raise RunError(f"{len(runs)} runs were given; a page shows two side by side")
+    print_experiments.comparison(compare_and_report(runs[0], runs[1], report))
+    say(f"page {report}")

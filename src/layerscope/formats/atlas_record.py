@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from layerscope.formats.file_references import ArrayRef
+from layerscope.formats.file_references import ArrayRef, Sprite
 from layerscope.formats.layer_record import LayerRecord
 from layerscope.formats.quantities import Count, Frac, Interval, NonNegative, Positive, Setting
 from layerscope.formats.unit_record import ControlRange
@@ -306,6 +306,19 @@ class SampleRecord(Struct, frozen=True, kw_only=True):
     activations: dict[str, ArrayRef]
 
 
+class PatchPictures(Struct, frozen=True, kw_only=True):
+    """The pictures that patches were cut from, made small: enough to see where a patch lies in one.
+
+    Args:
+        rows: tile i shows the picture in this row of its split; each once, those of the strongest
+            patches first.
+        sprite: the pictures.
+    """
+
+    rows: tuple[Count, ...]
+    sprite: Sprite
+
+
 class AtlasRecord(Struct, frozen=True, kw_only=True):
     """Everything measured about one network.
 
@@ -323,6 +336,8 @@ class AtlasRecord(Struct, frozen=True, kw_only=True):
             older atlases.
         notes: what was found out of the network before it was measured, one sentence each.
         warnings: what makes the figures doubtful, one sentence each.
+        patch_pictures: where in their pictures patches lie; null where every patch is a whole
+            picture, and in older atlases.
     """
 
     schema: Literal[3]
@@ -337,3 +352,4 @@ class AtlasRecord(Struct, frozen=True, kw_only=True):
     accuracy: AccuracyRecord | None = None
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    patch_pictures: PatchPictures | None = None

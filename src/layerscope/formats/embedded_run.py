@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from layerscope.formats.file_references import ArrayRef
-from layerscope.formats.quantities import Count, Frac, NonNegative
+from layerscope.formats.quantities import Count, Frac, NonNegative, Positive
 from layerscope.formats.run_figures import EpochFigures, Evaluation
 from layerscope.formats.run_record import RunRecord
 
@@ -93,3 +93,50 @@ class EmbeddedRun(Struct, frozen=True, kw_only=True):
     history: tuple[EpochFigures, ...]
     evaluation: Evaluation
     playback: Playback | None = None
+
+
+class DifferingSetting(Struct, frozen=True, kw_only=True):
+    """A setting in which two runs differ, as a user types its values.
+
+    Args:
+        name: of the setting.
+        here: its value in the report's own run.
+        there: its value in the run beside it.
+    """
+
+    name: str
+    here: str
+    there: str
+
+
+class PairedDifference(Struct, frozen=True, kw_only=True):
+    """By how much the run beside a report's own is better, in accuracy on the same pictures.
+
+    Args:
+        mean: its accuracy less that of the report's own run.
+        interval: 95 %, paired by picture.
+        n: pictures.
+        p: chance of so many disagreements if both were alike (McNemar).
+    """
+
+    mean: float
+    interval: tuple[float, float]
+    n: Positive
+    p: Frac
+
+
+class BesideRun(Struct, frozen=True, kw_only=True):
+    """What a report carries of a second run, with its atlas beside this record.
+
+    Args:
+        run: the second run, without its recording.
+        settings: in which the two differ.
+        difference: on the test pictures; null where one of the runs did not keep which ones it
+            named right.
+        verdict: the difference in a sentence; null without it.
+    """
+
+    run: EmbeddedRun
+    settings: tuple[DifferingSetting, ...]
+    difference: PairedDifference | None
+    verdict: str | None

@@ -59,6 +59,7 @@ from layerscope.pipeline.recording.network_record import (
 )
 from layerscope.pipeline.recording.provenance import created_now, data_record, input_record
 from layerscope.pipeline.recording.sample_walks import write_samples
+from layerscope.pipeline.recording.sprite_files import write_patch_pictures
 from layerscope.pipeline.stages import Stages
 from layerscope.pipeline.unfinished import unfinished_look
 
@@ -260,6 +261,7 @@ def measure(
         )
     timer.at(WRITING, 0, 1)
     samples = write_samples(stages.atlas, program, spec, imageset, seed=seed, own=own)
+    records = layer_records(stages.atlas, model, spec, layers, scans, imageset, evidence)
     return AtlasRecord(
         schema=ATLAS_SCHEMA,
         created=created_now(seed, device, duration_s=0.0),
@@ -278,10 +280,11 @@ def measure(
         input=input_record(spec, known.values_from),
         data=data_record(imageset, chosen),
         steps=eight_steps(layers),
-        layers=layer_records(stages.atlas, model, spec, layers, scans, imageset, evidence),
+        layers=records,
         evidence=evidence.network,
         samples=samples,
         accuracy=accuracy.record,
         notes=known.notes,
         warnings=known.warnings,
+        patch_pictures=write_patch_pictures(stages.atlas, records, imageset),
     )

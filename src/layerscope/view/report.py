@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,8 +14,9 @@ from layerscope.atlas.atlas_folder import read_atlas
 from layerscope.errors import AtlasError
 from layerscope.files import whole_file
 from layerscope.formats.documents import plain
-from layerscope.formats.embedded_run import EmbeddedRun, Playback
+from layerscope.formats.embedded_run import BesideRun, EmbeddedRun, Playback
 from layerscope.formats.run_files import read_evaluation, read_history, read_run_record
+from layerscope.view.beside import Beside, without_own_pictures
 from layerscope.view.playback import FILE, playback_of
 
 # The page holds its own computation against so many recorded samples (web/src/lib/trial.svelte.ts).
@@ -31,7 +34,11 @@ def template_path() -> Path:
 
 
 def write_report(
-    path: str | Path, *, atlas_dir: str | Path, run_dir: str | Path | None = None
+    path: str | Path,
+    *,
+    atlas_dir: str | Path,
+    run_dir: str | Path | None = None,
+    beside: Beside | None = None,
 ) -> Path:
     """Write a self-contained HTML report.
 
@@ -40,6 +47,7 @@ def write_report(
         atlas_dir: an atlas folder.
         run_dir: the run that the network came from, for its curves and its test figures; None
             leaves those out.
+        beside: a second run, for a view of the two side by side.
 
     Returns:
         The path.
@@ -68,16 +76,19 @@ def write_report(
         )
     playback = playback_of(run_dir) if run_dir else None
     run = embedded_run(run_dir, playback[0] if playback else None) if run_dir else None
-    try:
-        atlas, files = atlas_with_files(atlas_dir)
-    except OSError as error:
-        raise AtlasError(f"{atlas_dir} cannot be read ({error}); look again") from error
+    # A page of two networks checks itself by one recorded sample, and keeps to its size.
+    atlas, files = atlas_with_files(
+        atlas_dir, partial(without_computable, checked=1 if beside else CHECKED)
+    )
     if playback:
         files[FILE] = as_base64(gzip.compress(playback[1], compresslevel=6, mtime=0))
     if run_dir and (run_dir / "mistakes.webp").is_file():
         files["run/mistakes.webp"] = as_base64((run_dir / "mistakes.webp").read_bytes())
     page = template.read_text(encoding="utf-8")
-    for name, value in (("atlas", packed(atlas)), ("run", run), ("files", files)):
+    embedded: dict[str, Any] = {"atlas": packed(atlas), "run": run, "files": files}
+    if beside:
+        embedded |= embedded_beside(beside)
+    for name, value in embedded.items():
         page = filled(page, f"layerscope-{name}", value)
     with whole_file(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
@@ -96,33 +107,63 @@ def embedded_run(run_dir: Path, playback: Playback | None) -> Any:
     )
 
 
+def embedded_beside(beside: Beside) -> dict[str, Any]:
+    """What the page carries of a second run, by the names of its elements."""
+    atlas, files = atlas_with_files(beside.atlas_dir, without_own_pictures)
+    record = BesideRun(
+        run=EmbeddedRun(
+            run=read_run_record(beside.run_dir),
+            history=read_history(beside.run_dir),
+            evaluation=read_evaluation(beside.run_dir).record,
+        ),
+        settings=beside.settings,
+        difference=beside.difference,
+        verdict=beside.verdict,
+    )
+    return {"beside": plain(record), "beside-atlas": packed(atlas), "beside-files": files}
+
+
 def packed(value: Any) -> str:
     """A value as gzipped JSON in base64: a sixth of its text, for an atlas repeats itself."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return as_base64(gzip.compress(text.encode(), compresslevel=9, mtime=0))
 
 
-def atlas_with_files(atlas_dir: Path) -> tuple[dict[str, Any], dict[str, str]]:
+def atlas_with_files(
+    atlas_dir: Path, lighter: Callable[[dict[str, Any]], dict[str, Any]]
+) -> tuple[dict[str, Any], dict[str, str]]:
     """An atlas's record and the files that it names, of one look: another may end meanwhile.
 
     Of an older one the record is converted: the page knows this version's alone.
+
+    Args:
+        atlas_dir: the atlas's folder.
+        lighter: leaves out what a page does not show, or can compute.
+
+    Raises:
+        AtlasError: it cannot be read.
     """
     path = atlas_dir / "atlas.json"
-    for _ in range(TRIES):
-        text = path.read_bytes()
-        atlas = without_computable(read_atlas(atlas_dir).to_json())
-        try:
-            files = embedded_files(atlas_dir, atlas)
-        except FileNotFoundError:
+    try:
+        for _ in range(TRIES):
+            text = path.read_bytes()
+            atlas = lighter(read_atlas(atlas_dir).to_json())
+            try:
+                files = embedded_files(atlas_dir, atlas)
+            except FileNotFoundError:
+                if path.read_bytes() == text:
+                    raise
+                continue
             if path.read_bytes() == text:
-                raise
-            continue
-        if path.read_bytes() == text:
-            return atlas, files
-    raise OSError("other looks replace it all the time")
+                return atlas, files
+    except OSError as error:
+        raise AtlasError(f"{atlas_dir} cannot be read ({error}); look again") from error
+    raise AtlasError(
+        f"{atlas_dir} cannot be read (other looks replace it all the time); look again"
+    )
 
 
-def without_computable(atlas: dict[str, Any]) -> dict[str, Any]:
+def without_computable(atlas: dict[str, Any], checked: int = CHECKED) -> dict[str, Any]:
     """An atlas without the activations that the page computes itself, which would double it.
 
     Those of some samples stay: the page holds its own numbers against them first, and computes none
@@ -132,8 +173,8 @@ def without_computable(atlas: dict[str, Any]) -> dict[str, Any]:
     if cost > QUICK_MULTIPLY_ADDS or not all(layer["forward"] for layer in atlas["layers"]):
         return atlas
     samples: list[dict[str, Any]] = atlas["samples"]
-    light: list[dict[str, Any]] = [{**sample, "activations": {}} for sample in samples[CHECKED:]]
-    return {**atlas, "samples": samples[:CHECKED] + light}
+    light: list[dict[str, Any]] = [{**sample, "activations": {}} for sample in samples[checked:]]
+    return {**atlas, "samples": samples[:checked] + light}
 
 
 def embedded_files(atlas_dir: Path, atlas: dict[str, Any]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 /** The unit that a layer shows first, whichever that is. */
 export const FIRST = -1;
 export const STEPS = 8;
-export const VIEWS = ["overview", "try", "forward", "decision", "layers", "training", "test", "evidence", "quiz", "neuron", "words"] as const;
+export const VIEWS = ["overview", "try", "forward", "decision", "layers", "training", "test", "evidence", "beside", "quiz", "neuron", "words"] as const;
 export type ViewName = (typeof VIEWS)[number];
 
 export interface Place {

@@ -26,6 +26,8 @@ export interface Atlas {
   notes: string[];
   /** what makes the figures doubtful, one sentence each. */
   warnings: string[];
+  /** where in their pictures patches lie; null where every patch is a whole picture, and in older atlases. */
+  patch_pictures: PatchPictures | null;
 }
 
 /** A run inside a report. */
@@ -38,6 +40,18 @@ export interface EmbeddedRun {
   evaluation: Evaluation;
   /** the recording of the training, frames evenly thinned out to what a page holds; null where none was kept. */
   playback: Playback | null;
+}
+
+/** What a report carries of a second run, with its atlas beside this record. */
+export interface BesideRun {
+  /** the second run, without its recording. */
+  run: EmbeddedRun;
+  /** in which the two differ. */
+  settings: DifferingSetting[];
+  /** on the test pictures; null where one of the runs did not keep which ones it named right. */
+  difference: PairedDifference | null;
+  /** the difference in a sentence; null without it. */
+  verdict: string | null;
 }
 
 /** What a training set out to do, as `plan.json` holds it. */
@@ -268,6 +282,14 @@ export interface Accuracy {
   permuted_frac: number;
 }
 
+/** The pictures that patches were cut from, made small: enough to see where a patch lies in one. */
+export interface PatchPictures {
+  /** tile i shows the picture in this row of its split; each once, those of the strongest patches first. */
+  rows: number[];
+  /** the pictures. */
+  sprite: Sprite;
+}
+
 /** A training, as `run.json` holds it. */
 export interface Run {
   /** the version of this format. */
@@ -374,6 +396,28 @@ export interface Playback {
   maps: Record<string, RecordedMaps>;
   /** single weights; null in recordings that kept none. */
   followed: FollowedWeights | null;
+}
+
+/** A setting in which two runs differ, as a user types its values. */
+export interface DifferingSetting {
+  /** of the setting. */
+  name: string;
+  /** its value in the report's own run. */
+  here: string;
+  /** its value in the run beside it. */
+  there: string;
+}
+
+/** By how much the run beside a report's own is better, in accuracy on the same pictures. */
+export interface PairedDifference {
+  /** its accuracy less that of the report's own run. */
+  mean: number;
+  /** 95 %, paired by picture. */
+  interval: [number, number];
+  /** pictures. */
+  n: number;
+  /** chance of so many disagreements if both were alike (McNemar). */
+  p: number;
 }
 
 /** A network's description: with it and its weights it is built again. */

@@ -52,7 +52,7 @@ export function telling(units: Unit[]): Unit[] {
   return [...kinds, ...others].slice(0, TELLING);
 }
 
-function leading(rung: Rung, kinds: string[]): Strip["leading"] {
+export function leading(rung: Rung, kinds: string[]): Strip["leading"] {
   const found = kinds
     .filter((kind) => kind !== UNDESCRIBED && rung.responds[kind]?.count)
     .map((kind) => ({ kind, share: rung.responds[kind] }));

@@ -1,6 +1,6 @@
 // Reads what the page carries: JSON in script elements, sprites and arrays as base64.
 
-import type { ArrayRef, Atlas, EmbeddedRun, Sprite } from "./formats";
+import type { ArrayRef, Atlas, BesideRun, EmbeddedRun, Sprite } from "./formats";
 
 export type Numbers = Float32Array | Uint8Array;
 export interface Tensor {
@@ -14,11 +14,12 @@ function embedded<T>(id: string): T | null {
 }
 
 /** The atlas: gzipped as base64, for its names and numbers repeat; or plain. */
-export async function readAtlas(): Promise<Atlas | null> {
-  const value = embedded<Atlas | string>("layerscope-atlas");
+export async function readAtlas(element = "layerscope-atlas"): Promise<Atlas | null> {
+  const value = embedded<Atlas | string>(element);
   if (typeof value !== "string") return value;
   return JSON.parse(new TextDecoder().decode(await gunzip(bytesOf(value)))) as Atlas;
 }
+export const readBeside = (): BesideRun | null => embedded<BesideRun>("layerscope-beside");
 export const readRun = (): EmbeddedRun | null => embedded<EmbeddedRun>("layerscope-run");
 
 function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
@@ -77,8 +78,8 @@ export class Files {
   private readonly arrays = new Map<string, Map<string, Tensor>>();
   private readonly urls = new Map<string, string>();
 
-  constructor() {
-    this.files = embedded<Record<string, string>>("layerscope-files") ?? {};
+  constructor(element = "layerscope-files") {
+    this.files = embedded<Record<string, string>>(element) ?? {};
   }
 
   async open(): Promise<void> {

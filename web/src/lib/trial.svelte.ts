@@ -121,12 +121,12 @@ export class Trial {
     void this.choose(view.sample);
   }
 
-  /** What the network makes of some pixels (C, H, W), with the same units switched off; nothing on the page changes. */
-  answer(data: Uint8Array): Promise<Answer> {
+  /** What the network makes of some pixels (C, H, W), with the same units switched off unless told otherwise; nothing on the page changes. */
+  answer(data: Uint8Array, silenced: Silenced[] = this.silenced): Promise<Answer> {
     const { channels, height, width } = this.atlas.input;
     if (!this.engine) throw new Error(this.refusal || "the network is not built yet");
     if (data.length !== channels * height * width) throw new Error(`give ${channels} x ${height} x ${width} bytes`);
-    return this.engine.run({ shape: [channels, height, width], data }, this.silenced);
+    return this.engine.run({ shape: [channels, height, width], data }, silenced);
   }
 
   private async update(): Promise<void> {

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 
+from layerscope.analysis.activations.top_patches import PATCHES
+from layerscope.data.imageset import ImageSet
+from layerscope.formats.atlas_record import PatchPictures
 from layerscope.formats.file_references import Sprite
+from layerscope.formats.layer_record import LayerRecord
 from layerscope.sprites import write_sprite
+
+# A picture behind a patch is there to be recognised: the patch itself has its own sharp tile.
+LARGEST_PICTURE_PX = 48
+# What keeps all of them below a megabyte or so.
+MOST_PICTURES = 800
+PICTURES_AT_ONCE = 128
 
 
 def write_layer_sprite(
@@ -31,3 +43,52 @@ def write_layer_sprite(
         columns=sheet.columns,
         count=sheet.count,
     )
+
+
+def write_patch_pictures(
+    folder: Path, layers: Sequence[LayerRecord], imageset: ImageSet
+) -> PatchPictures | None:
+    """Write the pictures that units' patches were cut from, small.
+
+    Where there are too many, all units' strongest patches come first, then their second ones.
+
+    Args:
+        folder: of the atlas.
+        layers: with their units.
+        imageset: the pictures that were scanned.
+
+    Returns:
+        Where each picture lies; None where every patch is a whole picture.
+    """
+    H, W = imageset.size
+    units = [unit for layer in layers for unit in layer.units]
+    wanted = {
+        patch.row: None
+        for rank in range(PATCHES)
+        for unit in units
+        for patch in unit.patches[rank : rank + 1]
+        if tuple(patch.box_px) != (0, 0, H, W)
+    }
+    rows = tuple(wanted)[:MOST_PICTURES]
+    if not rows:
+        return None
+    scale = min(1.0, LARGEST_PICTURE_PX / max(H, W))
+    tile = (max(1, round(scale * H)), max(1, round(scale * W)))
+    tiles = torch.empty((len(rows), imageset.channels, *tile), dtype=torch.uint8)
+    for start in range(0, len(rows), PICTURES_AT_ONCE):
+        some = imageset.take(torch.tensor(rows[start : start + PICTURES_AT_ONCE]))
+        if tile != (H, W):
+            smaller = F.interpolate(
+                some.float(), tile, mode="bilinear", antialias=True, align_corners=False
+            )
+            some = smaller.round().clamp(0, 255).to(torch.uint8)
+        tiles[start : start + len(some)] = some
+    path = folder / "sprites" / "pictures.webp"
+    sheet = write_sprite(path, tiles, columns=32, lossless=False)
+    sprite = Sprite(
+        file=f"sprites/{path.name}",
+        tile_px=sheet.tile_px,
+        columns=sheet.columns,
+        count=sheet.count,
+    )
+    return PatchPictures(rows=rows, sprite=sprite)
