@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from helpers.planted_sentences import Attender, Reader, seeded, sentences
+from helpers.planted_sentences import Attender, Reader, first_word_holder, seeded, sentences
+from layerscope.analysis.sequences.gate_use import gate_use
 from layerscope.analysis.sequences.recurrent_steps import run_steps
 from layerscope.analysis.sequences.word_states import (
     changed_states,
@@ -84,3 +85,22 @@ def test_a_state_that_does_not_follow_from_the_weights_is_refused() -> None:
     )
     with pytest.raises(ModelError, match="follow from its weights"):
         states_of(net, ids, lengths)
+
+
+def test_gates_stand_as_their_biases_hold_them() -> None:
+    net, (ids, lengths, _) = first_word_holder(5), sentences(40)
+    (layer,) = state_layers(net)
+    found = states_of(net, ids, lengths)[layer.name]
+    uses = {use.name: use for use in gate_use(found)}
+    assert set(uses) == {"input", "forget", "output"}
+    # Unit 1 keeps the first word: its forget gate is held open, its input gate closes after it.
+    assert float(uses["forget"].open_frac[1]) == 1.0 and float(uses["forget"].shut_frac[1]) == 0.0
+    first_frac = len(ids) / int(lengths.sum())
+    assert float(uses["input"].open_frac[1]) == pytest.approx(first_frac)
+    assert float(uses["input"].shut_frac[1]) == pytest.approx(1 - first_frac)
+    inside = found.gates["output"][found.within]
+    torch.testing.assert_close(uses["output"].mean, inside.double().mean(0))
+    # The hidden state is what the output gate lets through of the cell.
+    assert found.cells is not None
+    seen = (found.gates["output"] * found.cells.tanh())[found.within]
+    torch.testing.assert_close(seen, found.states[found.within])

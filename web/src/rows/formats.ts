@@ -40,6 +40,10 @@ export interface RowsAtlas {
   sentences: Sentence[];
   /** with states. */
   layers: StateLayer[];
+  /** each method's check; none of the next word. */
+  removed: Removal[];
+  /** of recurrent layers. */
+  gate_values: GateValues[];
   /** of a transformer's layers. */
   attention: Attention[];
   /** of words in the embedding. */
@@ -146,6 +150,38 @@ export interface StateLayer {
   untrained_gradient: number[];
   /** words, at which the gradient falls to half; null where it does not fall. */
   half_life: number | null;
+  /** of a recurrent layer; none of others, nor in atlases before they were measured. */
+  gates: Gate[];
+}
+
+/** Whether removing the words that a method marks matters. */
+export interface Removal {
+  /** "occlusion", "integrated gradients", or "attention of" a layer. */
+  method: string;
+  /** how much the named logit falls with the fifth of the words removed together that the method marks most strongly, on average. */
+  fall: number;
+  /** with as many words drawn at random. */
+  random_fall: number;
+  /** 95 %, of the mean difference of the two; null of few sentences. */
+  interval: [number, number] | null;
+  /** whether it lies above 0. */
+  holds: boolean;
+  /** mean rank correlation with the same method's marks on an untrained network; null where it is not known. */
+  untrained: number | null;
+  /** of integrated gradients, share of the sentences whose values sum to the change of the logit within 5 %; null of others. */
+  complete_frac: number | null;
+  /** sentences. */
+  n: number;
+}
+
+/** A gate, or the cell state, word by word. */
+export interface GateValues {
+  /** its path. */
+  layer: string;
+  /** a gate, "candidate" (the new content), or "cell". */
+  gate: string;
+  /** float (n, T, U), of the first shown sentences. */
+  values: ArrayRef;
 }
 
 /** Whether the words that a layer attends to are those whose removal matters. */
@@ -284,6 +320,24 @@ export interface StateProbe {
   chance: number;
   /** of untrained copies, lowest and highest; null without any. */
   untrained: [number, number] | null;
+}
+
+/** How far a gate of a recurrent layer stands open. */
+export interface Gate {
+  /** "input", "forget" or "output" of an LSTM, "reset" or "update" of a GRU. */
+  name: string;
+  /** U, over the words of the measured sentences. */
+  mean: number[];
+  /** U, share of the words at which it lies above 0.9. */
+  open_frac: number[];
+  /** U, share at which it lies below 0.1. */
+  shut_frac: number[];
+  /** of untrained copies, the mean over units of each. */
+  untrained_mean: number[];
+  /** likewise. */
+  untrained_open_frac: number[];
+  /** likewise. */
+  untrained_shut_frac: number[];
 }
 
 /** A unit of a table's or a series' network. */

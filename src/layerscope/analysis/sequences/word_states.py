@@ -53,12 +53,14 @@ class WordStates:
         states: float (N, T, U).
         gates: name -> float (N, T, U); empty where there are none.
         within: bool (N, T), which of the T steps a sequence has.
+        cells: float (N, T, U), an LSTM's cell states; None of others.
     """
 
     layer: StateLayer
     states: torch.Tensor = field(repr=False)
     gates: dict[str, torch.Tensor] = field(repr=False)
     within: torch.Tensor = field(repr=False)
+    cells: torch.Tensor | None = field(default=None, repr=False)
 
     def last(self) -> torch.Tensor:
         """float (N, U), the state after each sequence's last step."""
@@ -164,18 +166,20 @@ def states_of(
     N = len(inputs)
     ends = torch.full((N,), T) if lengths is None else lengths
     within = torch.arange(T)[None, :] < ends[:, None]
-    return {
-        layer.name: WordStates(
-            layer,
-            joined([steps.states for steps in parts[layer.name]], T),
-            {
-                gate: joined([steps.gates[gate] for steps in parts[layer.name]], T)
-                for gate in (parts[layer.name][0].gates if parts[layer.name] else ())
-            },
-            within,
-        )
-        for layer in layers
-    }
+    return {layer.name: of_parts(layer, parts[layer.name], T, within) for layer in layers}
+
+
+def of_parts(layer: StateLayer, parts: list[Steps], T: int, within: torch.Tensor) -> WordStates:
+    """A layer's batches as one."""
+    gates = parts[0].gates if parts else {}
+    cells = [steps.cells for steps in parts if steps.cells is not None]
+    return WordStates(
+        layer,
+        joined([steps.states for steps in parts], T),
+        {gate: joined([steps.gates[gate] for steps in parts], T) for gate in gates},
+        within,
+        joined(cells, T) if cells else None,
+    )
 
 
 def joined(parts: list[torch.Tensor], T: int) -> torch.Tensor:

@@ -114,6 +114,42 @@ class StateProbeRecord(Struct, frozen=True, kw_only=True):
     untrained: Interval | None
 
 
+class GateRecord(Struct, frozen=True, kw_only=True):
+    """How far a gate of a recurrent layer stands open.
+
+    Args:
+        name: "input", "forget" or "output" of an LSTM, "reset" or "update" of a GRU.
+        mean: U, over the words of the measured sentences.
+        open_frac: U, share of the words at which it lies above 0.9.
+        shut_frac: U, share at which it lies below 0.1.
+        untrained_mean: of untrained copies, the mean over units of each.
+        untrained_open_frac: likewise.
+        untrained_shut_frac: likewise.
+    """
+
+    name: str
+    mean: tuple[Frac, ...]
+    open_frac: tuple[Frac, ...]
+    shut_frac: tuple[Frac, ...]
+    untrained_mean: tuple[Frac, ...]
+    untrained_open_frac: tuple[Frac, ...]
+    untrained_shut_frac: tuple[Frac, ...]
+
+
+class GateValuesRecord(Struct, frozen=True, kw_only=True):
+    """A gate, or the cell state, word by word.
+
+    Args:
+        layer: its path.
+        gate: a gate, "candidate" (the new content), or "cell".
+        values: float (n, T, U), of the first shown sentences.
+    """
+
+    layer: str
+    gate: str
+    values: ArrayRef
+
+
 class StateLayerRecord(Struct, frozen=True, kw_only=True):
     """A layer that holds a state for every word or step.
 
@@ -132,6 +168,7 @@ class StateLayerRecord(Struct, frozen=True, kw_only=True):
         gradient: share of the last word's gradient norm at d words before it, from d = 0.
         untrained_gradient: mean of untrained copies.
         half_life: words, at which the gradient falls to half; null where it does not fall.
+        gates: of a recurrent layer; none of others, nor in atlases before they were measured.
     """
 
     name: str
@@ -148,6 +185,7 @@ class StateLayerRecord(Struct, frozen=True, kw_only=True):
     gradient: tuple[NonNegative, ...]
     untrained_gradient: tuple[NonNegative, ...]
     half_life: NonNegative | None
+    gates: tuple[GateRecord, ...] = ()
 
 
 class SentenceRecord(Struct, frozen=True, kw_only=True):
@@ -194,6 +232,33 @@ class AttentionRecord(Struct, frozen=True, kw_only=True):
     untrained: float | None
     n: Count
     maps: ArrayRef | None
+
+
+class RemovalRecord(Struct, frozen=True, kw_only=True):
+    """Whether removing the words that a method marks matters.
+
+    Args:
+        method: "occlusion", "integrated gradients", or "attention of" a layer.
+        fall: how much the named logit falls with the fifth of the words removed together that the
+            method marks most strongly, on average.
+        random_fall: with as many words drawn at random.
+        interval: 95 %, of the mean difference of the two; null of few sentences.
+        holds: whether it lies above 0.
+        untrained: mean rank correlation with the same method's marks on an untrained network; null
+            where it is not known.
+        complete_frac: of integrated gradients, share of the sentences whose values sum to the
+            change of the logit within 5 %; null of others.
+        n: sentences.
+    """
+
+    method: str
+    fall: float
+    random_fall: float
+    interval: tuple[float, float] | None
+    holds: bool
+    untrained: float | None
+    complete_frac: Frac | None
+    n: Count
 
 
 class NeighbourRecord(Struct, frozen=True, kw_only=True):
@@ -337,6 +402,8 @@ class RowsAtlasRecord(Struct, frozen=True, kw_only=True):
         texts: the sentences that are referred to, each its words.
         sentences: shown word by word.
         layers: with states.
+        removed: each method's check; none of the next word.
+        gate_values: of recurrent layers.
         attention: of a transformer's layers.
         neighbours: of words in the embedding.
         columns: of a table.
@@ -365,6 +432,8 @@ class RowsAtlasRecord(Struct, frozen=True, kw_only=True):
     texts: tuple[tuple[str, ...], ...] = ()
     sentences: tuple[SentenceRecord, ...] = ()
     layers: tuple[StateLayerRecord, ...] = ()
+    removed: tuple[RemovalRecord, ...] = ()
+    gate_values: tuple[GateValuesRecord, ...] = ()
     attention: tuple[AttentionRecord, ...] = ()
     neighbours: tuple[NeighbourRecord, ...] = ()
     columns: tuple[ColumnRecord, ...] = ()

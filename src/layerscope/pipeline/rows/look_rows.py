@@ -23,6 +23,12 @@ from layerscope.formats.rows.rows_atlas_record import (
     ROWS_ATLAS_SCHEMA,
     RowsAtlasRecord,
 )
+from layerscope.pipeline.rows.attribution_evidence import (
+    ARRAYS,
+    attribution_fields,
+    gate_values,
+    sentence_records,
+)
 from layerscope.pipeline.rows.number_evidence import (
     column_records,
     feature_layers,
@@ -30,14 +36,11 @@ from layerscope.pipeline.rows.number_evidence import (
     row_records,
 )
 from layerscope.pipeline.rows.text_evidence import (
-    ARRAYS,
     COPIES,
     MEASURED,
     Sentences,
-    attention_records,
     layer_records,
     neighbour_records,
-    sentence_records,
 )
 from layerscope.seed import make_generator
 from layerscope.training.rows.rows_run import RowsRun
@@ -189,15 +192,16 @@ def text_fields(
         class_names=encoding.class_names,
         vocabulary=encoding.vocabulary.words,
     )  # fmt: skip
-    arrays: dict[str, torch.Tensor] = {}
-    attention: tuple[Any, ...] = ()
     notes: list[str] = []
-    if run.spec.name == "text-transformer" and run.spec.task == "classes":
-        attention, arrays = attention_records(model, run.spec, sentences, seed)
-    elif run.spec.name == "text-transformer":
-        notes.append("Attention is held against occlusion for classes of sentences alone.")
+    if run.spec.task == "next-word":
+        notes.append("Methods that mark words are checked for classes of sentences alone.")
     layers = layer_records(model, run.spec, sentences, seed, progress)
     progress("words", 0.9)
+    values, arrays = gate_values(model, sentences)
+    checked: dict[str, Any] = {}
+    if run.spec.task == "classes":
+        checked, maps = attribution_fields(model, run.spec, sentences, seed, progress)
+        arrays |= maps
     return {
         "n": len(ids),
         "untrained": COPIES,
@@ -206,7 +210,8 @@ def text_fields(
         "texts": tuple(tuple(words) for words in sentences.words()),
         "sentences": sentence_records(model, sentences),
         "layers": layers,
-        "attention": attention,
+        "gate_values": values,
+        **checked,
         "neighbours": neighbour_records(model, sentences),
         "notes": tuple(notes),
     }, arrays

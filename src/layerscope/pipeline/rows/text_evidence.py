@@ -9,11 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from layerscope.analysis.sequences.attention_maps import (
-    attention_maps,
-    attention_received,
-    check_attention,
-)
+from layerscope.analysis.sequences.gate_use import gate_use
 from layerscope.analysis.sequences.gradient_reach import gradient_reach
 from layerscope.analysis.sequences.nearest_words import nearest_words
 from layerscope.analysis.sequences.property_tuning import (
@@ -24,7 +20,6 @@ from layerscope.analysis.sequences.property_tuning import (
 from layerscope.analysis.sequences.state_ablation import Losses, StateAblation, ablate_states
 from layerscope.analysis.sequences.state_path import state_path
 from layerscope.analysis.sequences.strongest_words import MarkedWord, strongest_words
-from layerscope.analysis.sequences.word_attribution import integrated_gradients, occlusion
 from layerscope.analysis.sequences.word_properties import word_properties
 from layerscope.analysis.sequences.word_states import (
     StateLayer,
@@ -33,13 +28,11 @@ from layerscope.analysis.sequences.word_states import (
     states_of,
 )
 from layerscope.analysis.structure.linear_probe import probe
-from layerscope.formats.file_references import ArrayRef
 from layerscope.formats.rows.rows_atlas_record import (
-    AttentionRecord,
+    GateRecord,
     MarkedWordRecord,
     NeighbourRecord,
     PropertyRecord,
-    SentenceRecord,
     StateEffectRecord,
     StateLayerRecord,
     StateProbeRecord,
@@ -47,7 +40,7 @@ from layerscope.formats.rows.rows_atlas_record import (
 )
 from layerscope.models.sequences.build_rows import build_rows
 from layerscope.models.sequences.rows_spec import RowsSpec
-from layerscope.models.sequences.text_rnn import PADDING, UNKNOWN
+from layerscope.models.sequences.text_rnn import PADDING
 from layerscope.seed import make_generator
 
 MEASURED = 400  # sentences
@@ -55,12 +48,8 @@ COPIES = 20  # untrained
 GRADIENT_COPIES = 5
 PROBE_COPIES = 3
 ABLATED = 200  # sentences
-SHOWN = 12  # sentences, word by word
 STRONGEST = 5
 NEIGHBOURS_OF = 60  # words
-ATTENTION_CHECKED = 100
-ATTENTION_SHOWN = 4
-ARRAYS = "arrays/rows.safetensors"
 
 
 @dataclass(frozen=True)
@@ -198,6 +187,24 @@ def layer_record(
         gradient=finite(reach.median),
         untrained_gradient=finite(untrained_reach),
         half_life=reach.half_life if math.isfinite(reach.half_life) else None,
+        gates=gate_records(own, fresh),
+    )
+
+
+def gate_records(own: WordStates, fresh: Sequence[WordStates]) -> tuple[GateRecord, ...]:
+    """How far each gate stands open, beside untrained copies."""
+    copies = [gate_use(one) for one in fresh]
+    return tuple(
+        GateRecord(
+            name=use.name,
+            mean=tuple(use.mean.tolist()),
+            open_frac=tuple(use.open_frac.tolist()),
+            shut_frac=tuple(use.shut_frac.tolist()),
+            untrained_mean=tuple(float(copy[k].mean.mean()) for copy in copies),
+            untrained_open_frac=tuple(float(copy[k].open_frac.mean()) for copy in copies),
+            untrained_shut_frac=tuple(float(copy[k].shut_frac.mean()) for copy in copies),
+        )
+        for k, use in enumerate(gate_use(own))
     )
 
 
@@ -294,88 +301,6 @@ def probes_of(
             )
         )
     return tuple(found)
-
-
-def named_score(logits: torch.Tensor, lengths: torch.Tensor, named: torch.Tensor) -> torch.Tensor:
-    """The logit of what was named: of a class, or of the next word behind the last."""
-    if logits.ndim == 3:
-        logits = logits[torch.arange(len(logits)), lengths - 1]
-    return logits.gather(1, named[:, None])[:, 0]
-
-
-def sentence_records(model: nn.Module, sentences: Sentences) -> tuple[SentenceRecord, ...]:
-    """The first sentences with each word's attributions."""
-    some = sentences.first(SHOWN)
-    found = []
-    for n in range(len(some.ids)):
-        length = int(some.lengths[n])
-        ids, lengths = some.ids[n : n + 1, :length], some.lengths[n : n + 1]
-        with torch.no_grad():
-            logits = model(ids, lengths)
-        last = logits[:, -1] if logits.ndim == 3 else logits
-        named = last.argmax(1)
-
-        def score(given: torch.Tensor, length: int = length, named: torch.Tensor = named):
-            n = len(given)
-            return named_score(given, torch.full((n,), length), named.expand(n))
-
-        hidden = occlusion(model, ids, lengths, score, unknown=UNKNOWN)
-        gradients = integrated_gradients(model, ids, lengths, score, unknown=UNKNOWN)
-        found.append(
-            SentenceRecord(
-                text=n,
-                ids=tuple(ids[0].tolist()),
-                label=int(some.targets[n]) if some.class_names else None,
-                logits=tuple(last[0].tolist()) if some.class_names else (),
-                predicted=int(named[0]),
-                occlusion=tuple(hidden[0].tolist()),
-                integrated=tuple(gradients.values[0].tolist()),
-                gap=float(gradients.gap[0]),
-            )
-        )
-    return tuple(found)
-
-
-def attention_records(
-    model: nn.Module, spec: RowsSpec, sentences: Sentences, seed: int
-) -> tuple[tuple[AttentionRecord, ...], dict[str, torch.Tensor]]:
-    """Attention of every layer, its check against occlusion, and the maps that are kept."""
-    some = sentences.first(ATTENTION_CHECKED)
-    within = torch.arange(some.ids.shape[1])[None, :] < some.lengths[:, None]
-    with torch.no_grad():
-        named = model(some.ids, some.lengths).argmax(1)
-    effect = torch.zeros(some.ids.shape, dtype=torch.float64)
-    for k in named.unique().tolist():
-        rows = (named == k).nonzero()[:, 0]
-        effect[rows] = occlusion(
-            model,
-            some.ids[rows],
-            some.lengths[rows],
-            lambda logits, k=k: logits[:, k],
-            unknown=UNKNOWN,
-        )
-    generator = make_generator(seed, "attention")
-    fresh = build_rows(spec, generator).eval()
-    own, other = (attention_maps(net, some.ids, some.lengths) for net in (model, fresh))
-    records, arrays = [], {}
-    for name, maps in own.items():
-        check = check_attention(attention_received(maps, within), effect, within, generator)
-        beside = check_attention(
-            attention_received(other[name], within), effect, within, generator, draws=1
-        )
-        arrays[f"attention/{name}"] = maps[:ATTENTION_SHOWN].contiguous()
-        records.append(
-            AttentionRecord(
-                layer=name,
-                agreement=check.agreement if check.n else 0.0,
-                interval=check.interval,
-                p=check.p,
-                untrained=beside.agreement if beside.n else None,
-                n=check.n,
-                maps=ArrayRef(file=ARRAYS, name=f"attention/{name}"),
-            )
-        )
-    return tuple(records), arrays
 
 
 def neighbour_records(model: nn.Module, sentences: Sentences) -> tuple[NeighbourRecord, ...]:

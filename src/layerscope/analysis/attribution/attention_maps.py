@@ -12,7 +12,7 @@ import torch
 from scipy.stats import t as student_t
 from torch import nn
 
-from layerscope.analysis.sequences.word_attribution import rank_agreement
+from layerscope.analysis.attribution.word_attribution import rank_agreement
 from layerscope.analysis.sequences.word_states import run
 from layerscope.errors import ModelError
 from layerscope.graph.state_guard import evaluating

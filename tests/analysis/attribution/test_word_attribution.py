@@ -10,17 +10,17 @@ from scipy.stats import spearmanr
 from torch import nn
 
 from helpers.planted_sentences import Attender, Reader, seeded, sentences
-from layerscope.analysis.sequences.attention_maps import (
+from layerscope.analysis.attribution.attention_maps import (
     attention_maps,
     attention_received,
     check_attention,
 )
-from layerscope.analysis.sequences.gradient_reach import gradient_reach, half_life_of
-from layerscope.analysis.sequences.word_attribution import (
+from layerscope.analysis.attribution.word_attribution import (
     integrated_gradients,
     occlusion,
     rank_agreement,
 )
+from layerscope.analysis.sequences.gradient_reach import gradient_reach, half_life_of
 from layerscope.analysis.sequences.word_states import layer_named, states_of
 from layerscope.errors import ModelError
 from layerscope.models.sequences.text_transformer import TextTransformer

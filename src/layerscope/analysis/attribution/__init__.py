@@ -1,0 +1,1 @@
+"""What each word does for a prediction, by several methods, each held against removing words."""
