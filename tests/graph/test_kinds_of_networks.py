@@ -13,7 +13,7 @@ from layerscope.errors import ModelError, first_line
 from layerscope.graph.cost import costs
 from layerscope.graph.layout import Layout
 from layerscope.graph.read import read_program
-from layerscope.graph.receptive_field import ReceptiveField
+from layerscope.graph.receptive_field import ReceptiveField, receptive_fields
 from layerscope.graph.replay_check import check_replay
 from layerscope.graph.resume import cut
 from layerscope.graph.state_guard import opened
@@ -198,7 +198,8 @@ def test_a_grey_channel_made_three_is_three_maps(how: str) -> None:
     three = known[known["conv"].inputs[0]]
     assert (three.shape, three.unit_axis) == ((3, 8, 9), 1)
     assert torch.equal(program.output_of(three.name, images), GREY_TO_THREE[how](images))
-    assert three.reach == ReceptiveField((1, 1), (1, 1), (0, 0))
+    fields = receptive_fields(program.layers, height=8, width=9)
+    assert fields[three.name] == ReceptiveField((1, 1), (1, 1), (0, 0))
     assert check_replay(program, images).ok
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from layerscope.analysis.controls.untrained_copies import untrained_copy
 from layerscope.errors import LayerNotFoundError, ModelError
-from layerscope.graph.read import read_graph, read_program, walk
+from layerscope.graph.read import read_copy, read_graph, read_program, walk
 from layerscope.models import build, make_spec, model_names
 
 
@@ -202,3 +205,44 @@ def test_one_layers_output_and_its_gradient_without_the_layers_behind_it() -> No
     assert torch.allclose(images.grad, apart.grad)
     with pytest.raises(LayerNotFoundError, match="no layer '9'"):
         program.output_of("9", images.detach())
+
+
+class Flips(nn.Module):
+    """Beginning anew changes more than weights: what its forward pass does depends on it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sign = 1.0
+        self.conv = nn.Conv2d(1, 4, 3)
+
+    def reset_parameters(self) -> None:
+        self.sign = -self.sign
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (self.sign * F.relu(self.conv(x))).mean((2, 3))
+
+
+@pytest.mark.parametrize("rounded", [False, True])
+@pytest.mark.parametrize("make", [Functional, Flips])
+def test_a_copy_has_the_layers_of_its_network_and_gives_its_own_values(
+    make: type[nn.Module], rounded: bool
+) -> None:
+    torch.manual_seed(0)
+    net, images = make(), torch.rand(3, 1, 8, 8)
+    program = replace(read_program(net, images[:1]), rounded=rounded)
+    copy = untrained_copy(net, torch.Generator().manual_seed(1))
+    found = read_copy(program, copy, images[:1])
+    assert found.layers == program.layers == read_program(copy, images[:1]).layers
+    assert found.rounded == rounded and found.model is copy and program.model is net
+    exact = replace(found, rounded=False)
+    seen: dict[str, torch.Tensor] = {}
+
+    def keep(name: str, value: torch.Tensor) -> None:
+        seen[name] = value.clone()
+
+    logits = exact.run(images, keep)
+    with torch.no_grad():
+        assert torch.equal(logits, copy.eval()(images))
+        assert torch.equal(seen["conv"], copy.conv(images))
+        assert torch.equal(replace(program, rounded=False).output_of("conv", images),
+                           net.conv(images))  # fmt: skip

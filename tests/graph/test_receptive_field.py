@@ -78,21 +78,28 @@ def test_fields_against_the_gradient(chosen: list[tuple[str, int, int, int, int]
         assume("size" not in str(error))
         raise
     assert field is not None
+    gapless = all(
+        kind not in ("conv", "pool") or (kernel >= stride and (dilation == 1 or kind == "pool"))
+        for kind, kernel, stride, _, dilation in chosen
+    )
     H, W = maps.shape[2:]
-    for y in range(0, H, max(1, H // 3)):
+    for y in {*range(0, H, max(1, H // 3)), H - 1}:
         x = min(y, W - 1)
         rows, columns = reach(maps, images, y, x)
         box = field.box(y, x, height=SIDE, width=SIDE)
         if rows == NOTHING:  # a unit at the border that sees padding, or falls between its gaps
             assert box[2:] != field.size_px
             continue
+        if gapless:
+            ends = [(box[i], box[i] + box[i + 2] - 1) for i in range(2)]
+            assert [rows, columns] == ends
         for seen, start, size, at, jump in zip(
             (rows, columns), field.start_px, field.size_px, (y, x), field.stride_px, strict=True
         ):
             first, last = start + at * jump, start + at * jump + size - 1
             if first >= 0 and last < SIDE:
                 assert seen == (first, last)
-            else:  # strides and dilation may leave gaps at the border, never reach beyond
+            else:  # kernels with gaps may leave more of the border out, never reach beyond
                 assert seen[0] >= first and seen[1] <= last
 
 
@@ -191,18 +198,45 @@ def test_weights_of_zero_hide_pixels_from_the_gradient_but_not_from_the_field() 
     assert not moved_by_nan(model, images, 10, 10, slice(top - 1, top))
 
 
-def test_of_a_picture_that_strides_do_not_fill_the_last_rows_are_said_to_be_seen() -> None:
-    """What LIMITATIONS.md says: rows that an early layer leaves over count where fields end."""
+def test_rows_that_an_early_layer_leaves_over_are_seen_by_none() -> None:
     model = nn.Sequential(nn.Conv2d(1, 1, 3, stride=2), nn.Conv2d(1, 1, 3, padding=1))
     images = torch.rand(1, 1, 64, 64, requires_grad=True)  # row 63 is left over
     field, maps = field_and_map(model, images)
     assert field is not None
     last = maps.shape[2] - 1
-    assert field.box(last, last, height=64, width=64) == (58, 58, 6, 6)
+    assert field.within_px == (0, 0, 63, 63)
+    assert field.box(last, last, height=64, width=64) == (58, 58, 5, 5)
     assert reach(maps, images, last, last) == [(58, 62), (58, 62)]
     whole = torch.rand(1, 1, 65, 65, requires_grad=True)  # filled to the last row
     field, maps = field_and_map(model, whole)
     assert field is not None
     last = maps.shape[2] - 1
     assert field.box(last, last, height=65, width=65) == (60, 60, 5, 5)
+    assert field.within_px is None
     assert reach(maps, whole, last, last) == [(60, 64), (60, 64)]
+
+
+class Cropped(nn.Module):
+    """Leaves out rows and columns between two convolutions, then reads zeros in their place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(1, 1, 3, padding=1)
+        self.second = nn.Conv2d(1, 1, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.first(x)[:, :, 4:-3, 2:]
+        return self.second(nn.functional.pad(x, (2, 2, 2, 2)))
+
+
+def test_what_is_cropped_is_seen_by_none() -> None:
+    images = torch.rand(1, 1, 24, 24, requires_grad=True)
+    field, maps = field_and_map(Cropped(), images)
+    assert field is not None
+    assert field.within_px == (3, 1, 19, 23)  # rows 4 to 20 of a map whose units see one more
+    H, W = maps.shape[2:]
+    for y, x in ((0, 0), (H // 2, W // 2), (H - 1, W - 1)):
+        (top, bottom), (left, right) = reach(maps, images, y, x)
+        assert field.box(y, x, height=24, width=24) == (
+            top, left, bottom - top + 1, right - left + 1,
+        )  # fmt: skip

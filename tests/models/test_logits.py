@@ -13,7 +13,7 @@ from torch import nn
 
 from layerscope.errors import ModelError
 from layerscope.graph.read import read_program
-from layerscope.models.logits import to_logits
+from layerscope.models.logits import ending_of, to_logits
 
 IMAGES = torch.randn(5, 1, 6, 6, generator=torch.Generator().manual_seed(1))
 
@@ -75,6 +75,24 @@ def test_a_network_that_gives_logits_is_handed_back() -> None:
     found = to_logits(net, IMAGES)
     assert found.model is net
     assert found.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("rows", "runs"),
+    [([[-1.0, 3.0]], 1), ([[0.2, 3.0]], 4), ([[-1.0, 0.2]], 4), ([[-2.0, -3.0]], 4)],
+)
+def test_other_strengths_are_tried_only_where_they_may_tell(
+    rows: tuple[float, ...], runs: int
+) -> None:
+    calls = []
+
+    class Fixed(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            calls.append(len(x))
+            return torch.tensor(rows).repeat(len(x), 1)
+
+    assert ending_of(Fixed(), IMAGES, "net") == "logits"
+    assert len(calls) == runs
 
 
 @pytest.mark.parametrize(

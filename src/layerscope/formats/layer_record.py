@@ -25,11 +25,14 @@ class ReceptiveFieldRecord(Struct, frozen=True, kw_only=True):
         size_px: [height, width].
         stride_px: [down, across] from one unit to the next.
         start_px: [top, left] of the first unit's.
+        within_px: [top, left, height, width] of what the network reads of the picture, where
+            strides or crops leave some of its rim out; null for all of it.
     """
 
     size_px: tuple[int, int]
     stride_px: tuple[int, int]
     start_px: tuple[int, int]
+    within_px: tuple[int, int, int, int] | None = None
 
 
 class Window(Struct, frozen=True, kw_only=True):

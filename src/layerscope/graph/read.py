@@ -15,7 +15,7 @@ from layerscope.graph.layer import Layer
 from layerscope.graph.program import ALIKE_FRAC, Program, Walk
 from layerscope.graph.state_guard import lent, opened, same_numbers
 from layerscope.graph.tracing.read_traced import TracedReader
-from layerscope.graph.tracing.recorded_program import named, read_recorded
+from layerscope.graph.tracing.recorded_program import RecordedProgram, named, read_recorded
 from layerscope.graph.tracing.symbolic_trace import run_traced, trace_symbolically
 from layerscope.graph.tracing.traced_program import TracedProgram
 
@@ -98,6 +98,30 @@ def read_program(model: nn.Module, images: torch.Tensor) -> Program:
     )
     with same_numbers(images):
         return checked_alone(program, pictures)
+
+
+def read_copy(program: Program, copy: nn.Module, images: torch.Tensor) -> Program:
+    """Read a copy of a network that differs from it in its weights.
+
+    Its layers are the network's own. A copy that then computes otherwise, since its forward pass
+    depends on its weights, is read anew.
+
+    Args:
+        program: the network.
+        copy: of it, with weights of its own.
+        images: float (B, C, H, W), one is enough.
+    """
+    if isinstance(program, RecordedProgram):
+        return replace(program, model=copy)  # it decides by values: only so are layers the same
+    assert isinstance(program, TracedProgram)
+    try:
+        same = replace(program.with_model(copy), rounded=False)
+        with same_numbers(images):
+            logits = same.run(images, let_pass)
+        alike = not is_otherwise(copy, images, logits)
+    except Exception:  # a copy that lacks what the operations ask for
+        same, alike = program, False
+    return replace(same if alike else read_program(copy, images), rounded=program.rounded)
 
 
 def checked_alone(program: TracedProgram, pictures: torch.Tensor) -> TracedProgram:

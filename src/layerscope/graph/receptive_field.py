@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from layerscope.graph.window import Window
@@ -17,30 +17,36 @@ class ReceptiveField:
     """The rectangle of the picture that a unit depends on.
 
     The unit at row y and column x of its map sees the rectangle whose top is `start + y * stride`
-    and whose height is `size`, clipped to the picture; a negative start is padding.
+    and whose height is `size`, clipped to the picture; a negative start is padding. Strides may
+    leave the picture's last rows unread, which then no later layer sees: `within_px`.
 
     Args:
         size_px: (height, width).
         stride_px: how far it moves from one unit to the next, (down, right); (0, 0) where all
             units see the same.
         start_px: (top, left) of the unit at row 0, column 0.
+        within_px: (top, left, height, width) of the part of the picture that was read at all;
+            None for all of it.
     """
 
     size_px: tuple[int, int]
     stride_px: tuple[int, int]
     start_px: tuple[int, int]
+    within_px: tuple[int, int, int, int] | None = None
 
     def box(self, y: int, x: int, *, height: int, width: int) -> tuple[int, int, int, int]:
-        """The rectangle of one unit, clipped to the picture: (top, left, height, width).
+        """The rectangle of one unit, clipped to what is read: (top, left, height, width).
 
         A unit at the border that sees padding alone has a rectangle without height or width.
         """
-        top, left = (
-            s + i * d for s, i, d in zip(self.start_px, (y, x), self.stride_px, strict=True)
-        )
-        bottom, right = top + self.size_px[0], left + self.size_px[1]
-        top, left = min(max(0, top), height), min(max(0, left), width)
-        return top, left, max(0, min(height, bottom) - top), max(0, min(width, right) - left)
+        top, left, high, wide = self.within_px or (0, 0, height, width)
+        starts: list[int] = []
+        sides: list[int] = []
+        for i, (at, low, side) in enumerate(((y, top, high), (x, left, wide))):
+            start = self.start_px[i] + at * self.stride_px[i]
+            starts.append(min(max(low, start), low + side))
+            sides.append(max(0, min(low + side, start + self.size_px[i]) - starts[i]))
+        return starts[0], starts[1], sides[0], sides[1]
 
 
 class Reaching(Protocol):
@@ -71,8 +77,16 @@ def receptive_fields(
         mean scales. None where units have no place any more (behind a flatten), or where an
         operation of unknown reach lies between.
     """
-    whole = ReceptiveField((height, width), (0, 0), (0, 0))
-    return {layer.name: whole if isinstance(layer.reach, str) else layer.reach for layer in layers}
+    picture = (0, 0, height, width)
+    fields: dict[str, ReceptiveField | None] = {}
+    for layer in layers:
+        field = layer.reach
+        if isinstance(field, str):
+            field = ReceptiveField((height, width), (0, 0), (0, 0))
+        elif field is not None and field.within_px == picture:
+            field = replace(field, within_px=None)
+        fields[layer.name] = field
+    return fields
 
 
 def widened(field: ReceptiveField, window: Window) -> ReceptiveField:
@@ -89,7 +103,7 @@ def widened(field: ReceptiveField, window: Window) -> ReceptiveField:
         size = field.size_px[i] + reach * jump
         sides.append((size, jump * stride, field.start_px[i] - padding * jump))
     (h, down, top), (w, right, left) = sides
-    return ReceptiveField((h, w), (down, right), (top, left))
+    return ReceptiveField((h, w), (down, right), (top, left), field.within_px)
 
 
 def union(fields: Sequence[ReceptiveField]) -> ReceptiveField:
@@ -97,4 +111,10 @@ def union(fields: Sequence[ReceptiveField]) -> ReceptiveField:
     start = tuple(min(f.start_px[i] for f in fields) for i in range(2))
     end = tuple(max(f.start_px[i] + f.size_px[i] for f in fields) for i in range(2))
     size = (end[0] - start[0], end[1] - start[1])
-    return ReceptiveField(size, fields[0].stride_px, (start[0], start[1]))
+    parts = [f.within_px for f in fields if f.within_px is not None]
+    within = None
+    if len(parts) == len(fields):
+        top, left = (min(part[i] for part in parts) for i in range(2))
+        bottom, right = (max(part[i] + part[i + 2] for part in parts) for i in range(2))
+        within = (top, left, bottom - top, right - left)
+    return ReceptiveField(size, fields[0].stride_px, (start[0], start[1]), within)

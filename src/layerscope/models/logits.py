@@ -201,6 +201,8 @@ def ending_of(model: nn.Module, images: torch.Tensor, name: str) -> str:
     """
     with Sigmoids() as seen:
         first = run(model, images, name)
+    if surely_logits(first):
+        return "logits"
     parts = [first, *(run(model, strength * images, name) for strength in STRENGTHS[1:])]
     tolerance = 1e-4 if first.dtype in (torch.float32, torch.float64) else 5e-3  # half precision
     values = torch.cat(parts).cpu().double()
@@ -216,6 +218,12 @@ def ending_of(model: nn.Module, images: torch.Tensor, name: str) -> str:
     if values.shape[1] > 1 and ((values.sum(1) - 1).abs() < tolerance).all():
         return "softmax"
     return "sigmoid" if seen.gave(first) else "bounded"
+
+
+def surely_logits(rows: torch.Tensor) -> bool:
+    """Whether rows hold both a negative number and one above 1: no strength makes them others."""
+    values = rows[rows.isfinite().all(1)]
+    return bool((values < 0).any()) and bool((values > 1).any())
 
 
 class Sigmoids(TorchFunctionMode):

@@ -20,9 +20,9 @@ from layerscope.formats.atlas_record import AtlasRecord
 from layerscope.formats.layer_record import Compared, LayerRecord
 from layerscope.formats.unit_record import Recurrence, UnitRecord
 from layerscope.graph.program import Program
-from layerscope.graph.read import read_program
+from layerscope.graph.read import read_copy, read_program
 from layerscope.pipeline.measuring.evidence import CALIBRATION_PICTURES
-from layerscope.pipeline.measuring.untrained_control import read_copy, untrained
+from layerscope.pipeline.measuring.untrained_control import untrained
 from layerscope.pipeline.recording.control_ranges import least_to_most
 from layerscope.pipeline.subject import Subject
 from layerscope.seed import make_generator

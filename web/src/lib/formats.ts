@@ -510,6 +510,8 @@ export interface ReceptiveField {
   stride_px: [number, number];
   /** [top, left] of the first unit's. */
   start_px: [number, number];
+  /** [top, left, height, width] of what the network reads of the picture, where strides or crops leave some of its rim out; null for all of it. */
+  within_px: [number, number, number, number] | null;
 }
 
 /** How a convolution or a pooling slides. */

@@ -129,6 +129,7 @@ def gather_features(
     size = pictures_at_once(
         imageset.batch_of(batch_size),
         outputs=[layer.shape for layer in program.layers],
+        cached=True,
         on_gpu=device.type != "cpu",
     )
     first = normalise(imageset.take(rows[:1]).to(device))

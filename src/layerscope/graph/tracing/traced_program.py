@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-from torch import fx
+from torch import fx, nn
 
 from layerscope.device import as_taken, rounded_products
 from layerscope.errors import check_known
@@ -69,6 +69,14 @@ class TracedProgram(Program):
 
         with self.computing():
             run_traced(self.traced, self.taken(images), tell, until=last)
+
+    def with_model(self, model: nn.Module) -> TracedProgram:
+        """The same operations on the modules and weights of another network of the same make."""
+        nodes: dict[fx.Node, fx.Node] = {}
+        graph = fx.Graph()
+        graph.output(graph.graph_copy(self.traced.graph, nodes))
+        names = {nodes[node]: name for node, name in self.names.items()}
+        return replace(self, model=model, traced=fx.GraphModule(model, graph), names=names)
 
     @contextmanager
     def computing(self) -> Generator[None, None, None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import torch
 from msgspec import Struct
@@ -15,8 +14,7 @@ from layerscope.analysis.observe import Observed, Scenes, observe
 from layerscope.batch_budget import pictures_at_once
 from layerscope.device import device_of
 from layerscope.graph.program import Program
-from layerscope.graph.read import read_program
-from layerscope.graph.tracing.recorded_program import RecordedProgram
+from layerscope.graph.read import read_copy
 from layerscope.models import build, model_names
 from layerscope.models.spec import ModelSpec
 from layerscope.pipeline.budget import looked_at_closely
@@ -110,13 +108,6 @@ def measure_copy(
         with_layers=with_layers, with_likeness=copy == 0, probing=probing, fields=fields,
         effort=effort, profiled=profiled or {},
     )  # fmt: skip
-
-
-def read_copy(program: Program, copy: nn.Module, images: torch.Tensor) -> Program:
-    """A copy of a network, read; where the network decides by values, for the same layers."""
-    if isinstance(program, RecordedProgram):
-        return replace(program, model=copy)
-    return replace(read_program(copy, images), rounded=program.rounded)
 
 
 def untrained(model: nn.Module, spec: ModelSpec, generator: torch.Generator) -> nn.Module:

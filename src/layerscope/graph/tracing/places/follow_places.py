@@ -31,7 +31,7 @@ from layerscope.graph.tracing.places.place_by_place import (
     tried,
 )
 from layerscope.graph.tracing.places.place_labels import filled, make_labels
-from layerscope.graph.tracing.places.reach import ONE_PIXEL, Seen
+from layerscope.graph.tracing.places.reach import Seen, one_pixel
 from layerscope.graph.tracing.places.slid_windows import (
     SLIDING,
     SLIDING_MODULES,
@@ -46,7 +46,7 @@ from layerscope.graph.window import Window
 def seen_of_images(images: torch.Tensor) -> Seen:
     """The pictures themselves: float (B, C, H, W)."""
     labels = make_labels(tuple(images.shape), picture=0, unit=1, row=2, column=3)
-    return Seen(labels, ONE_PIXEL)
+    return Seen(labels, one_pixel(*images.shape[2:4]))
 
 
 def follow(

@@ -29,7 +29,11 @@ from layerscope.graph.window import Window
 
 Reach = ReceptiveField | str | None
 PLACES = ("row", "column")
-ONE_PIXEL = ReceptiveField((1, 1), (1, 1), (0, 0))
+
+
+def one_pixel(height: int, width: int) -> ReceptiveField:
+    """What a pixel of a picture sees: itself."""
+    return ReceptiveField((1, 1), (1, 1), (0, 0), (0, 0, height, width))
 
 
 @dataclass(frozen=True)
@@ -45,19 +49,36 @@ class Seen:
     reach: Reach
 
 
-def placed(labels: torch.Tensor, name: str) -> tuple[int | None, int, int] | None:
-    """How rows or columns are counted: the axis, the step, and the first one's number.
+@dataclass(frozen=True)
+class Placed:
+    """How rows or columns of a tensor are counted.
 
-    The axis is None where there is one row only. None where no such rule holds: places were
-    mirrored, folded or joined with others.
+    Args:
+        axis: along which they lie; None where there is one only.
+        step: from one number to the next.
+        first: the number of the first place, also where that one is padding.
+        ends: the lowest and the highest number that is there.
+    """
+
+    axis: int | None
+    step: int
+    first: int
+    ends: tuple[int, int]
+
+
+def placed(labels: torch.Tensor, name: str) -> Placed | None:
+    """How rows or columns are counted, from 0.
+
+    None where no such rule holds: places were mirrored, folded or joined with others.
     """
     axes = axes_of(labels, name)
     if len(axes) > 1:
         return None
     if not axes:
         known = int(numbers_in(lines(labels, 0)[1], name).max()) if labels.ndim else 0
-        return (None, 1, known - 1) if known else None
+        return Placed(None, 1, known - 1, (known - 1, known - 1)) if known else None
     found: set[tuple[int, int]] = set()
+    ends: list[int] = []
     for line in lines(labels, axes[0]):
         counted = numbers_in(line, name)
         (at,) = counted.nonzero()
@@ -69,29 +90,55 @@ def placed(labels: torch.Tensor, name: str) -> tuple[int | None, int, int] | Non
         if step < 1 or bool((counted[at] != first + step * at).any()):
             return None
         found.add((step, first - 1))
-    return (axes[0], *found.pop()) if len(found) == 1 else None
+        ends += [int(counted[at[0]]) - 1, int(counted[at[-1]]) - 1]
+    return Placed(axes[0], *found.pop(), (min(ends), max(ends))) if len(found) == 1 else None
 
 
 def rebased(seen: Seen) -> Seen | None:
     """The same with rows and columns counted by where they lie in this tensor; None: by no rule."""
     if not isinstance(seen.reach, ReceptiveField):
         return seen
-    rules = [placed(seen.labels, name) for name in PLACES]
-    if any(rule is None for rule in rules):
+    rules = [rule for name in PLACES if (rule := placed(seen.labels, name)) is not None]
+    if len(rules) < len(PLACES):
         return None
     labels = without(seen.labels, *PLACES)
-    strides, starts = [], []
-    for i, (name, rule) in enumerate(zip(PLACES, rules, strict=True)):
-        assert rule is not None
-        axis, step, first = rule
-        if axis is None:
+    for name, rule in zip(PLACES, rules, strict=True):
+        if rule.axis is None:
             labels = labels + (1 << FIELDS[name][0])
         else:
-            labels = labels + numbered(tuple(labels.shape), axis, name)
-        strides.append(seen.reach.stride_px[i] * step)
-        starts.append(seen.reach.start_px[i] + first * seen.reach.stride_px[i])
-    reach = ReceptiveField(seen.reach.size_px, (strides[0], strides[1]), (starts[0], starts[1]))
+            labels = labels + numbered(tuple(labels.shape), rule.axis, name)
+    old = seen.reach
+    strides = [old.stride_px[i] * rules[i].step for i in range(2)]
+    starts = [old.start_px[i] + rules[i].first * old.stride_px[i] for i in range(2)]
+    reach = ReceptiveField(
+        old.size_px,
+        (strides[0], strides[1]),
+        (starts[0], starts[1]),
+        reached(old, rules[0].ends, rules[1].ends),
+    )
     return Seen(labels, reach)
+
+
+def reached(
+    field: ReceptiveField, rows: tuple[int, int], columns: tuple[int, int]
+) -> tuple[int, int, int, int] | None:
+    """The part of the picture that all places of a map see together: (top, left, height, width).
+
+    Args:
+        field: of one of them.
+        rows, columns: the lowest and the highest that are there.
+    """
+    if field.within_px is None:
+        return None
+    starts: list[int] = []
+    sides: list[int] = []
+    for i, (first, last) in enumerate((rows, columns)):
+        low, side = field.within_px[i], field.within_px[i + 2]
+        start = max(low, field.start_px[i] + first * field.stride_px[i])
+        end = min(low + side, field.start_px[i] + last * field.stride_px[i] + field.size_px[i])
+        starts.append(start)
+        sides.append(max(0, end - start))
+    return starts[0], starts[1], sides[0], sides[1]
 
 
 def together(reaches: Sequence[Reach]) -> Reach:
@@ -152,7 +199,12 @@ def enlarged(seen: Seen, sides: Sequence[tuple[int, int]], mode: str) -> Reach:
     size = [found.reach.size_px[i] + margin[i] + around * steps[i] for i in range(2)]
     start = [found.reach.start_px[i] - margin[i] for i in range(2)]
     stride = [step // n for step in steps]
-    return ReceptiveField((size[0], size[1]), (stride[0], stride[1]), (start[0], start[1]))
+    return ReceptiveField(
+        (size[0], size[1]),
+        (stride[0], stride[1]),
+        (start[0], start[1]),
+        found.reach.within_px,
+    )
 
 
 def spreads(
