@@ -81,7 +81,8 @@ def compare(
     runs: Annotated[
         list[Path],
         typer.Argument(
-            help="Folders of finished runs, two or more.", autocompletion=offer.runs_here
+            help="Folders of finished runs, two or more, or the folder that holds them.",
+            autocompletion=offer.runs_here,
         ),
     ],
     report: Annotated[

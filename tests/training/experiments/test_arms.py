@@ -209,6 +209,22 @@ def test_runs_that_began_with_other_weights_are_told_apart_by_them(
     assert labels == ["weights=none", "weights=abababababab"]
 
 
+def test_a_folder_of_runs_stands_for_the_finished_ones_in_it(
+    done: Experiment, tmp_path: Path
+) -> None:
+    first, second = (Path(arm.runs[0]) for arm in done.arms)
+    shutil.copytree(first, tmp_path / "a")
+    shutil.copytree(second, tmp_path / "b")
+    (tmp_path / "unfinished").mkdir()
+    shutil.copy(first / "plan.json", tmp_path / "unfinished")
+    here = compare([tmp_path])
+    assert {Path(run).name for group in here.groups for run in group.runs} == {"a", "b"}
+    assert here.on_test == compare([first, second]).on_test
+    shutil.rmtree(tmp_path / "b")
+    with pytest.raises(RunError, match=r"one finished run was given \(.*a\); .* at least two"):
+        compare([tmp_path])
+
+
 def test_what_cannot_be_compared_is_refused(
     done: Experiment, striped: Splits, tmp_path: Path
 ) -> None:

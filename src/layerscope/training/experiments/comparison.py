@@ -77,7 +77,7 @@ def compare(runs: Sequence[str | Path]) -> Comparison:
     validation; two single runs also picture by picture on the test split.
 
     Args:
-        runs: folders of runs, two or more.
+        runs: folders of runs, two or more, or one that holds them: then the finished ones.
 
     Raises:
         RunError: fewer than two, a folder that is no finished run, other data, or nothing to
@@ -89,9 +89,10 @@ def compare(runs: Sequence[str | Path]) -> Comparison:
         >>> [group.label for group in compare(runs).groups]
         ['epochs=1', 'epochs=2']
     """
-    folders = list(dict.fromkeys(Path(run) for run in runs))
+    folders = list(dict.fromkeys(folder for run in runs for folder in runs_of(Path(run))))
     if len(folders) < 2:
-        raise RunError("one run was given; a comparison needs at least two")
+        found = f"one finished run was given ({folders[0]})" if folders else "no run was given"
+        raise RunError(f"{found}; a comparison needs at least two")
     records = {folder: read_record(folder) for folder in folders}
     prints = {r.data.fingerprint for r in records.values()}
     if len(prints) > 1:
@@ -117,6 +118,14 @@ def compare(runs: Sequence[str | Path]) -> Comparison:
         on_validation=tuple(by_seed(group, base, len(groups) - 1) for group in groups[1:]),
         on_test=tuple(by_picture(group, base, len(groups) - 1) for group in groups[1:]),
     )
+
+
+def runs_of(folder: Path) -> list[Path]:
+    """A run's folder itself; of a folder of runs the finished ones, the oldest first."""
+    if (folder / RECORD).is_file():
+        return [folder]
+    records = sorted(folder.glob(f"*/{RECORD}"), key=lambda path: path.stat().st_mtime)
+    return [path.parent for path in records if read_run_record(path.parent).finished] or [folder]
 
 
 def read_record(folder: Path) -> RunRecord:
