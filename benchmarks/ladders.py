@@ -19,12 +19,13 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
 from scipy.stats import false_discovery_control, ttest_ind_from_stats
+from scipy.stats import t as student_t
 
 from layerscope.atlas.atlas_folder import load_atlas
 from layerscope.formats.documents import plain
@@ -145,7 +146,8 @@ def tables(figures: dict[str, Any]) -> Iterator[str]:
                 if any(one["count"] for key in cells if key[1] == kind for one in cells[key])
             ]
             told = [key for key in cells if key[1] in kinds and key[1] != "undescribed"]
-            p = [seeds_beside_copies(cells[key], runs, key[0]) for key in told]
+            held = {key: sides(cells[key], runs, key[0]) for key in told}
+            p = [seeds_beside_copies(held[key]) for key in told]
             starred = dict(zip(told, false_discovery_control(p) <= LEVEL, strict=True))
             yield f"{title}, in per cent:\n"
             yield "| layer | units | " + " | ".join(kinds) + " |"
@@ -157,6 +159,8 @@ def tables(figures: dict[str, Any]) -> Iterator[str]:
                 ]
                 yield f"| {rung['title']} | {rung['n_units']} | " + " | ".join(texts) + " |"
             yield ""
+            if counting == "responds":
+                yield from excesses(runs, held)
         yield "\nThe layer as a whole (untrained):\n"
         yield "| layer | probe, % | between classes, % of variance | dimension |"
         yield "|---|---|---|---|"
@@ -168,6 +172,18 @@ def tables(figures: dict[str, Any]) -> Iterator[str]:
             of = layers[0]["effective_dimension"]["n_units"]
             yield f"| {rung['title']} | {probe} | {apart} | {wide} of {of} |"
         yield ""
+
+
+def excesses(runs: Sequence[dict[str, Any]], held: dict[tuple[int, str], Sides]) -> Iterator[str]:
+    """What trained networks have beyond copies, where the interval lies above nothing."""
+    told = []
+    for (i, kind), both in held.items():
+        away, low, high = excess(both)
+        if low > 0:
+            ends = f"{100 * low:.0f} to {min(100, 100 * high):.0f}"
+            title = runs[0]["ladder"][i]["title"]
+            told.append(f"{title}, {kind}: {100 * away:.0f} points [{ends}]")
+    yield "Beyond untrained copies, with 95 % intervals: " + ("; ".join(told) or "nothing") + ".\n"
 
 
 def cell(found: Sequence[dict[str, Any]], star: bool) -> str:
@@ -186,24 +202,63 @@ def pooled(found: Sequence[dict[str, Any]]) -> tuple[float, float]:
     return mean, (within + between) ** 0.5
 
 
-def seeds_beside_copies(
-    found: Sequence[dict[str, Any]], runs: Sequence[dict[str, Any]], rung: int
-) -> float:
-    """The chance of so large a share in trained networks, were they like untrained ones.
+@dataclass(frozen=True)
+class Sides:
+    """A share in trained networks and in untrained copies, a network being one observation.
 
-    Welch's test, a network being one observation; no deviation is less than chance makes it.
+    Args:
+        own, copies: mean shares.
+        own_sd, copies_sd: over networks; none is less than chance makes it, and of a single trained
+            network that of copies stands in.
+        n, m: how many of each.
     """
+
+    own: float
+    copies: float
+    own_sd: float
+    copies_sd: float
+    n: int
+    m: int
+
+
+def sides(found: Sequence[dict[str, Any]], runs: Sequence[dict[str, Any]], rung: int) -> Sides:
+    """Both sides of one cell of the ladder."""
     n_units = runs[0]["ladder"][rung]["n_units"]
-    copies = sum(run["copies"] for run in runs)
+    m = sum(run["copies"] for run in runs)
     own = [one["frac"] for one in found]
     mean, sd = pooled(found)
-    every = (sum(own) + mean * copies + 0.5 / n_units) / (len(own) + copies + 1 / n_units)
+    every = (sum(own) + mean * m + 0.5 / n_units) / (len(own) + m + 1 / n_units)
     chance = (every * (1 - every) / n_units) ** 0.5
+    sd = max(sd, chance)
+    return Sides(fmean(own), mean, max(stdev(own), chance) if len(own) > 1 else sd, sd, len(own), m)
+
+
+def seeds_beside_copies(both: Sides) -> float:
+    """The chance of so large a share in trained networks, were they like untrained ones.
+
+    Welch's test; of a single network there is none, and nothing is claimed.
+    """
+    if both.n < 2:
+        return 1.0
     result = ttest_ind_from_stats(
-        fmean(own), max(stdev(own) if len(own) > 1 else 0.0, chance), max(2, len(own)),
-        mean, max(sd, chance), copies, equal_var=False, alternative="greater",
+        both.own, both.own_sd, both.n, both.copies, both.copies_sd, both.m,
+        equal_var=False, alternative="greater",
     )  # fmt: skip
     return float(result.pvalue)
+
+
+def excess(both: Sides) -> tuple[float, float, float]:
+    """How much larger the share is in trained networks, with the ends of its 95 % interval.
+
+    Welch's interval; of a single network the prediction interval over copies.
+    """
+    parts = both.own_sd**2 / both.n, both.copies_sd**2 / both.m
+    freedom = both.m - 1.0
+    if both.n > 1:
+        freedom = sum(parts) ** 2 / (parts[0] ** 2 / (both.n - 1) + parts[1] ** 2 / (both.m - 1))
+    reach = float(student_t.ppf(0.975, freedom)) * sum(parts) ** 0.5
+    away = both.own - both.copies
+    return away, away - reach, away + reach
 
 
 def beside(records: Sequence[dict[str, Any]], key: str, scale: float) -> str:

@@ -227,6 +227,11 @@ def test_every_number_of_the_evidence_stands_beside_its_control(atlas: Atlas) ->
             fracs = [one.variance_frac for one in directions.directions]
             assert fracs == sorted(fracs, reverse=True)
             assert all(one.ablation for one in directions.directions)
+            assert directions.patch_sprite and directions.patch_sprite.columns == 9
+            for one in directions.directions:
+                drive = [patch.value for patch in one.patches]
+                assert drive == sorted(drive, reverse=True) and min(drive) > 0
+                assert len({patch.row for patch in one.patches}) == len(drive) <= 9
             kept = directions.kept
             assert [one.n for one in kept] == [n for n in (1, 2, 4, 8, 16, 32) if n < len(units)]
             assert all(one.random_accuracy for one in kept)

@@ -12,6 +12,7 @@ from layerscope.formats.unit_record import (
     Ablation,
     ControlRange,
     DescriptionRecord,
+    Patch,
     UnitRecord,
     unit_of,
 )
@@ -160,6 +161,7 @@ class DirectionRecord(Struct, frozen=True, kw_only=True):
         name: the words of the first description that holds in pictures; null where none does.
         descriptions: every kind that it responds to; those that hold in pictures first.
         ablation: null where not measured.
+        patches: at most 9, of the measured pictures; strongest first.
     """
 
     variance_frac: Frac
@@ -167,6 +169,7 @@ class DirectionRecord(Struct, frozen=True, kw_only=True):
     name: str | None
     descriptions: tuple[DescriptionRecord, ...]
     ablation: Ablation | None
+    patches: tuple[Patch, ...] = ()
 
 
 class KeptRecord(Struct, frozen=True, kw_only=True):
@@ -202,6 +205,7 @@ class DirectionsRecord(Struct, frozen=True, kw_only=True):
         kept: units against directions, for a few numbers of them.
         accuracy: of the whole network on the same pictures; null where it was not measured.
         n: pictures that `kept` was scored on.
+        patch_sprite: the directions' patches, nine tiles each; null where none has any.
     """
 
     how: Literal["nmf", "pca", "dictionary"]
@@ -210,6 +214,7 @@ class DirectionsRecord(Struct, frozen=True, kw_only=True):
     kept: tuple[KeptRecord, ...]
     accuracy: Frac | None
     n: Count
+    patch_sprite: Sprite | None = None
 
 
 class DependenceFigure(Struct, frozen=True, kw_only=True):

@@ -53,6 +53,24 @@ def test_a_unit_lists_every_kind_that_it_reaches() -> None:
     assert (first.base_rate, first.q, first.training) == (None, None, None)
 
 
+def test_a_part_comes_before_the_class_that_it_tells_where_both_are_supported_alike() -> None:
+    both = measures([0.3], classes=[0.9])
+    names = {"edge": "part", "class": "class"}  # the same figures, the first kind's as a part's
+
+    def renamed(values):
+        return {names[kind]: value for kind, value in values.items()}
+
+    def described(holds):
+        found = KindMeasures(
+            renamed(both.values), renamed(both.words), renamed(holds), renamed(both.auroc)
+        )
+        return [one.kind for one in describe_units(found, [])[0]]
+
+    assert described(both.holds) == ["part", "class"]
+    nowhere = {**both.holds, "edge": torch.zeros(U, dtype=torch.bool)}
+    assert described(nowhere) == ["class", "part"]
+
+
 def test_what_does_not_hold_in_pictures_comes_last_and_is_not_called_trained() -> None:
     mixed = measures([0.9], classes=[0.6])
     holds = {"edge": torch.zeros(U, dtype=torch.bool), "class": mixed.holds["class"]}

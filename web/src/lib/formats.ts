@@ -1144,6 +1144,8 @@ export interface Directions {
   accuracy: number | null;
   /** pictures that `kept` was scored on. */
   n: number;
+  /** the directions' patches, nine tiles each; null where none has any. */
+  patch_sprite: Sprite | null;
 }
 
 /** What a layer's units need to respond, measured on their own strongest patches: means over the units of what is lost, or remains, each unit's between 0 and 1. */
@@ -1252,6 +1254,8 @@ export interface Direction {
   descriptions: Description[];
   /** null where not measured. */
   ablation: Ablation | null;
+  /** at most 9, of the measured pictures; strongest first. */
+  patches: Patch[];
 }
 
 /** What is left of a layer, and of the network, when only so many units, or directions, are. */

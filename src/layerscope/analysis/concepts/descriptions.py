@@ -117,7 +117,8 @@ def describe_units(
 
     Returns:
         For each unit its descriptions: those that hold in pictures first, among them those that
-        training explains, then by strength, as a share of the way from the kind's floor to 1.
+        training explains, then by strength, as a share of the way from the kind's floor to 1. A
+        part comes before a class: it says where the unit looks, and whiskers are what tells a cat.
     """
     shares = {
         kind: training_share(found.score(kind), pooled_scores(kind, untrained))
@@ -129,8 +130,23 @@ def describe_units(
         kinds = [kind for kind in KINDS if kind in found.values and bool(found.reaches(kind)[u])]
         listed = [describe(found, kind, u, shares[kind]) for kind in kinds]
         listed.sort(key=lambda one: (not one.holds, VERDICTS.index(one.training), -over_floor(one)))
-        described.append(tuple(listed))
+        described.append(parts_first(listed))
     return described
+
+
+def parts_first(listed: Sequence[Description]) -> tuple[Description, ...]:
+    """The same with a class moved behind the part, where both are supported alike.
+
+    Their strengths are no common measure: of an overlap, 0.1 is much; of an AUROC it is nothing.
+    """
+    found = list(listed)
+    kinds = [one.kind for one in found]
+    if "part" in kinds and "class" in kinds:
+        part, of_class = kinds.index("part"), kinds.index("class")
+        one, other = found[part], found[of_class]
+        if of_class < part and (one.holds, one.training) == (other.holds, other.training):
+            found.insert(part, found.pop(of_class))
+    return tuple(found)
 
 
 def over_floor(one: Description) -> float:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 import torch
 
+from layerscope.analysis.activations.top_patches import PATCHES
 from layerscope.analysis.concepts.descriptions import Description, KindMeasures, describe_units
+from layerscope.analysis.dependence.strong_places import strong_places
 from layerscope.analysis.directions.find_directions import (
     find_directions,
     variance_fracs,
@@ -17,11 +20,14 @@ from layerscope.analysis.directions.kept_parts import KeptVariance, kept_varianc
 from layerscope.analysis.directions.layer_directions import How, LayerDirections
 from layerscope.analysis.directions.projected_program import projected
 from layerscope.analysis.observe import Observed, Scenes, observe
+from layerscope.formats.file_references import Sprite
 from layerscope.formats.layer_record import DirectionRecord, DirectionsRecord, KeptRecord
-from layerscope.formats.unit_record import DescriptionRecord
+from layerscope.formats.unit_record import DescriptionRecord, Patch
 from layerscope.graph.program import Program
+from layerscope.graph.receptive_field import receptive_fields
 from layerscope.pipeline.effects.ablation_evidence import LayerAblations
 from layerscope.pipeline.effort import Effort
+from layerscope.pipeline.recording.unit_records import patch, write_patches
 from layerscope.seed import make_generator
 
 # Of a layer with fewer units, directions would be as many as units.
@@ -40,6 +46,7 @@ class DirectionsFound:
         variance_frac: of all together, on pictures that they were not fitted to.
         kept: how much single units hold beside principal components.
         units: their measures, as those of units.
+        peaks: float (N, K), each one's largest value in each measured picture.
     """
 
     directions: LayerDirections
@@ -47,6 +54,7 @@ class DirectionsFound:
     variance_frac: float
     kept: KeptVariance = field(repr=False)
     units: KindMeasures = field(repr=False)
+    peaks: torch.Tensor = field(repr=False)
 
 
 def directions_of(
@@ -96,6 +104,7 @@ def directions_of(
             variance_together(directions[name], fitted[name], others[name]),
             kept_variance(fitted[name], others[name]),
             one.units,
+            one.features.peaks,
         )
         for name, one in seen.items()
     }
@@ -114,6 +123,7 @@ def directions_record(
     found: DirectionsFound,
     untrained: Sequence[KindMeasures],
     ablations: LayerAblations | None,
+    shown: DirectionPatches,
 ) -> DirectionsRecord:
     """The directions of one layer, as the atlas has them.
 
@@ -121,6 +131,7 @@ def directions_record(
         found: the directions.
         untrained: those of the same layer in untrained copies.
         ablations: of the layer; None where nothing was ablated.
+        shown: their strongest patches.
     """
     described = describe_units(found.units, untrained)
     along = ablations.along if ablations else ()
@@ -134,13 +145,64 @@ def directions_record(
                 name=name_of(described[k]),
                 descriptions=tuple(DescriptionRecord(**asdict(one)) for one in described[k]),
                 ablation=along[k] if k < len(along) else None,
+                patches=shown.patches[k],
             )
             for k in range(len(found.directions))
         ),
         kept=kept_records(found.kept, ablations),
         accuracy=ablations.accuracy if ablations else None,
         n=ablations.kept_n if ablations else 0,
+        patch_sprite=shown.sprite,
     )
+
+
+@dataclass(frozen=True)
+class DirectionPatches:
+    """What drives the directions of a layer most.
+
+    Args:
+        patches: of each direction, at most nine; of a direction that nothing drives none.
+        sprite: their pictures; None where there is no patch.
+    """
+
+    patches: tuple[tuple[Patch, ...], ...]
+    sprite: Sprite | None
+
+
+def direction_patches(
+    program: Program, layer: str, found: DirectionsFound, scenes: Scenes, folder: Path
+) -> DirectionPatches:
+    """Find what drives each direction of a layer most, and write the pictures of it.
+
+    Args:
+        program: the network.
+        layer: its name.
+        found: its directions.
+        scenes: the pictures.
+        folder: of the atlas.
+    """
+    spec, imageset = scenes.spec, scenes.imageset
+    seen = receptive_fields(program.layers, height=spec.height, width=spec.width)[layer]
+    K = len(found.directions)
+    strong = strong_places(
+        projected(program, {layer: found.directions}), layer, range(K), imageset, scenes.rows,
+        found.peaks, torch.ones(K), spec, seen, n=PATCHES,
+    )  # fmt: skip
+    shape = next(one.shape for one in program.layers if one.name == layer)
+    map_px = (shape[1], shape[2]) if len(shape) == 3 else (1, 1)
+    patches = tuple(
+        tuple(
+            patch(imageset, row, value, place, map_px, seen)
+            for row, value, place in zip(
+                strong.rows[k].tolist(), strong.values[k].tolist(), strong.places[k].tolist(),
+                strict=True,
+            )
+            if value > 0
+        )
+        for k in range(K)
+    )  # fmt: skip
+    sprite = write_patches(folder, layer, patches, imageset, seen, kind="directions")
+    return DirectionPatches(patches, sprite)
 
 
 def strongest_units(write: torch.Tensor) -> tuple[tuple[int, float], ...]:

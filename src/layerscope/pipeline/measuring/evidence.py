@@ -32,7 +32,11 @@ from layerscope.models.spec import ModelSpec
 from layerscope.pipeline.budget import budget_for, looked_at_closely
 from layerscope.pipeline.effects.ablation_evidence import LayerAblations, can_ablate
 from layerscope.pipeline.effects.ablation_stages import add_ablations
-from layerscope.pipeline.effects.directions_evidence import directions_of, directions_record
+from layerscope.pipeline.effects.directions_evidence import (
+    direction_patches,
+    directions_of,
+    directions_record,
+)
 from layerscope.pipeline.effort import Effort
 from layerscope.pipeline.fingerprint import fingerprint
 from layerscope.pipeline.look_progress import UNITS, Tell, copy_part
@@ -242,6 +246,7 @@ def gather_evidence(
                     directions[name],
                     [copy[name] for copy in untrained_directions if name in copy],
                     ablations.get(name),
+                    direction_patches(quick, name, directions[name], scenes, stages.atlas),
                 )
                 if name in directions
                 else None,

@@ -71,7 +71,8 @@ def layer_records(
                 patched=0 if units_in is not None else patched,
             )
             if units_in is None:
-                patch_sprite = write_patches(folder, layer.name, units, imageset, field)
+                each = [unit.patches for unit in units]
+                patch_sprite = write_patches(folder, layer.name, each, imageset, field)
         unchanged |= {layer.name} if layer.kind == "flatten" and reads(layer, unchanged) else set()
         filters = write_filters(folder, model, spec, layer, reads_picture=reads(layer, unchanged))
         kept = weights.get(layer.name, WeightFiles())

@@ -136,29 +136,31 @@ def patch(
 def write_patches(
     folder: Path,
     layer: str,
-    units: Sequence[UnitRecord],
+    patches: Sequence[Sequence[Patch]],
     imageset: ImageSet,
     field: ReceptiveField | None,
+    *,
+    kind: str = "patches",
 ) -> Sprite | None:
-    """Write the pictures of all units' patches, nine tiles a unit.
+    """Write the pictures of the patches of a layer's units, or directions, nine tiles each.
 
     A tile shows the whole receptive field, grey where it reaches beyond the picture; tiles of more
     than 40 px are made smaller.
 
     Returns:
-        The sheet, or None where no unit has a patch.
+        The sheet, or None where none has a patch.
     """
-    if not any(unit.patches for unit in units):
+    if not any(patches):
         return None
     H, W = imageset.size
     size = (min(field.size_px[0], H), min(field.size_px[1], W)) if field else (H, W)
     tile = tuple(min(side, LARGEST_TILE_PX) for side in size)
-    n_patched = 1 + max(u for u, unit in enumerate(units) if unit.patches)
+    n_patched = 1 + max(u for u, own in enumerate(patches) if own)
     tiles = torch.full((n_patched * PATCHES, imageset.channels, *tile), GROUND, dtype=torch.uint8)
     # Where units see the whole picture, many share a tile.
     wanted: dict[tuple[int, tuple[int, int, int, int]], list[int]] = {}
-    for u, unit in enumerate(units):
-        for j, p in enumerate(unit.patches):
+    for u, own in enumerate(patches):
+        for j, p in enumerate(own):
             wanted.setdefault((p.row, p.box_px), []).append(u * PATCHES + j)
     keys = list(wanted)
     for start in range(0, len(keys), TILES_AT_ONCE):
@@ -178,6 +180,4 @@ def write_patches(
             whole = smaller.round().clamp(0, 255).to(torch.uint8)
         for key, one in zip(some, whole, strict=True):
             tiles[wanted[key]] = one
-    return write_layer_sprite(
-        folder, layer, "patches", tiles, columns=PATCHES, lossless=max(tile) <= 12
-    )
+    return write_layer_sprite(folder, layer, kind, tiles, columns=PATCHES, lossless=max(tile) <= 12)
