@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from layerscope.data.folders.framing import Framing
@@ -56,6 +57,12 @@ def seven():
 
 def fixed():
     return Bright(size=48)
+
+def bfloat16():
+    return Bright().to(torch.bfloat16)
+
+def double():
+    return Bright().double()
 
 class Logged(Bright):
     def forward(self, x):
@@ -108,6 +115,13 @@ def test_the_values_that_a_network_takes_are_found_and_told(here: Path) -> None:
     wrong = find_subject("nets.py:bright", data="shades", options=InputOptions(scale="dataset"))
     assert accuracy(wrong) == 0.5
     assert "values: dataset, as given" in wrong.told
+
+
+@pytest.mark.parametrize("name", ["bfloat16", "double"])
+def test_pictures_are_cast_to_the_weights_type(here: Path, name: str) -> None:
+    subject = find_subject(f"nets.py:{name}", data="shades")
+    assert accuracy(subject) == 1.0
+    assert next(subject.model.parameters()).dtype == getattr(torch, name)
 
 
 def test_options_are_taken_at_their_word(here: Path) -> None:

@@ -126,10 +126,10 @@ class LogitsOf(nn.Module):
 
 
 def run(model: nn.Module, images: torch.Tensor, name: str) -> Any:
-    """A network's output in evaluation mode; whatever it meets becomes one sentence."""
+    """A network's output for images in its weights' type; what it meets becomes one sentence."""
     with lent(model), same_numbers(images), torch.no_grad():
         try:
-            return model(images.clone())
+            return model(as_taken(model, images))
         except ModelError:
             raise
         except Exception as error:
@@ -141,7 +141,7 @@ def run(model: nn.Module, images: torch.Tensor, name: str) -> Any:
 
 def n_logits_of(model: nn.Module, images: torch.Tensor) -> int:
     """How many logits a network gives a picture."""
-    return run(model, as_taken(model, images[:2]), type(model).__name__).shape[1]
+    return run(model, images[:2], type(model).__name__).shape[1]
 
 
 def part_of(output: Any, name: str) -> tuple[tuple[str, Any], str]:
