@@ -276,6 +276,58 @@ def test_forward_shows_the_networks_own_maps_kernels_and_places(
     assert f"{100 * best:.2f}%" in table.first.inner_text()
 
 
+def test_a_pixel_and_a_link_of_forward_have_an_address_and_keys(
+    page: Page, digits: tuple[Run, Path]
+) -> None:
+    run, report = digits
+    page.open(report, "#/forward")
+    page.page.wait_for_selector("[data-testid=chapter]")
+    stage, keys = page.page.locator("[data-testid=forward-stage]"), page.page.keyboard
+    # All maps are one stop of the Tab key, all links another; the arrow keys move among them.
+    assert stage.locator(".node[tabindex='0']").count() == 1
+    assert stage.locator(".reach[tabindex='0']").count() == 1
+    stage.locator(".reach[tabindex='0']").focus()
+    keys.press("ArrowDown")
+    chosen = page.page.evaluate("document.activeElement.getAttribute('aria-label')")
+    weight, read, reader = re.fullmatch(
+        r"([+\u2212][\d.]+|0\.00) from unit (\d+) of .* to unit (\d+) of .*", chosen
+    ).groups()
+    conv = [m for m in run.model.modules() if isinstance(m, torch.nn.Conv2d)][1]
+    kernel = conv.weight.detach()[int(reader), int(read)]
+    norm = kernel.norm() * (-1 if kernel.sum() < 0 else 1)
+    assert float(weight.replace("\u2212", "-")) == pytest.approx(norm.item(), abs=6e-3)
+    keys.press("Enter")
+    page.page.wait_for_url(f"**map=*{reader}&at=*&link={read}")
+    assert numbers_in(page, "sweep-kernel") == pytest.approx(kernel.flatten().tolist(), abs=6e-3)
+    value, address = page.page.text_content("[data-testid=chapter-value]"), page.page.url
+    page.page.go_back()
+    page.page.wait_for_url("**#/forward")
+    page.page.wait_for_function(
+        "(old) => document.querySelector('[data-testid=chapter-value]').textContent !== old",
+        arg=value,
+    )
+    page.page.go_forward()
+    page.page.wait_for_url("**link=*")
+    assert page.page.text_content("[data-testid=chapter-value]") == value
+    # Moving over pixels changes the address and leaves no steps behind.
+    before = page.page.evaluate("history.length")
+    page.page.locator("[data-testid=chapter] canvas[tabindex]").last.focus()
+    for key in ("ArrowLeft", "ArrowUp", "ArrowLeft"):
+        keys.press(key)
+    page.page.wait_for_function("(old) => location.href !== old", arg=address)
+    assert page.page.evaluate("history.length") == before
+    at = re.search(r"at=(\d+)(?:,|%2C)(\d+)", page.page.url)
+    name = next(n for n, m in run.model.named_modules() if m is conv)
+    found = outputs_of(run, sample_pixels(report, 0))[name]
+    place = found[int(reader), int(at[1]), int(at[2])].item()
+    assert page.number("chapter-value") == pytest.approx(place, abs=6e-4)
+    # A link from elsewhere leads to the same number.
+    page.page.goto(page.page.url.replace("sample=", "x="))
+    page.page.reload()
+    page.page.wait_for_selector("[data-testid=chapter]")
+    assert page.number("chapter-value") == pytest.approx(place, abs=6e-4)
+
+
 def test_forward_plays_lights_a_path_and_draws_what_is_seen(
     page: Page, digits: tuple[Run, Path]
 ) -> None:

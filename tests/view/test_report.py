@@ -71,22 +71,25 @@ def test_the_eight_steps_show_the_numbers_that_are_worked_out_apart(page: Page, 
     assert [int(cell) for cell in cells] == pixels[0, 3:10, 3:10].flatten().tolist()
 
     page.go(2)
-    expected = convolved(made, record, sample, unit=0, y=5, x=5)
+    # A unit whose map reaches far to both sides of zero, where it is largest.
+    first = maps["features.0"].reshape(32, -1)
+    unit = int(np.minimum(first.max(1), -first.min(1)).argmax())
+    y, x = divmod(int(first[unit].argmax()), maps["features.0"].shape[2])
+    expected = convolved(made, record, sample, unit=unit, y=y, x=x)
+    assert expected > 0
     assert page.number("conv-sum") == pytest.approx(expected, abs=6e-4)
     assert page.number("conv-network-value") == pytest.approx(expected, abs=6e-4)
     products = page.page.locator("[data-testid=conv-products-0] td").all_text_contents()
-    bias = array(made, next(la for la in record["layers"] if la["kind"] == "conv")["bias"])[0]
+    bias = array(made, next(la for la in record["layers"] if la["kind"] == "conv")["bias"])[unit]
     total = sum(float(cell.replace("\u2212", "-")) for cell in products) + float(bias)
     assert total == pytest.approx(expected, abs=0.05)  # the cells are rounded to two places
 
     page.go(3)
     before, after = page.number("activation-before"), page.number("activation-after")
     assert after == max(0.0, before)
-    strongest = int(maps["features.1"].reshape(32, -1).max(1).argmax())
-    # Where the unit responds most.
-    place = int(maps["features.1"][strongest].argmax())
-    assert before == pytest.approx(float(maps["features.0"][strongest].flat[place]), abs=6e-4)
-    assert before > 0
+    # The same unit, where the ReLU changes most.
+    assert before == pytest.approx(float(first[unit].min()), abs=6e-4)
+    assert before < 0
 
     page.go(4)
     window = page.page.locator("[data-testid=pooling-window] td").all_text_contents()
@@ -127,6 +130,7 @@ def test_the_arithmetic_follows_the_pointer_the_keys_and_the_filter(page: Page, 
     canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
     side = box["width"] / 10
+    page.page.get_by_role("group", name="The filters").get_by_role("button").nth(0).click()
     page.page.mouse.move(box["x"] + 2.5 * side, box["y"] + 7.5 * side)
     expected = convolved(made, record, sample, unit=0, y=7, x=2)
     assert page.number("conv-sum") == pytest.approx(expected, abs=6e-4)

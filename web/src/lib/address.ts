@@ -16,9 +16,19 @@ export interface Place {
   unit: number;
   /** Whether the chosen unit stands in a drawer beside the view. */
   open: boolean;
+  /** What is told in numbers on the way forward; null where nothing was chosen. */
+  told: Told | null;
 }
 
-export const START: Place = { name: "overview", sample: 0, step: 1, layer: "", unit: FIRST, open: false };
+/** One number of the way forward: a unit, a place in its map, and the map behind a link that was chosen. */
+export interface Told {
+  layer: string;
+  unit: number;
+  at: [number, number] | null;
+  channel: number | null;
+}
+
+export const START: Place = { name: "overview", sample: 0, step: 1, layer: "", unit: FIRST, open: false, told: null };
 /** What older links call a view. */
 const OLDER: Record<string, ViewName> = { network: "forward", walk: "forward" };
 
@@ -26,6 +36,13 @@ const isView = (text: string): text is ViewName => (VIEWS as readonly string[]).
 
 function numberIn(text: string | null | undefined, most = Infinity): number | null {
   return text && /^\d+$/.test(text) && Number(text) <= most ? Number(text) : null;
+}
+
+function toldIn(given: URLSearchParams): Told | null {
+  const found = given.get("map")?.match(/^(.+)\/(\d+)$/);
+  if (!found) return null;
+  const at = given.get("at")?.match(/^(\d+),(\d+)$/);
+  return { layer: found[1], unit: Number(found[2]), at: at ? [Number(at[1]), Number(at[2])] : null, channel: numberIn(given.get("link")) };
 }
 
 /** What an address says; what it leaves out stays as it is at the start. */
@@ -48,7 +65,8 @@ export function parsed(hash: string): Place {
   };
   if (place.name === "layers" && parts[1]) return { ...place, layer: parts[1], unit: numberIn(parts[2]) ?? FIRST };
   const unit = numberIn(given.get("unit"));
-  return { ...place, layer: given.get("layer") ?? "", unit: unit ?? FIRST, open: unit !== null };
+  const told = place.name === "forward" ? toldIn(given) : null;
+  return { ...place, layer: given.get("layer") ?? "", unit: unit ?? FIRST, open: unit !== null, told };
 }
 
 /** Addresses of reports that were one long page: `#step=4&layer=features.4&unit=7`. */
@@ -74,6 +92,12 @@ export function written(place: Place): string {
   }
   if (place.sample) query.set("sample", `${place.sample}`);
   if (place.name === "forward" && place.step > 1) query.set("step", `${place.step}`);
+  if (place.name === "forward" && place.told) {
+    const { layer, unit, at, channel } = place.told;
+    query.set("map", `${layer}/${unit}`);
+    if (at) query.set("at", at.join(","));
+    if (channel !== null) query.set("link", `${channel}`);
+  }
   if (place.name !== "layers" && place.open && place.unit !== FIRST) {
     query.set("layer", place.layer);
     query.set("unit", `${place.unit}`);

@@ -158,3 +158,25 @@ export function strongestPlace(tensor: Tensor, unit: number): [number, number] |
   best -= unit * H * W;
   return [Math.floor(best / W), best % W];
 }
+
+/** Where a unit's number is smallest. */
+export function weakestPlace(tensor: Tensor, unit: number): [number, number] | null {
+  return strongestPlace({ ...tensor, data: tensor.data.map((value) => -value) }, unit);
+}
+
+/** The unit whose numbers reach furthest to both sides of zero: an activation function keeps some of them and changes others. */
+export function tellingUnit(tensor: Tensor): number {
+  const U = tensor.shape[0];
+  const each = tensor.data.length / U;
+  let best = { unit: byStrength(tensor)[0], reach: 0 };
+  for (let unit = 0; unit < U; unit++) {
+    let [low, high] = [0, 0];
+    for (let i = unit * each; i < (unit + 1) * each; i++) {
+      low = Math.min(low, tensor.data[i]);
+      high = Math.max(high, tensor.data[i]);
+    }
+    const reach = Math.min(-low, high);
+    if (reach > best.reach) best = { unit, reach };
+  }
+  return best.unit;
+}

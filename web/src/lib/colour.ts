@@ -21,6 +21,24 @@ export function signed(value: number, scale: number, theme: "light" | "dark"): R
   return [0, 1, 2].map((i) => Math.round(ground[i] + (end[i] - ground[i]) * amount)) as RGB;
 }
 
+const STEPS = 1024;
+const tables: Partial<Record<"light" | "dark", Uint32Array>> = {};
+
+/** The colours of values from -1 to 1 in even steps, as a canvas stores pixels. */
+export function palette(theme: "light" | "dark"): Uint32Array {
+  return (tables[theme] ??= new Uint32Array(
+    Uint8ClampedArray.from(
+      Array.from({ length: 2 * STEPS + 1 }, (_, i) => [...signed(i / STEPS - 1, 1, theme), 255]).flat(),
+    ).buffer,
+  ));
+}
+
+/** Where a value's colour stands in the palette. */
+export function shade(value: number, scale: number): number {
+  const t = scale > 0 ? value / scale : 0;
+  return Math.round(STEPS * (1 + (t > 1 ? 1 : t < -1 ? -1 : t)));
+}
+
 export function css([r, g, b]: RGB): string {
   return `rgb(${r} ${g} ${b})`;
 }

@@ -33,11 +33,19 @@ export function roving(node: Element): { destroy: () => void } {
     const cell = (event.target as Element).closest?.("[data-cell]");
     if (cell) stopAt(cell);
   };
+  // Cells come and go; one of them is always the stop.
+  const settle = (): void => {
+    const all = cells();
+    if (!all.some((cell) => cell.getAttribute("tabindex") === "0")) stopAt(all[0]);
+  };
+  const changes = new MutationObserver(settle);
+  changes.observe(node, { childList: true, subtree: true });
   stopAt(cells()[0]);
   node.addEventListener("keydown", keys as EventListener);
   node.addEventListener("focusin", focused);
   return {
     destroy() {
+      changes.disconnect();
       node.removeEventListener("keydown", keys as EventListener);
       node.removeEventListener("focusin", focused);
     },

@@ -29,10 +29,23 @@ export function followAddress(choose: (sample: number) => void): void {
   addEventListener("popstate", follow);
 }
 
-/** Write what is looked at into the address: a step that Back undoes. */
+/** An address without the pixel that is told: the same thing is looked at. */
+const coarse = (text: string): string => text.replace(/[?&]at=[^&]*/, "");
+const SETTLED_MS = 300;
+let settling: ReturnType<typeof setTimeout> | undefined;
+
+/** Write what is looked at into the address: a step that Back undoes. Moving over a map's pixels is no step. */
 export function writeAddress(): void {
   const text = written(view);
+  clearTimeout(settling);
   if (text === last) return;
+  if (last && coarse(text) === coarse(last)) {
+    settling = setTimeout(() => {
+      history.replaceState(null, "", text);
+      last = text;
+    }, SETTLED_MS);
+    return;
+  }
   // A view may keep more behind its own name; that is its own to write.
   if (text === written(placeOf(location.hash))) {
     last = text;
