@@ -1,0 +1,15 @@
+// What can wait until the next frame has been drawn.
+
+import { onMount } from "svelte";
+
+/** Called while a component is built: `then` runs once its first frame is drawn, unless it is gone. */
+export function afterFirstFrame(then: () => void): void {
+  onMount(() => {
+    let timer: ReturnType<typeof setTimeout>;
+    const frame = requestAnimationFrame(() => (timer = setTimeout(then)));
+    return () => {
+      cancelAnimationFrame(frame);
+      clearTimeout(timer);
+    };
+  });
+}
