@@ -124,9 +124,18 @@ export function planeOf(tensor: Tensor, unit: number): { data: ArrayLike<number>
   return { data: tensor.data.subarray(unit * H * W, (unit + 1) * H * W), height: H, width: W };
 }
 
-export function largest(tensor: Tensor): number {
+const scales = new WeakMap<Tensor["data"], number>();
+
+/** The largest magnitude, worked out once: what was put out does not change. */
+export function largest({ data }: Tensor): number {
+  const known = scales.get(data);
+  if (known !== undefined) return known;
   let found = 0;
-  for (const value of tensor.data) found = Math.max(found, Math.abs(value));
+  for (let i = 0; i < data.length; i++) {
+    const size = data[i] < 0 ? -data[i] : data[i];
+    if (size > found) found = size;
+  }
+  scales.set(data, found);
   return found;
 }
 
@@ -143,7 +152,7 @@ export function byStrength(tensor: Tensor): number[] {
   const each = tensor.data.length / U;
   const peak = Array.from({ length: U }, (_, u) => {
     let found = -Infinity;
-    for (let i = 0; i < each; i++) found = Math.max(found, tensor.data[u * each + i]);
+    for (let i = u * each; i < (u + 1) * each; i++) if (tensor.data[i] > found) found = tensor.data[i];
     return found;
   });
   return peak.map((_, u) => u).sort((a, b) => peak[b] - peak[a]);
