@@ -355,7 +355,8 @@ def test_forward_plays_lights_a_path_and_draws_what_is_seen(
     waits = page.page.evaluate(
         "async () => { const out = []; for (const node of [...document.querySelectorAll("
         "'[data-testid=forward-stage] .node')].slice(0, 5)) { const start = performance.now();"
-        " node.dispatchEvent(new PointerEvent('pointerover', { bubbles: true })); await Promise.resolve();"
+        " node.dispatchEvent(new PointerEvent('pointerover', { bubbles: true }));"
+        " await Promise.resolve();"
         " await Promise.resolve(); document.body.offsetWidth;"
         " out.push(performance.now() - start); } return out; }"
     )
