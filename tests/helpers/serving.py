@@ -10,8 +10,8 @@ from pathlib import Path
 from layerscope.cli.reference import completions as offer
 from layerscope.cli.serve_command import choices
 from layerscope.serve.guard import Rules
-from layerscope.serve.job_queue import JobQueue
-from layerscope.serve.job_requests import Choices
+from layerscope.serve.jobs.job_queue import JobQueue
+from layerscope.serve.jobs.job_requests import Choices
 from layerscope.serve.runs_app import runs_app
 from layerscope.serve.web_server import BesideServer, bound
 
@@ -20,7 +20,7 @@ WAITING = """
 import sys, time
 from pathlib import Path
 from layerscope.file_lock import try_lock
-from layerscope.serve.job_files import write_outcome
+from layerscope.serve.jobs.job_files import write_outcome
 folder = Path(sys.argv[1])
 held = try_lock(folder / "lock")
 while not (folder / "cancel").exists():

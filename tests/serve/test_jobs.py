@@ -13,10 +13,10 @@ import msgspec
 import pytest
 
 from layerscope.errors import LayerscopeError, RunError
-from layerscope.serve import job_files, job_queue
-from layerscope.serve.job_files import JobView, tail
-from layerscope.serve.job_queue import FullError, JobQueue, StateError
-from layerscope.serve.job_requests import (
+from layerscope.serve.jobs import job_files, job_queue
+from layerscope.serve.jobs.job_files import JobView, tail
+from layerscope.serve.jobs.job_queue import FullError, JobQueue, StateError
+from layerscope.serve.jobs.job_requests import (
     Choices,
     LookRequest,
     PredictRequest,
@@ -36,7 +36,7 @@ STAND_IN = """
 import sys, time
 from pathlib import Path
 from layerscope.file_lock import try_lock
-from layerscope.serve.job_files import write_outcome
+from layerscope.serve.jobs.job_files import write_outcome
 folder, words = Path(sys.argv[1]), sys.argv[2:]
 held = try_lock(folder / "lock")
 seed = words[words.index("--seed") + 1] if "--seed" in words else "0"
@@ -206,7 +206,7 @@ def test_settings_become_arguments_and_nothing_else(runs: Path) -> None:
         settings={"epochs": 2, "widths": [8, 16], "residual": False, "learning_rate": 0.01},
     )  # fmt: skip
     check(request, runs, CHOICES)
-    words = arguments(request, runs, runs / ".jobs" / "x")
+    words = arguments(request, runs, runs / ".jobs" / "x", CHOICES)
     assert words[:2] == ["train", "digits"]
     pairs = {words[i + 1] for i, word in enumerate(words) if word == "--set"}
     assert pairs == {"epochs=2", "widths=8,16", "residual=false", "learning_rate=0.01"}

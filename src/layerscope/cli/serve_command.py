@@ -30,6 +30,12 @@ def serve(
             help="What is asked for before anything is answered; made where others reach the port.",
         ),
     ] = None,
+    photos: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder of photos, or of several such, that may be trained on from the page.",
+        ),
+    ] = None,
     show: Annotated[bool, typer.Option("--open/--no-open", help="Open the page.")] = True,
 ) -> None:
     """Show the runs of a folder in a browser, and train, look and name pictures from there."""
@@ -37,20 +43,30 @@ def serve(
 
     from layerscope.cli.housekeeping.open_command import has_screen
     from layerscope.cli.printing.console import say
-    from layerscope.errors import RunError
+    from layerscope.errors import DataError, RunError
     from layerscope.serve.web_server import bound, link, need_server, server_for, settled_rules
 
     need_server()
     if runs.exists() and not runs.is_dir():
         raise RunError(f"{runs} is a file; name a folder of runs")
-    from layerscope.serve.job_queue import JobQueue
-    from layerscope.serve.job_requests import Choices
+    from layerscope.serve.jobs.job_queue import JobQueue
+    from layerscope.serve.jobs.job_requests import Choices
+    from layerscope.serve.jobs.photo_folders import PhotoFolders
     from layerscope.serve.runs_app import runs_app
 
+    offered = PhotoFolders(photos)
+    if photos is not None and not photos.is_dir():
+        raise DataError(
+            f"{photos} is no folder; name one with --photos that holds folders of photos"
+        )
+    if photos is not None and not offered.named():
+        raise DataError(
+            f"{photos} holds no folder with a folder for each class; see 'layerscope data check'"
+        )
     rules = settled_rules(host, port, token)
     sock = bound(host, port)
     rules = replace(rules, port=sock.getsockname()[1])
-    queue = JobQueue(runs, choices(Choices), JOB_COMMAND)
+    queue = JobQueue(runs, replace(choices(Choices), photos=offered), JOB_COMMAND)
     say(f"the runs of {runs} are at {link(rules)}")
     if rules.token:
         say("whoever has this link can train here; it goes over the network as it is, so that a "

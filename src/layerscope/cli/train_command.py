@@ -198,6 +198,7 @@ def train(
         ExitStack() as stack,
     ):
         from layerscope.cli.process.own_process import with_threads
+        from layerscope.cli.process.watching import live_file, watched
         from layerscope.cli.rows.rows_commands import is_of_rows, refuse_columns, train_command
         from layerscope.cli.settings import parse_settings
         from layerscope.errors import RecipeError
@@ -229,12 +230,12 @@ def train(
             )
         listener = with_threads(print_training.training(line))
         tell_finished = None
-        if watch:
-            from layerscope.cli.process.watching import watched
+        told_in = live_file()
+        if watch or told_in:
             from layerscope.serve.web_server import need_server
 
             need_server()
-            listener, tell_finished = stack.enter_context(watched(listener))
+            listener, tell_finished = stack.enter_context(watched(listener, line, told_in=told_in))
         if resume:
             run = session.resume(
                 resume, epochs=epochs, data_dir=data_dir, device=device,

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from layerscope.errors import LayerscopeError, RunError
 from layerscope.serve.events import as_json
-from layerscope.serve.job_queue import FullError, StateError
+from layerscope.serve.jobs.job_queue import FullError, StateError
 
 
 class TooLargeError(LayerscopeError):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from layerscope.errors import LayerscopeError, RunError
 from layerscope.formats.documents import read_document
@@ -18,7 +20,8 @@ from layerscope.formats.rows_record import (
 )
 from layerscope.formats.run_files import PLAN, RECORD, read_history, read_run_record
 from layerscope.formats.run_record import PlanRecord
-from layerscope.serve.job_requests import RUN_NAME
+from layerscope.serve.jobs.job_requests import RUN_NAME
+from layerscope.training.runs.run_lock import is_trained
 
 REPORT = "report.html"
 
@@ -28,7 +31,7 @@ class RunView(Struct, frozen=True, kw_only=True):
 
     Args:
         name: of its folder.
-        state: "finished", "unfinished" or "damaged".
+        state: "finished", "training" (by a process of this machine), "unfinished" or "damaged".
         model, data: what was trained, and on what.
         epochs, done: how many there shall be, and how many are done.
         accuracy, interval: of the test split, where it was scored.
@@ -41,7 +44,7 @@ class RunView(Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    state: Literal["finished", "unfinished", "damaged"]
+    state: Literal["finished", "training", "unfinished", "damaged"]
     model: str = ""
     data: str = ""
     epochs: int = 0
@@ -68,7 +71,7 @@ class RunList:
         self._known: dict[str, tuple[tuple[int, ...], RunView]] = {}
 
     def views(self) -> list[RunView]:
-        """All runs, the newest first."""
+        """All runs, the newest first, damaged ones last."""
         found: list[tuple[float, RunView]] = []
         for folder in self.runs.iterdir():
             plan = folder / PLAN
@@ -79,8 +82,13 @@ class RunList:
             known = self._known.get(folder.name)
             if known is None or known[0] != mark:
                 known = self._known[folder.name] = (mark, view_of(folder))
-            found.append((begun.stat().st_mtime, known[1]))
-        return [view for _, view in sorted(found, key=lambda one: (-one[0], one[1].name))]
+            view = known[1]
+            if view.state != "damaged" and is_trained(folder):
+                view = replace(view, state="training")
+            found.append((begun.stat().st_mtime, view))
+        # The newest first; those that nothing can be done with come last.
+        found.sort(key=lambda one: (one[1].state == "damaged", -one[0], one[1].name))
+        return [view for _, view in found]
 
 
 def marks(folder: Path) -> tuple[int, ...]:
@@ -131,7 +139,8 @@ def view_of(folder: Path) -> RunView:
             report=report,
         )
     except LayerscopeError as error:
-        return RunView(name=folder.name, state="damaged", trouble=str(error), report=report)
+        trouble = str(error).replace(f"{folder}{os.sep}", "")
+        return RunView(name=folder.name, state="damaged", trouble=trouble, report=report)
 
 
 def view_of_rows(folder: Path) -> RunView:

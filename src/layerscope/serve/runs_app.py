@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
@@ -16,20 +17,23 @@ from layerscope.errors import LayerscopeError, RecipeError
 from layerscope.serve.answers import HANDLERS, body_of
 from layerscope.serve.events import as_json, event, stream, whenever
 from layerscope.serve.guard import Guard, Rules
-from layerscope.serve.job_files import job_folder, tail
-from layerscope.serve.job_queue import JobQueue
-from layerscope.serve.job_requests import (
+from layerscope.serve.jobs.job_files import job_folder, tail
+from layerscope.serve.jobs.job_queue import JobQueue
+from layerscope.serve.jobs.job_requests import (
     PICTURE,
     LookRequest,
     PredictRequest,
     read_request,
     run_folder,
 )
+from layerscope.serve.live_proxy import LiveJobs
 from layerscope.serve.run_list import REPORT, RunList
 from layerscope.serve.uploads import MOST_BYTES, as_png
 from layerscope.view.page_files import page_text
 
 TICK_S = 0.3
+# Folders of photos may be large or far away.
+PHOTOS_EVERY_S = 5.0
 MOST_JSON_BYTES = 64_000
 MOST_STREAMS = 64
 # A report stands alone: it runs its own scripts and workers, and fetches nothing, not from here.
@@ -52,12 +56,17 @@ class RunsServer:
         self.queue = queue
         self.runs = RunList(queue.runs)
         self.version, self.state, self.streams = 0, b"", 0
+        self.photos: tuple[str, ...] = ()
+        self.photos_at = float("-inf")
         self.over = asyncio.Event()
+        self.live = LiveJobs(queue, self.over, self.has_report)
 
     def look(self) -> None:
         """Start what may start, and notice what has changed."""
         jobs = self.queue.tick()
         choices = self.queue.choices
+        if time.monotonic() - self.photos_at >= PHOTOS_EVERY_S:
+            self.photos, self.photos_at = tuple(choices.photos.named()), time.monotonic()
         state = as_json(
             {
                 "folder": str(self.queue.runs),
@@ -65,6 +74,7 @@ class RunsServer:
                 "jobs": jobs,
                 "choices": {
                     "sets": choices.sets,
+                    "photos": self.photos,
                     "models": choices.models,
                     "presets": choices.presets,
                     "trained": choices.trained,
@@ -90,24 +100,37 @@ class RunsServer:
         return Response(self.state, media_type="application/json")
 
     async def events(self, request: Request) -> Response:
-        if self.streams >= MOST_STREAMS:
-            raise HTTPException(429, f"{MOST_STREAMS} pages listen already; close some")
-
         def changed(since: int) -> tuple[int, list[bytes]]:
             if since == self.version or not self.state:
                 return since, []
             return self.version, [event(self.state, name="state", number=self.version)]
 
-        async def counted() -> AsyncIterator[bytes]:
+        # A restarted server counts anew, so a page that comes back is told all of it.
+        return self.counted(whenever(changed, since=-1, over=self.over, every_s=TICK_S))
+
+    def counted(self, parts: AsyncIterator[bytes]) -> Response:
+        """A stream, unless very many are open."""
+        if self.streams >= MOST_STREAMS:
+            raise HTTPException(429, f"{MOST_STREAMS} pages listen already; close some")
+
+        async def counting() -> AsyncIterator[bytes]:
             self.streams += 1
             try:
-                # A restarted server counts anew, so a page that comes back is told all of it.
-                async for part in whenever(changed, since=-1, over=self.over, every_s=TICK_S):
+                async for part in parts:
                     yield part
             finally:
                 self.streams -= 1
 
-        return stream(counted())
+        return stream(counting())
+
+    async def live_page(self, request: Request) -> Response:
+        job_folder(self.queue.home, request.path_params["id"])
+        return HTMLResponse(page_text("live"))
+
+    async def live_events(self, request: Request) -> Response:
+        id_ = request.path_params["id"]
+        job_folder(self.queue.home, id_)
+        return self.counted(self.live.parts(id_, request.headers.get("last-event-id")))
 
     async def add(self, request: Request) -> Response:
         if request.headers.get("content-type", "").partition(";")[0] != "application/json":
@@ -153,13 +176,17 @@ class RunsServer:
             raise HTTPException(404, "this job has no picture")
         return FileResponse(path, media_type="image/png")
 
+    def has_report(self, run: str) -> bool:
+        """Whether a run has a page about it, in its own folder."""
+        page = self.queue.runs / run / REPORT
+        return page.is_file() and page.resolve().parent == (self.queue.runs / run).resolve()
+
     async def report(self, request: Request) -> Response:
         folder = run_folder(self.queue.runs, request.path_params["run"])
-        page = folder / REPORT
-        if not page.is_file() or page.resolve().parent != folder.resolve():
+        if not self.has_report(folder.name):
             raise HTTPException(404, f"{folder.name} has no report yet; look at it first")
         policy = {"content-security-policy": REPORT_POLICY}
-        return FileResponse(page, media_type="text/html; charset=utf-8", headers=policy)
+        return FileResponse(folder / REPORT, media_type="text/html; charset=utf-8", headers=policy)
 
 
 def explain(run: str) -> LookRequest:
@@ -198,6 +225,9 @@ def runs_app(queue: JobQueue, rules: Rules) -> Guard:
             Route("/api/jobs/{id}/log", server.log),
             Route("/api/jobs/{id}/picture", server.picture),
             Route("/runs/{run}/report", server.report),
+            Route("/jobs/{id}/live/", server.live_page),
+            Route("/jobs/{id}/live/api/events", server.live_events),
+            *server.live.routes(),
         ],
         exception_handlers=HANDLERS,
         lifespan=lifespan,

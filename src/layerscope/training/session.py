@@ -39,6 +39,7 @@ from layerscope.training.runs.finish_run import write_run
 from layerscope.training.runs.progress import Progress
 from layerscope.training.runs.resume_plan import Plan, read_plan, unfinished_run, write_plan
 from layerscope.training.runs.run_folder import Run, new_run_folder, open_run
+from layerscope.training.runs.run_lock import trained_here
 from layerscope.training.train_settings import Settings
 from layerscope.training.watch import Watch
 
@@ -142,9 +143,9 @@ def begin(
         folder = new_run_folder(folder, splits.train.name, spec.name)
         write_plan(folder, plan)
     own = gathered.model if isinstance(gathered.model, nn.Module) else None
-    return carry_out(
-        plan, splits, agree_on(folder, fabric), fabric, listener or Listener(), own=own
-    )
+    folder = agree_on(folder, fabric)
+    with trained_here(folder, first_process=fabric.is_global_zero):
+        return carry_out(plan, splits, folder, fabric, listener or Listener(), own=own)
 
 
 def resume(
@@ -173,7 +174,7 @@ def resume(
         listener: told how it goes.
 
     Raises:
-        RunError: there is nothing to resume, or its files are damaged.
+        RunError: there is nothing to resume, another process trains it, or its files are damaged.
         DataError: the pictures are gone or have changed.
     """
     folder = unfinished_run(folder)
@@ -190,11 +191,12 @@ def resume(
             f"the pictures of {plan.source or splits.train.name} are not those that {folder.name} "
             "began with; put the old ones back, or train anew"
         )
-    if fabric.is_global_zero:
-        remove_parts(folder)
-    if epochs is not None and fabric.is_global_zero:
-        write_plan(folder, plan)
-    return carry_out(plan, splits, folder, fabric, listener or Listener(), own=model)
+    with trained_here(folder, first_process=fabric.is_global_zero):
+        if fabric.is_global_zero:
+            remove_parts(folder)
+        if epochs is not None and fabric.is_global_zero:
+            write_plan(folder, plan)
+        return carry_out(plan, splits, folder, fabric, listener or Listener(), own=model)
 
 
 def carry_out(

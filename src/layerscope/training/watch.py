@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +23,8 @@ from layerscope.training.diagnostics.recorder import Vitals
 FRAME_EVERY_S = 1.0
 MOST_FRAMES = 160
 HIGHEST_RATE = 10.0
+# Of these the latest alone is kept.
+PASSING = frozenset({"progress", "work"})
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,14 @@ class Told:
 
 
 class Watch:
-    """What a training tells those who watch, and what they ask of it. Threads may share it."""
+    """What a training tells those who watch, and what they ask of it. Threads may share it.
 
-    def __init__(self) -> None:
+    Args:
+        on_pause: called when somebody stops the training (True) or lets it go on (False).
+    """
+
+    def __init__(self, *, on_pause: Callable[[bool], None] = lambda paused: None) -> None:
+        self._on_pause = on_pause
         self._news = threading.Condition()
         self._told: dict[int, Told] = {}
         self._count = 0
@@ -120,10 +127,10 @@ class Watch:
     # Asked by those who watch.
 
     def tell(self, name: str, value: Mapping[str, Any]) -> int:
-        """Note what happened; of progress the latest alone is kept. Returns its number."""
+        """Note what happened; of what passes the latest alone is kept. Returns its number."""
         with self._news:
             self._count += 1
-            if name == "progress":
+            if name in PASSING:
                 for old in [told.number for told in self._told.values() if told.name == name]:
                     del self._told[old]
             self._told[self._count] = Told(self._count, name, value)
@@ -165,18 +172,22 @@ class Watch:
     def pause(self, paused: bool) -> None:
         """Stop before the next batch, or go on."""
         with self._news:
-            self._paused, self._singles = paused, 0
+            before, self._paused, self._singles = self._paused, paused, 0
             self._news.notify_all()
-        self.tell("paused", {"paused": paused})
+        self._say_paused(before, paused)
 
     def single(self) -> None:
         """Learn from one batch, and stop again."""
         with self._news:
-            already, self._paused = self._paused, True
+            before, self._paused = self._paused, True
             self._singles += 1
             self._news.notify_all()
-        if not already:
-            self.tell("paused", {"paused": True})
+        self._say_paused(before, True)
+
+    def _say_paused(self, before: bool, paused: bool) -> None:
+        if before != paused:
+            self.tell("paused", {"paused": paused})
+            self._on_pause(paused)
 
     def set_rate(self, rate: float | None) -> None:
         """Use a learning rate from the next batch on; None is the recipe's schedule again.

@@ -35,6 +35,20 @@ export interface Epoch {
   validation_loss: number;
   validation_accuracy: number;
 }
+/** Where the whole command stands, reading and looking included. */
+export interface Work {
+  part: string;
+  frac: number;
+  what: string;
+  left: string;
+}
+/** How the job of a server ended, which its own process cannot tell. */
+export interface End {
+  state: string;
+  why: string;
+  run: string;
+  report: boolean;
+}
 export interface RateChange {
   step: number;
   before: number;
@@ -90,6 +104,8 @@ export class Training {
   paused = $state(false);
   here = $state(false);
   ended = $state(false);
+  end = $state.raw<End | null>(null);
+  work = $state.raw<Work | null>(null);
   over = $state.raw<{ accuracy: number; path: string } | null>(null);
   playback = $state.raw<Playback | null>(null);
   trouble = $state("");
@@ -111,8 +127,10 @@ export class Training {
     on<{ sentence: string }>("finding", (value) => (this.findings = [...this.findings, value.sentence]));
     on<{ paused: boolean }>("paused", (value) => (this.paused = value.paused));
     on<{ accuracy: number; path: string }>("over", (value) => (this.over = value));
-    on("end", () => {
+    on<Work>("work", (value) => (this.work = value));
+    on<End | Record<string, never>>("end", (value) => {
       this.ended = true;
+      if ("state" in value) this.end = value as End;
       events.close();
     });
     on<Omit<Frame, "arrays">>("frame", (value) => {

@@ -1,4 +1,4 @@
-// What the server tells, and what it may be asked for. The server's Python names the same fields (serve/job_files.py, serve/run_list.py).
+// What the server tells, and what it may be asked for. The server's Python names the same fields (serve/jobs/job_files.py, serve/run_list.py).
 
 export type JobState = "queued" | "running" | "finished" | "failed" | "cancelled" | "killed";
 
@@ -12,13 +12,15 @@ export interface Job {
   frac: number;
   what: string;
   left: string;
+  /** Its training can be watched. */
+  live: boolean;
   has_picture: boolean;
   labels: [string, number][];
 }
 
 export interface Run {
   name: string;
-  state: "finished" | "unfinished" | "damaged";
+  state: "finished" | "training" | "unfinished" | "damaged";
   model: string;
   data: string;
   epochs: number;
@@ -38,7 +40,7 @@ export interface Told {
   folder: string;
   runs: Run[];
   jobs: Job[];
-  choices: { sets: string[]; models: string[]; presets: string[]; trained: string[] };
+  choices: { sets: string[]; photos: string[]; models: string[]; presets: string[]; trained: string[] };
 }
 
 export const server = $state<{ told: Told | null; here: boolean; trouble: string }>({ told: null, here: false, trouble: "" });

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from layerscope.cli.main import main
 from layerscope.file_lock import try_lock
-from layerscope.serve.job_files import write_outcome
+from layerscope.serve.jobs.job_files import write_outcome
 
 LOOK_EVERY_S = 0.2
 # What does not stop by itself in this time (an operation of minutes in foreign code) is ended.

@@ -19,6 +19,7 @@ EVERY_S = 5.0
 TOO_EARLY = 0.03
 # A step that takes longer than all that was left is not nearly done for that.
 LEAST_LEFT_FRAC = 0.1
+PAUSED = "paused by hand"
 
 
 class ProgressLine:
@@ -48,6 +49,9 @@ class ProgressLine:
         self.what = "getting ready"
         self.told_left_s: float | None = None  # of this part
         self.told_left_at = self.started
+        self.held_since: float | None = None
+        # Told too wherever the command stands: how far over all of it, what is done, what is left.
+        self.on_tell: Callable[[float, str, str], None] = lambda done, what, left: None
         self.over = threading.Event()
         self.beats = threading.Thread(target=self._beat, daemon=True)
         self.printing = threading.Lock()
@@ -92,8 +96,21 @@ class ProgressLine:
         )
         left = as_time(self.left_s(now))
         self.bar.update(self.task, description=what, completed=self.done, left=left)
+        self.on_tell(self.done, what, left)
         if not self.console.is_terminal:
             self.print_if_due()
+
+    def hold(self, held: bool) -> None:
+        """Somebody stopped the work, or lets it go on; the time between does not count."""
+        now = self.clock()
+        if held:
+            self.held_since = now
+            self.bar.update(self.task, description=PAUSED, left="")
+        elif self.held_since is not None:
+            self.part_started += now - self.held_since
+            self.told_left_at += now - self.held_since
+            self.held_since = None
+            self.bar.update(self.task, description=self.what)
 
     def print_if_due(self) -> None:
         """Into a pipe: print where the command stands, if nothing was printed for a while."""
@@ -102,9 +119,9 @@ class ProgressLine:
             if now - self.told < EVERY_S:
                 return
             self.told = now
-            left = as_time(self.left_s(now))
+            what, left = self.standing(now)
             after = f", {left}" if left else ""
-            print(f"{100 * self.done:3.0f} %  {self.what}{after}", file=sys.stderr, flush=True)  # noqa: T201
+            print(f"{100 * self.done:3.0f} %  {what}{after}", file=sys.stderr, flush=True)  # noqa: T201
 
     def _beat(self) -> None:
         """Print also while one step takes long, or before the first one is reported."""
@@ -115,8 +132,14 @@ class ProgressLine:
 
     def write(self, file: Path) -> None:
         """Write where the command stands."""
-        left = as_time(self.left_s(self.clock()))
-        write_json(file, {"frac": round(self.done, 4), "what": self.what, "left": left})
+        what, left = self.standing(self.clock())
+        write_json(file, {"frac": round(self.done, 4), "what": what, "left": left})
+
+    def standing(self, now: float) -> tuple[str, str]:
+        """What is being done, and how long all of it still takes, in words."""
+        if self.held_since is not None:
+            return PAUSED, ""
+        return self.what, as_time(self.left_s(now))
 
     @property
     def done(self) -> float:

@@ -57,6 +57,7 @@ from layerscope.training.runs.network_records import recipe_of, recipe_record
 from layerscope.training.runs.progress import Progress
 from layerscope.training.runs.resume_plan import PLAN, unfinished_run
 from layerscope.training.runs.run_folder import new_run_folder
+from layerscope.training.runs.run_lock import trained_here
 from layerscope.training.session import TrainingStopped
 
 if TYPE_CHECKING:
@@ -147,7 +148,8 @@ def train_rows(
         fingerprint=fingerprint(splits.train, splits.encoding),
     )
     write_json(folder / PLAN, plain(plan))
-    return carry_out_rows(plan, splits, folder, fabric, listener or RowsListener())
+    with trained_here(folder):
+        return carry_out_rows(plan, splits, folder, fabric, listener or RowsListener())
 
 
 def parted_settings(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -250,10 +252,11 @@ def resume_rows(
             f"the rows of {plan.source} are not those that {folder.name} began with; put the old "
             "ones back, or train anew"
         )
-    remove_parts(folder)
-    write_json(folder / PLAN, plain(plan))
     fabric = make_fabric(device, recipe.precision)
-    return carry_out_rows(plan, splits, folder, fabric, listener or RowsListener())
+    with trained_here(folder):
+        remove_parts(folder)
+        write_json(folder / PLAN, plain(plan))
+        return carry_out_rows(plan, splits, folder, fabric, listener or RowsListener())
 
 
 def carry_out_rows(

@@ -5,6 +5,8 @@ runs/.jobs/20261121-221800-1f0c/
     picture.png     an uploaded picture
     started.json    that it was started
     lock            held by the job's process for as long as it lives
+    live.json       where its process serves the live page of its training, while it does
+    made.json       the run that its training made
     progress.json   how far it is, about once a second
     cancel          that it is to stop
     stdout.txt, stderr.txt
@@ -26,10 +28,11 @@ from msgspec import Struct
 from layerscope.errors import RunError
 from layerscope.file_lock import try_lock
 from layerscope.files import write_json
-from layerscope.serve.job_requests import Request, title
+from layerscope.serve.jobs.job_requests import Request, title
 
 State: TypeAlias = Literal["queued", "running", "finished", "failed", "cancelled", "killed"]
 HOME = ".jobs"
+LIVE, MADE = "live.json", "made.json"
 ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
 # A process that was just started takes its lock within this time.
 STARTING_S = 5.0
@@ -70,11 +73,12 @@ class JobView(Struct, frozen=True, kw_only=True):
     Args:
         id, created: of the job.
         kind, title: what was asked for.
-        run: the run that it is about; "" where it makes one.
+        run: the run that it is about, or that it made; "" where it has not made one yet.
         state: where it stands.
         frac: how far it is, from 0 to 1.
         what: is being done, or why it failed.
         left: how long it still takes, in words.
+        live: whether its training can be watched.
         has_picture: whether a picture was uploaded.
         labels: what a picture was named: class and probability, the most probable first.
     """
@@ -88,6 +92,7 @@ class JobView(Struct, frozen=True, kw_only=True):
     frac: float = 0.0
     what: str = ""
     left: str = ""
+    live: bool = False
     has_picture: bool = False
     labels: tuple[tuple[str, float], ...] = ()
 
@@ -98,6 +103,12 @@ class Progress(Struct, frozen=True):
     frac: float = 0.0
     what: str = ""
     left: str = ""
+
+
+class Made(Struct, frozen=True):
+    """What `made.json` holds: the run's name."""
+
+    run: str
 
 
 def now() -> str:
@@ -186,6 +197,7 @@ def seconds_since(path: Path) -> float:
 def view_of(folder: Path, job: Job, state: State) -> JobView:
     """A job as a page shows it."""
     progress: Progress = read(folder / "progress.json", Progress) or Progress()
+    made: Made = read(folder / MADE, Made) or Made("")
     done = state == "finished"
     what = progress.what if state == "running" else why(folder) if state == "failed" else ""
     return JobView(
@@ -193,11 +205,12 @@ def view_of(folder: Path, job: Job, state: State) -> JobView:
         created=job.created,
         kind=type(job.request).__struct_config__.tag or "",  # pyright: ignore[reportArgumentType]
         title=title(job.request),
-        run=getattr(job.request, "run", ""),
+        run=getattr(job.request, "run", "") or made.run,
         state=state,
         frac=1.0 if done else progress.frac if state == "running" else 0.0,
         what=what,
         left=progress.left if state == "running" else "",
+        live=state == "running" and (folder / LIVE).is_file(),
         has_picture=(folder / "picture.png").is_file(),
         labels=labels_of(folder) if done and title(job.request).startswith("name") else (),
     )

@@ -13,8 +13,9 @@ from typing import IO
 from layerscope.errors import LayerscopeError, RunError
 from layerscope.file_lock import try_lock
 from layerscope.files import write_json
-from layerscope.serve.job_files import (
+from layerscope.serve.jobs.job_files import (
     HOME,
+    LIVE,
     Job,
     JobView,
     State,
@@ -29,7 +30,7 @@ from layerscope.serve.job_files import (
     write_job,
     write_outcome,
 )
-from layerscope.serve.job_requests import (
+from layerscope.serve.jobs.job_requests import (
     PICTURE,
     Choices,
     Request,
@@ -202,14 +203,18 @@ class JobQueue:
     def _start(self, id_: str) -> None:
         folder, job = self._job(id_)
         try:
-            words = arguments(job.request, self.runs, folder)
+            words = arguments(job.request, self.runs, folder, self.choices)
             check(job.request, self.runs, self.choices)
         except LayerscopeError as error:  # what it is about went meanwhile
             (folder / "stderr.txt").write_text(f"layerscope: {error}\n", encoding="utf-8")
             write_outcome(folder, 2)
             return
         write_json(folder / "started.json", {"at": now()})
-        environment = {**os.environ, "LAYERSCOPE_PROGRESS": str(folder / "progress.json")}
+        environment = {
+            **os.environ,
+            "LAYERSCOPE_PROGRESS": str(folder / "progress.json"),
+            "LAYERSCOPE_LIVE": str(folder / LIVE),
+        }
         with (folder / "stdout.txt").open("wb") as out, (folder / "stderr.txt").open("wb") as err:
             self._own[id_] = subprocess.Popen(
                 [*self.command, str(folder), *words],

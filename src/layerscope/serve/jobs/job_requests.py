@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias, cast, get_type_hints
 
@@ -18,6 +18,7 @@ from msgspec import Meta, Struct
 
 from layerscope.errors import DataError, LayerscopeError, ModelError, RecipeError, RunError, nearest
 from layerscope.formats.run_files import PLAN, RECORD
+from layerscope.serve.jobs.photo_folders import PhotoFolders
 from layerscope.training.recipe import Recipe
 from layerscope.training.train_settings import Settings, of_recipe
 
@@ -36,11 +37,15 @@ class _Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, ta
 
 
 class TrainRequest(_Request, frozen=True, tag="train"):
-    """Train a network on a named set; `settings` as `layerscope.train` takes them."""
+    """Train a network on a named set, or on "photos/NAME" of the folders that the server offers.
+
+    `size` is the side of the pictures in pixels; `settings` are as `layerscope.train` takes them.
+    """
 
     data: Name
     model: Name = "compact"
     preset: Name = "default"
+    size: Annotated[int, Meta(ge=8, le=1024)] | None = None
     seed: Seed = 0
     report: bool = True
     settings: dict[str, Any] = {}
@@ -78,6 +83,7 @@ class Choices:
     Args:
         sets, models, presets, ablations: what `layerscope` knows.
         trained: networks that come trained, which may name pictures.
+        photos: the folders of photos that whoever started the server offers.
     """
 
     sets: tuple[str, ...]
@@ -85,6 +91,7 @@ class Choices:
     presets: tuple[str, ...]
     ablations: tuple[str, ...]
     trained: tuple[str, ...]
+    photos: PhotoFolders = field(default_factory=PhotoFolders)
 
 
 def read_request(body: bytes) -> Request:
@@ -122,7 +129,8 @@ def check(request: Request, runs: Path, choices: Choices) -> None:
     """
     match request:
         case TrainRequest():
-            check_name(request.data, choices.sets, "set", DataError)
+            known = (*choices.sets, *choices.photos.named())
+            check_name(request.data, known, "set", DataError)
             check_name(request.model, choices.models, "network", ModelError)
             check_name(request.preset, choices.presets, "preset", RecipeError)
             check_settings(request.settings)
@@ -177,13 +185,14 @@ def check_size(name: str, value: Any) -> None:
             raise RecipeError(f"{name} is {part}; give a number up to {LARGEST:,}")
 
 
-def arguments(request: Request, runs: Path, job: Path) -> list[str]:
+def arguments(request: Request, runs: Path, job: Path, choices: Choices) -> list[str]:
     """The arguments of `layerscope` that carry a request out.
 
     Args:
         request: checked.
         runs: the folder of runs.
         job: the job's folder, where its picture lies.
+        choices: the names that it may use.
     """
     match request:
         case TrainRequest():
@@ -192,8 +201,10 @@ def arguments(request: Request, runs: Path, job: Path) -> list[str]:
                 for name, value in request.settings.items()
                 for part in ("--set", f"{name}={as_text(value)}")
             ]
+            side = [] if request.size is None else ["--size", str(request.size)]
+            data = str(choices.photos.named().get(request.data, request.data))
             return [
-                "train", request.data, "--model", request.model, "--preset", request.preset,
+                "train", data, "--model", request.model, "--preset", request.preset, *side,
                 "--seed", str(request.seed), "--out", str(runs), *settings,
                 "--report" if request.report else "--no-report",
             ]  # fmt: skip
