@@ -64,6 +64,10 @@ def test_a_notebook_shows_a_run_an_atlas_and_a_unit(
         shown = [page.page.locator(FRAME).nth(n).content_frame for n in range(3)]
         for frame in shown[:2]:
             frame.locator(f"text={100 * accuracy:.1f}").first.wait_for()
+        # The pictures that stand there for readers without scripts have given way.
+        pictures = page.page.locator("[class^=layerscope-]")
+        assert pictures.count() == 3
+        assert not any(pictures.nth(n).is_visible() for n in range(3))
         # The unit opens where it stands in the report; another is a click away.
         assert strength(shown[2], first) == pytest.approx(strength_of(layer, first), abs=0.0051)
         shown[2].locator(f"[data-testid=unit-{other}]").click()

@@ -20,7 +20,10 @@ async function render({ model, el }: { model: Model; el: HTMLElement }): Promise
   frame.allow = "camera";
   Object.assign(frame.style, { width: "100%", height: `${Number(model.get("height"))}px`, border: "1px solid #8886", borderRadius: "8px" });
   frame.src = `${address}${String(model.get("address"))}`;
-  el.replaceChildren(frame);
+  // The pictures that stand there for readers without scripts give way, wherever the notebook keeps them.
+  const style = document.createElement("style");
+  style.textContent = `.${String(model.get("instead_of"))} { display: none; }`;
+  el.replaceChildren(style, frame);
   return () => URL.revokeObjectURL(address);
 }
 

@@ -14,7 +14,7 @@ from layerscope.files import write_json
 from layerscope.formats.atlas_record import AtlasRecord
 from layerscope.formats.documents import Document, plain, read_document
 from layerscope.formats.older.older_atlases import upgrade_atlas
-from layerscope.notebook_widget import notebook_page, report_beside
+from layerscope.notebook_widget import report_beside, show_page
 
 FILE = "atlas.json"
 
@@ -69,10 +69,13 @@ class Atlas:
             f"{data.n:,} pictures; {self.path}>"
         )
 
-    def _repr_mimebundle_(self, **_: object) -> dict[str, object] | None:
+    def _ipython_display_(self) -> None:
         """For a notebook with anywidget: the report."""
-        return notebook_page(
-            self.report, self._repr_html_(), title=f"the report of {self.record.model.name}"
+        show_page(
+            self.report,
+            self._repr_html_(),
+            repr(self),
+            title=f"the report of {self.record.model.name}",
         )
 
     def _repr_html_(self) -> str:

@@ -14,7 +14,7 @@ from layerscope.atlas.sprite_tiles import rows_of
 from layerscope.errors import AtlasError
 from layerscope.formats.layer_record import LayerRecord
 from layerscope.formats.unit_record import unit_of
-from layerscope.notebook_widget import address_of, notebook_page, report_beside
+from layerscope.notebook_widget import address_of, report_beside, show_page
 from layerscope.plot_axes import axes_for, entitle, label, show_picture
 
 if TYPE_CHECKING:
@@ -113,11 +113,12 @@ class AtlasLayer(LayerRecord, frozen=True, kw_only=True):
         units = f", {len(self.units)} units" if self.units else ""
         return f"<layer {self.name} ({self.title}): {shape}{units}>"
 
-    def _repr_mimebundle_(self, **_: object) -> dict[str, object] | None:
+    def _ipython_display_(self) -> None:
         """For a notebook with anywidget: the report, opened at this layer."""
-        return notebook_page(
+        show_page(
             report_beside(self.folder),
             self._repr_html_(),
+            repr(self),
             address=address_of(self.name),
             title=f"{self.title} in the report",
         )

@@ -9,7 +9,7 @@ from layerscope import html_repr
 from layerscope.atlas.sprite_tiles import rows_of, tiles
 from layerscope.formats.file_references import Sprite
 from layerscope.formats.unit_record import DescriptionRecord, UnitRecord
-from layerscope.notebook_widget import address_of, notebook_page, report_beside
+from layerscope.notebook_widget import address_of, report_beside, show_page
 from layerscope.plot_axes import axes_for, entitle, show_picture
 
 if TYPE_CHECKING:
@@ -96,11 +96,12 @@ class AtlasUnit(UnitRecord, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return f"<unit {self.index} of {self.layer} ({self.title}): {self.words}>"
 
-    def _repr_mimebundle_(self, **_: object) -> dict[str, object] | None:
+    def _ipython_display_(self) -> None:
         """For a notebook with anywidget: the report, opened at this unit."""
-        return notebook_page(
+        show_page(
             report_beside(self.folder),
             self._repr_html_(),
+            repr(self),
             address=address_of(self.layer, self.index),
             title=f"{self.title}, unit {self.index}, in the report",
         )

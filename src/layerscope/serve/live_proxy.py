@@ -29,6 +29,7 @@ from layerscope.serve.jobs.job_queue import SETTLED, JobQueue, StateError
 TICK_S = 0.2
 # A process that does not answer in this time is stopped, or its machine sleeps.
 ANSWER_S = 10.0
+PART_BYTES = 65_536
 MOST_ASKED_BYTES, MOST_ANSWER_BYTES = 1000, 100_000_000
 HEAD_END = b"\r\n\r\n"
 
@@ -91,19 +92,17 @@ class LiveJobs:
             if status != 200:
                 return
             end = asyncio.ensure_future(self.over.wait())
+            more = asyncio.ensure_future(reader.read(PART_BYTES))
             try:
-                while not self.over.is_set():
-                    more = asyncio.ensure_future(reader.read(65_536))
+                while True:
                     await asyncio.wait({more, end}, return_when=asyncio.FIRST_COMPLETED)
-                    if not more.done():
-                        more.cancel()
-                        return
-                    part = more.result()
-                    if not part:
+                    if not more.done() or not (part := more.result()):
                         return
                     yield part
+                    more = asyncio.ensure_future(reader.read(PART_BYTES))
             finally:
                 end.cancel()
+                more.cancel()
 
     def _view(self, id_: str) -> JobView | None:
         return next((view for view in self.queue.views() if view.id == id_), None)

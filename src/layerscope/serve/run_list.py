@@ -135,12 +135,19 @@ def view_of(folder: Path) -> RunView:
             model=plan.model.name,
             data=Path(plan.source).name if plan.source else "pictures from Python",
             epochs=plan.recipe.epochs,
-            done=len(list((folder / "recording").glob("epoch-*.safetensors"))),
+            done=last_recorded(folder),
             report=report,
         )
     except LayerscopeError as error:
         trouble = str(error).replace(f"{folder}{os.sep}", "")
         return RunView(name=folder.name, state="damaged", trouble=trouble, report=report)
+
+
+def last_recorded(folder: Path) -> int:
+    """The last epoch that a training recorded something of; late ones may pass unrecorded."""
+    names = (file.stem for file in (folder / "recording").glob("epoch-*.safetensors"))
+    numbers = (name.removeprefix("epoch-") for name in names)
+    return max((int(number) for number in numbers if number.isdecimal()), default=0)
 
 
 def view_of_rows(folder: Path) -> RunView:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import time
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -50,6 +52,26 @@ def test_a_line_never_runs_backwards_and_a_resumed_part_is_not_thought_fast() ->
     assert line.left_s(clock()) == pytest.approx(10)
     line.tell("training", 0.85, "epoch 5 of 6, again")
     assert line.done == pytest.approx(0.9)
+
+
+def test_time_that_the_work_was_held_does_not_count(tmp_path: Path) -> None:
+    line, clock, _ = line_of({"training": 1}, terminal=False)
+    told: list[tuple[float, str, str]] = []
+    line.on_tell = lambda *now: told.append(now)
+    line.tell("training", 0.0, "epoch 1 of 2")
+    clock.now = 10.0
+    line.tell("training", 0.5, "epoch 1 of 2")
+    line.hold(True)
+    clock.now = 1000.0
+    line.write(tmp_path / "progress.json")
+    assert json.loads((tmp_path / "progress.json").read_text("utf-8")) == {
+        "frac": 0.5, "what": "paused by hand", "left": ""
+    }  # fmt: skip
+    line.hold(False)
+    clock.now = 1005.0
+    line.tell("training", 0.75, "epoch 2 of 2")
+    assert line.left_s(clock()) == pytest.approx(5)
+    assert told[-1] == (0.75, "epoch 2 of 2", "5 s left")
 
 
 def test_into_a_pipe_a_line_goes_every_few_seconds(capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,7 +33,7 @@ from layerscope.formats.run_figures import EpochFigures, Evaluation
 from layerscope.formats.run_files import EVALUATION, read_history, read_run_record
 from layerscope.formats.run_record import RunRecord
 from layerscope.models import ModelSpec, build
-from layerscope.notebook_widget import notebook_page
+from layerscope.notebook_widget import show_page
 from layerscope.seed import make_generator
 from layerscope.sprites import write_sprite
 from layerscope.training.input.own_module import copy_of
@@ -101,10 +101,10 @@ class Run:
             f"{self.path}>"
         )
 
-    def _repr_mimebundle_(self, **_: object) -> dict[str, object] | None:
+    def _ipython_display_(self) -> None:
         """For a notebook with anywidget: its report."""
-        return notebook_page(
-            self.report, self._repr_html_(), title=f"the report of {self.path.name}"
+        show_page(
+            self.report, self._repr_html_(), repr(self), title=f"the report of {self.path.name}"
         )
 
     def _repr_html_(self) -> str:
