@@ -53,7 +53,7 @@ TIMM: dict[str, int | None] = {
     "hardcorenas_a": 64, "convnext_atto": 64, "convnext_zepto_rms": 64, "convnextv2_atto": 64,
     "inception_next_atto": 64, "starnet_s1": 64, "edgenext_xx_small": 64, "mobilevit_xxs": 64,
     "mobilevitv2_050": 64, "poolformer_s12": 64, "poolformerv2_s12": 64, "caformer_s18": 64,
-    "convformer_s18": 64, "metaformer_ppff_s12_224": None, "vit_tiny_patch16_224": None,
+    "convformer_s18": 64, "eva02_tiny_patch14_224": None, "vit_tiny_patch16_224": None,
     "vit_base_patch32_224": None, "deit_tiny_patch16_224": None,
     "deit_tiny_distilled_patch16_224": None, "beit_base_patch16_224": None,
     "cait_xxs24_224": None, "xcit_nano_12_p16_224": None, "swin_tiny_patch4_window7_224": None,
@@ -67,7 +67,7 @@ TIMM: dict[str, int | None] = {
     "tnt_s_patch16_224": None, "focalnet_tiny_srf": 64, "davit_tiny": 64, "gcvit_xxtiny": None,
     "hiera_tiny_224": None, "mambaout_femto": 64, "nextvit_small": 64, "repvit_m0_9": 64,
     "shvit_s1": 64, "swiftformer_xs": 64, "nf_resnet26": 64, "nf_regnet_b0": 64,
-    "dm_nfnet_f0": 64, "bat_resnext26ts": 64, "cspresnet50": 64, "cspdarknet53": 64,
+    "dm_nfnet_f0": 64, "bat_resnext26ts": None, "cspresnet50": 64, "cspdarknet53": 64,
     "darknet17": 64, "pnasnet5large": None, "xception41": 64, "legacy_xception": 96,
     "inception_v3": 96, "test_vit": None,
 }  # fmt: skip

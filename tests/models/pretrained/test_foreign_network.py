@@ -179,6 +179,8 @@ def test_saved_files_that_hold_no_layers_are_told_apart(tmp_path: Path) -> None:
     net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten())
     torch.save(net.state_dict(), tmp_path / "state.pth")
     torch.save(net, tmp_path / "whole.pt")
+    (tmp_path / "nets.py").write_text("def part(n): ...\ndef make(): ...\nraise SystemExit")
+    (tmp_path / "broken.py").write_text("def part(:")
     (tmp_path / "plain.pkl").write_bytes(b"cos\nsystem\n")
     save_file(net.state_dict(), str(tmp_path / "w.safetensors"))
     with warnings.catch_warnings():
@@ -195,6 +197,8 @@ def test_saved_files_that_hold_no_layers_are_told_apart(tmp_path: Path) -> None:
         "script.pt": "is a script module",
         "net.pt2": "is an exported program",
         "nowhere.pt": "there is no file",
+        "nets.py": "is a program: name .*nets.py:make",
+        "broken.py": "is a program: name .*broken.py:make",
     }
     for name, sentence in said.items():
         path = str(tmp_path / name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import warnings
 from collections.abc import Iterator
@@ -146,6 +147,9 @@ def sides(value: Any) -> dict[str, int]:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep transformers from talking: what it warns of while it loads is no news to a look."""
+    hub = logging.getLogger("huggingface_hub")
+    hub_level = hub.level
+    hub.setLevel(logging.CRITICAL)
     talk = transformers().utils.logging
     level, bar = talk.get_verbosity(), talk.is_progress_bar_enabled()
     talk.set_verbosity_error()
@@ -155,6 +159,7 @@ def quiet() -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     finally:
+        hub.setLevel(hub_level)
         talk.set_verbosity(level)
         if bar:
             talk.enable_progress_bar()

@@ -1,7 +1,8 @@
-"""Saved files that hold no network whose layers can be seen, and what to do with each."""
+"""Files that are no network whose layers can be seen, and what to do with each."""
 
 from __future__ import annotations
 
+import ast
 import zipfile
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from layerscope.errors import ModelError
 HOW = "file.py:make --weights {file}, where make() builds the network"
 NO_NETWORKS = (
     ".pt", ".pth", ".pt2", ".ckpt", ".bin", ".pkl", ".pickle", ".safetensors", ".tar", ".tflite",
-    ".pb",
+    ".pb", ".py",
 )  # fmt: skip
 
 
@@ -26,6 +27,10 @@ def refuse_file(path: Path) -> ModelError:
     if suffix in (".tflite", ".pb"):
         return ModelError(
             f"{path} is a file of TensorFlow; save the network as .keras, or convert it to .onnx"
+        )
+    if suffix == ".py":
+        return ModelError(
+            f"{path} is a program: name what builds the network in it, {path}:{maker_in(path)}"
         )
     how = HOW.format(file=path)
     inside = names_inside(path)
@@ -48,6 +53,16 @@ def refuse_file(path: Path) -> ModelError:
         f"{path} is a pickle, which could run any code when it is opened; save the network's "
         f"state_dict() and give {how}"
     )
+
+
+def maker_in(path: Path) -> str:
+    """The last function or class that a program defines, read without running it; else "make"."""
+    try:
+        parts = ast.parse(path.read_text(encoding="utf-8")).body
+    except (OSError, SyntaxError, ValueError):
+        return "make"
+    names = [part.name for part in parts if isinstance(part, ast.FunctionDef | ast.ClassDef)]
+    return names[-1] if names else "make"
 
 
 def names_inside(path: Path) -> list[str]:
