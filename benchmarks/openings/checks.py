@@ -109,7 +109,11 @@ def receptive_fields(model: nn.Module, images: torch.Tensor, layers: Sequence[La
         seen = (int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
         top = [field.start_px[i] + p * field.stride_px[i] for i, p in enumerate((y, x))]
         end = [top[i] + field.size_px[i] for i in range(2)]
-        said = (max(top[0], 0), max(top[1], 0), min(end[0], H), min(end[1], W))
+        low_y, low_x, high, wide = field.within_px or (0, 0, H, W)
+        said = (
+            max(top[0], low_y), max(top[1], low_x),
+            min(end[0], low_y + high), min(end[1], low_x + wide),
+        )  # fmt: skip
         if seen[0] < said[0] or seen[1] < said[1] or seen[2] > said[2] or seen[3] > said[3]:
             wrong.append(f"{name}: sees {seen}, said {said}")
         elif seen == said:

@@ -53,7 +53,7 @@ TIMM: dict[str, int | None] = {
     "hardcorenas_a": 64, "convnext_atto": 64, "convnext_zepto_rms": 64, "convnextv2_atto": 64,
     "inception_next_atto": 64, "starnet_s1": 64, "edgenext_xx_small": 64, "mobilevit_xxs": 64,
     "mobilevitv2_050": 64, "poolformer_s12": 64, "poolformerv2_s12": 64, "caformer_s18": 64,
-    "convformer_s18": 64, "eva02_tiny_patch14_224": None, "vit_tiny_patch16_224": None,
+    "convformer_s18": 64, "convmixer_768_32": 64, "vit_tiny_patch16_224": None,
     "vit_base_patch32_224": None, "deit_tiny_patch16_224": None,
     "deit_tiny_distilled_patch16_224": None, "beit_base_patch16_224": None,
     "cait_xxs24_224": None, "xcit_nano_12_p16_224": None, "swin_tiny_patch4_window7_224": None,

@@ -42,6 +42,7 @@ def write_table(path: Path, rows: Sequence[dict[str, Any]], listed: Sequence[Ent
         listed: all that there are.
     """
     parts = ["# Networks that were opened\n", MADE, sample(rows, listed), *summary(rows), EXPLAINED]
+    parts += beside(rows)
     for kind, title in KINDS.items():
         own = [row for row in rows if row["kind"] == kind]
         if own:
@@ -82,6 +83,33 @@ def summary(rows: Sequence[dict[str, Any]]) -> list[str]:
         numbers = [len(own), *counts, *wrong]
         lines.append(f"| {title} | " + " | ".join(map(str, numbers)) + " |")
     return lines
+
+
+def beside(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Of how many networks the other tools give every layer that they were asked for, rightly."""
+    asked = [row for row in rows if others(row) and row["others"][TOOLS[0]]["asked"]]
+    if not asked:
+        return []
+    lines = [
+        "## Beside other tools\n",
+        "Of how many networks each gives every layer with weights that it was asked for (a dozen\n"
+        "at most) as a plain hook has it; and layerscope: opened, with no wrong unit value.\n"
+        "Keras's networks are given to the others on Keras's torch backend.\n",
+        "| | networks | TorchLens | captum | torchvision | layerscope |",
+        "|---|---|---|---|---|---|",
+    ]
+    for kind, title in KINDS.items():
+        own = [row for row in asked if row["kind"] == kind]
+        if own:
+            whole = [sum(gives_all(row["others"][tool]) for row in own) for tool in TOOLS]
+            ours = sum(row["status"] == "opened" and not row["values"]["wrong"] for row in own)
+            lines.append(f"| {title} | {len(own)} | {' | '.join(map(str, [*whole, ours]))} |")
+    return [*lines, ""]
+
+
+def gives_all(found: dict[str, Any]) -> bool:
+    """Whether a tool gives every layer that it was asked for as a plain hook has it."""
+    return found["right"] == found["asked"]
 
 
 def table(rows: Sequence[dict[str, Any]]) -> list[str]:

@@ -222,6 +222,11 @@ def test_a_librarys_network_keeps_its_head(tmp_path: Path) -> None:
         given_network("torchvision:resnet34", **colour, weights=tmp_path / "w.safetensors")
 
 
+def test_a_librarys_network_without_a_classifier_is_refused() -> None:
+    with pytest.raises(ModelError, match=r"without a classifier.*--model timm:eva02_tiny"):
+        given_network("timm:eva02_tiny_patch14_224", **PICTURES, weights="none")
+
+
 def test_names_that_are_folders_are_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a:b").mkdir()

@@ -122,6 +122,11 @@ def open_published(
 ) -> OpenedNetwork:
     """A network of a library with its published weights, head included."""
     found = find_backbone(name)
+    if not found.n_classes:
+        raise ModelError(
+            f"{name} is published without a classifier, to give features alone; fine-tune it "
+            f"(layerscope train DATA --model {name}), or give file.py:make that puts a head on it"
+        )
     chosen = choose_weights(name, weights)
     side = size or native_size(name) or found.size_px
     names = published_names(name, found.n_classes)
