@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import axe_playwright_python
 import numpy as np
 import pytest
 import torch
@@ -26,6 +27,7 @@ from layerscope.training.session import train
 LITTLE = Effort(
     pictures=48, untrained=2, ablation_pictures=0, featurevis_steps=0, dependence_patches=0
 )
+AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
 SIDE = 3  # places of a map that are compared, along each side
 PICTURES = 32
 
@@ -167,3 +169,23 @@ def test_a_run_that_was_not_looked_at_is_refused_in_words(
     with pytest.raises(AtlasError, match=r"has no atlas; 'layerscope look .*' makes it"):
         compare_and_report(made, run.path, tmp_path / "both.html")
     assert not (tmp_path / "both.html").exists()
+
+
+@needs_page
+@pytest.mark.browser
+@pytest.mark.parametrize(("scheme", "width"), [("light", 375), ("dark", 1280)])
+def test_everybody_can_read_it(browser: Any, both: Path, scheme: str, width: int) -> None:
+    opened = Page(browser, color_scheme=scheme, viewport={"width": width, "height": 740})
+    opened.open(both, "#/beside")
+    opened.page.wait_for_selector("[data-testid=pairs]")
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+    opened.page.evaluate(AXE.read_text("utf-8"))
+    found = opened.page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    faults = [
+        f"{fault['id']}: {fault['nodes'][0]['html']}"
+        for fault in found["violations"]
+        if fault["impact"] in ("serious", "critical")
+    ]
+    assert not faults
+    assert not opened.complaints
+    opened.page.close()
