@@ -29,10 +29,8 @@ from measured import write_result
 
 ROUNDS = 3
 WAYS = ("plain", "nobody looks", "watched")
-TASKS = (
-    {"data": "digits", "model": "digit-mlp", "epochs": 30},
-    {"data": "creatures", "model": "catdog-cnn", "epochs": 1},
-)
+# Steps of about a millisecond: what is asked between two of them weighs most here.
+TASK = {"data": "digits", "model": "digit-mlp", "epochs": 30}
 READER = """
 import http.client, json, sys
 port, token = int(sys.argv[1]), sys.argv[2]
@@ -110,12 +108,9 @@ def measure(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    rows = []
-    for task in TASKS:
-        row = measure(task)
-        rows.append(row)
-        print(row, flush=True)
-        write_result("watching", __doc__.splitlines()[0], {"tasks": rows})
+    figures = measure(TASK)
+    print(figures)
+    write_result("watching", __doc__.splitlines()[0], figures)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def test_a_job_is_watched_paused_and_changed_by_hand(browser: Any, working_serve
     served = working_server
     list_, live = Page(browser), Page(browser)
     for tab in (list_, live):
-        tab.page.set_default_timeout(60_000)
+        tab.page.set_default_timeout(120_000)
     list_.page.goto(served.url)
     id_ = add(served, epochs=300)
     job = f"[data-testid=job][data-id='{id_}']"
@@ -84,7 +84,7 @@ def test_a_job_tells_to_its_end(working_server: Served) -> None:
     id_ = add(working_server, epochs=2)
     home = f"{working_server.url}/jobs/{id_}/live/api"
     names: list[str] = []
-    with httpx.stream("GET", f"{home}/events", timeout=60) as stream:
+    with httpx.stream("GET", f"{home}/events", timeout=120) as stream:
         for line in stream.iter_lines():
             if line.startswith("event: "):
                 names.append(line[7:])
@@ -105,7 +105,7 @@ def test_a_job_tells_to_its_end(working_server: Served) -> None:
 def events(served: Served, page: str, name: str) -> list[dict[str, Any]]:
     """The first events of a kind that a page is told."""
     found: list[dict[str, Any]] = []
-    with httpx.stream("GET", f"{page}api/events", timeout=60) as stream:
+    with httpx.stream("GET", f"{page}api/events", timeout=120) as stream:
         last = ""
         for line in stream.iter_lines():
             last = line[7:] if line.startswith("event: ") else last
