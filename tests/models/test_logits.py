@@ -190,3 +190,15 @@ def test_layers_keep_their_names_and_the_network_comes_back_as_it_was() -> None:
 def test_what_gives_no_logits_is_one_sentence(end: Any, said: str) -> None:
     with pytest.raises(ModelError, match=said):
         to_logits(made(end), IMAGES)
+
+
+def test_a_network_that_asks_for_more_than_pictures_is_told_what_it_must_do_with() -> None:
+    class Masked(nn.Module):
+        def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+            return (x * mask).mean((2, 3))
+
+    with pytest.raises(ModelError, match=r"argument: 'mask'.*must do with a batch of pictures"):
+        to_logits(Masked(), IMAGES)
+    with pytest.raises(ModelError) as other:
+        to_logits(made(lambda z: z + "a"), IMAGES)
+    assert "must do with" not in str(other.value)

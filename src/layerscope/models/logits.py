@@ -133,9 +133,11 @@ def run(model: nn.Module, images: torch.Tensor, name: str) -> Any:
         except ModelError:
             raise
         except Exception as error:
+            asks = isinstance(error, TypeError) and "required positional argument" in str(error)
+            remedy = "; its forward pass must do with a batch of pictures alone" if asks else ""
             raise ModelError(
                 f"{name} does not run on pictures of {' x '.join(map(str, images.shape[1:]))} "
-                f"({first_line(error)})"
+                f"({first_line(error)}){remedy}"
             ) from error
 
 
