@@ -72,7 +72,7 @@ def main() -> None:
             for seed in SEEDS:
                 run = train_rows(
                     sys.argv[1], out=folder, device="cpu", seed=seed, epochs=4, cell=cell,
-                    readout="last", learning_rate=0.004,
+                    readout="last", learning_rate=0.004, vectors="drawn",
                 )  # fmt: skip
                 assert run.data and isinstance(run.data.test, TextSet), "sentences"
                 fresh = build_rows(run.spec, make_generator(seed, "weights"))

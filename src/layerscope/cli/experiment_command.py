@@ -54,8 +54,10 @@ def experiment(
     """Train with every value on several seeds, and say what it changes, with intervals."""
     from layerscope.cli.printing import print_experiments
     from layerscope.cli.printing.console import say, working
+    from layerscope.cli.rows.rows_commands import refuse_rows
 
     with working(training=1) as line:
+        refuse_rows("experiment", data)
         from layerscope.cli.process.own_process import with_threads
         from layerscope.cli.settings import parse_settings, parse_variations
         from layerscope.training.experiments.arms import experiment as run_experiment
@@ -96,7 +98,9 @@ def compare(
     """Say in which settings finished runs differ, and what came of it, with intervals."""
     from layerscope.cli.printing import print_experiments
     from layerscope.cli.printing.console import say
+    from layerscope.cli.rows.rows_commands import refuse_row_runs
 
+    refuse_row_runs(runs)
     if report is None:
         from layerscope.training.experiments.comparison import compare as compare_runs
 

@@ -38,8 +38,10 @@ def find_rate(
 ) -> None:
     """Look for a good learning rate: train briefly while it climbs, and plot the loss."""
     from layerscope.cli.printing.console import say, working
+    from layerscope.cli.rows.rows_commands import refuse_rows
 
     with working(searching=1) as line:
+        refuse_rows("find-rate", data)
         from layerscope.cli.settings import parse_settings
         from layerscope.training.experiments.rate_finder import find_rate as search_rate
         from layerscope.training.experiments.rate_plot import plot_rates

@@ -57,13 +57,18 @@ def test_rows_are_told(folder: Path) -> None:
         (("predict", "{}/runs", "a sentence"), "is no file of rows"),
         (("predict", "{}/runs", "{}/rows.csv", "--size", "3"), "--size is for pictures"),
         (("predict", "{}/runs", "{}/other.csv"), "colour is 'green', which never came up"),
+        (("train", "{}/rows.csv", "--watch"), "--watch is for pictures"),
+        (("experiment", "{}/rows.csv", "--vary", "epochs=1,2"), "experiment is for pictures, and"),
+        (("find-rate", "{}/rows.csv"), "find-rate is for pictures, and"),
+        (("compare", "{run}", "{run}"), "compare is for runs on pictures, and"),
         (("look", "{}/runs", "--masks", "{}"), "is a run on words or numbers"),
         (("train", "--resume", "{}/runs"), "finished"),
     ],
 )
 def test_one_sentence_and_status_2(folder: Path, words: tuple[str, ...], message: str) -> None:
     (folder / "other.csv").write_text("size,colour\n3,green\n", encoding="utf-8")
-    filled = [word.replace("{}", str(folder)) for word in words]
+    run = next((folder / "runs").glob("*/run.json")).parent
+    filled = [word.replace("{}", str(folder)).replace("{run}", str(run)) for word in words]
     done = CliRunner().invoke(app, filled)
     assert isinstance(done.exception, LayerscopeError), done.output
     assert message in str(done.exception)

@@ -50,7 +50,7 @@ def test_order_is_learned_where_a_bag_of_words_cannot(run: RowsRun) -> None:
     assert accuracy.name == "accuracy"
     assert accuracy.network.value == 1.0
     assert accuracy.baselines[0].value < 0.8, "an exclusive or of two words is not linear"
-    said = predict_rows(run, ["it was not bad", "it was bad", "we saw good", "it was not good"])
+    said = predict_rows(run, ["it was not bad", "it was bad", "we saw good", "we saw not good"])
     assert [row.label for row in said] == ["up", "down", "up", "down"]
     assert predict_rows(run, ["it was GOOD, gruesomely"])[0].unknown == (",", "gruesomely")
     with pytest.raises(DataError, match="the text is empty"):

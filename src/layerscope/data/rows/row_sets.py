@@ -169,6 +169,11 @@ def subset(rows: S, index: Sequence[int], *, split: str | None = None) -> S:
     return replace(rows, split=split or rows.split, **changes)
 
 
+def tokens_of(rows: Rows) -> torch.Tensor | None:
+    """The ids of rows of words, int64 (N, T); None of numbers."""
+    return rows.tokens if isinstance(rows, TextSet | WordStream) else None
+
+
 def fingerprint(rows: Rows, encoding: object) -> str:
     """What tells whether rows have changed: a hash of inputs, targets and what they stand for.
 

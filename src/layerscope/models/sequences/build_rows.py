@@ -15,7 +15,7 @@ from layerscope.models.sequences.text_transformer import TextTransformer
 
 # What each network is laid out with where nothing is said (docs/words-and-numbers.md).
 USUAL_SHAPES = {
-    ("text-rnn", "classes"): RowsShape(dropout_frac=0.6),
+    ("text-rnn", "classes"): RowsShape(dropout_frac=0.6, readout="last", vectors="counted"),
     ("text-rnn", "next-word"): RowsShape(embedding=128, hidden=128, dropout_frac=0.2),
     ("text-transformer", "classes"): RowsShape(hidden=128, layers=1),
     ("text-transformer", "next-word"): RowsShape(
@@ -61,7 +61,8 @@ def build_rows(spec: RowsSpec, generator: torch.Generator) -> nn.Module:
 
 def laid_out(spec: RowsSpec) -> nn.Module:
     """The network that a spec describes."""
-    options = spec.options
+    # Where the first vectors come from is of the training; the network is the same.
+    options = {name: value for name, value in spec.options.items() if name != "vectors"}
     if spec.name == "text-rnn":
         every = spec.task == "next-word"
         return TextRnn(spec.n_words, spec.n_outputs, every_word=every, **options)

@@ -9,6 +9,7 @@ from layerscope.errors import ModelError, nearest
 
 CELLS = ("lstm", "gru", "rnn")
 READOUTS = ("mean", "last", "max")
+VECTORS = ("drawn", "counted")
 TASKS = ("classes", "number", "next-word")
 # Which networks take which rows; the first is the one that is taken where none is named.
 NETWORKS: dict[str, tuple[str, ...]] = {
@@ -19,7 +20,7 @@ NETWORKS: dict[str, tuple[str, ...]] = {
 }
 # The fields of a shape that each network has.
 FIELDS = {
-    "text-rnn": ("cell", "embedding", "hidden", "layers", "readout", "dropout_frac"),
+    "text-rnn": ("cell", "embedding", "hidden", "layers", "readout", "dropout_frac", "vectors"),
     "text-transformer": ("embedding", "hidden", "layers", "heads", "dropout_frac"),
     "table-mlp": ("hidden", "layers", "dropout_frac"),
     "series-lstm": ("cell", "hidden", "layers", "dropout_frac"),
@@ -41,6 +42,8 @@ class RowsShape:
             over its words, or the "last" one.
         dropout_frac: share of the values dropped while training: behind the embedding and before
             the last layer.
+        vectors: what the embedding begins with: "drawn" numbers, or such as were "counted" in the
+            training rows (`counted_vectors`).
     """
 
     cell: str = "lstm"
@@ -50,12 +53,15 @@ class RowsShape:
     heads: int = 4
     readout: str = "mean"
     dropout_frac: float = 0.5
+    vectors: str = "drawn"
 
     def __post_init__(self) -> None:
         if self.cell not in CELLS:
             raise ModelError(f"cell is {self.cell!r}{nearest(self.cell, CELLS)}")
         if self.readout not in READOUTS:
             raise ModelError(f"readout is {self.readout!r}{nearest(self.readout, READOUTS)}")
+        if self.vectors not in VECTORS:
+            raise ModelError(f"vectors is {self.vectors!r}{nearest(self.vectors, VECTORS)}")
         for name in ("embedding", "hidden", "layers", "heads"):
             if getattr(self, name) < 1:
                 raise ModelError(f"{name} is {getattr(self, name)}; it must be at least 1")
@@ -110,6 +116,11 @@ class RowsSpec:
         """K, 1 or V."""
         sizes = {"classes": len(self.class_names), "number": 1, "next-word": self.n_words}
         return sizes[self.task]
+
+    @property
+    def counts_vectors(self) -> bool:
+        """Whether its embedding begins with vectors that were counted."""
+        return "vectors" in FIELDS[self.name] and self.shape.vectors == "counted"
 
     @property
     def options(self) -> dict[str, Any]:

@@ -27,7 +27,6 @@ from layerscope.formats.rows.rows_atlas_record import (
     RemovalRecord,
     SentenceRecord,
 )
-from layerscope.models.sequences.build_rows import build_rows
 from layerscope.models.sequences.rows_spec import RowsSpec
 from layerscope.models.sequences.text_rnn import UNKNOWN
 from layerscope.pipeline.rows.text_evidence import Sentences
@@ -138,7 +137,7 @@ def attribution_fields(
     with torch.no_grad():
         named = model(some.ids, some.lengths).argmax(1)
     generator = make_generator(seed, "attention")
-    fresh = build_rows(spec, generator).eval()
+    fresh = sentences.untrained(spec, generator)
     own, other = (attributed(net, some, named, attends=attends) for net in (model, fresh))
     marks = {
         "occlusion": (own.occlusion, other.occlusion),

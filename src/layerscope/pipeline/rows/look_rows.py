@@ -11,7 +11,14 @@ import torch
 from torch import nn
 
 from layerscope.data.rows.load_rows import RowSplits, TextEncoding, load_rows
-from layerscope.data.rows.row_sets import SeriesSet, TableSet, TextSet, WordStream, fingerprint
+from layerscope.data.rows.row_sets import (
+    SeriesSet,
+    TableSet,
+    TextSet,
+    WordStream,
+    fingerprint,
+    tokens_of,
+)
 from layerscope.data.rows.series_windows import SeriesEncoding
 from layerscope.data.rows.table_encoding import TableEncoding
 from layerscope.errors import AtlasError, DataError
@@ -23,6 +30,7 @@ from layerscope.formats.rows.rows_atlas_record import (
     ROWS_ATLAS_SCHEMA,
     RowsAtlasRecord,
 )
+from layerscope.models.sequences.counted_vectors import first_vectors
 from layerscope.pipeline.rows.attribution_evidence import (
     ARRAYS,
     attribution_fields,
@@ -139,7 +147,7 @@ def evidence_of(
     test, encoding = splits.test, splits.encoding
     if isinstance(test, TextSet | WordStream):
         assert isinstance(encoding, TextEncoding), "that of words"
-        return text_fields(run, test, encoding, model, seed, progress)
+        return text_fields(run, splits, test, encoding, model, seed, progress)
     if isinstance(test, TableSet):
         assert isinstance(encoding, TableEncoding), "that of a table"
         progress("columns", 0.0)
@@ -174,6 +182,7 @@ def evidence_of(
 
 def text_fields(
     run: RowsRun,
+    splits: RowSplits,
     test: TextSet | WordStream,
     encoding: TextEncoding,
     model: nn.Module,
@@ -191,6 +200,7 @@ def text_fields(
         else test.following[order][:, : int(lengths.max())],
         class_names=encoding.class_names,
         vocabulary=encoding.vocabulary.words,
+        vectors=first_vectors(run.spec, tokens_of(splits.train)),
     )  # fmt: skip
     notes: list[str] = []
     if run.spec.task == "next-word":

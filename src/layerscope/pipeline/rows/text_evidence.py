@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import nn
@@ -39,6 +39,7 @@ from layerscope.formats.rows.rows_atlas_record import (
     StateUnitRecord,
 )
 from layerscope.models.sequences.build_rows import build_rows
+from layerscope.models.sequences.counted_vectors import give_first_vectors
 from layerscope.models.sequences.rows_spec import RowsSpec
 from layerscope.models.sequences.text_rnn import PADDING
 from layerscope.seed import make_generator
@@ -62,6 +63,7 @@ class Sentences:
         targets: int64 (N,) labels, or (N, T) the words that follow.
         class_names: none for the next word.
         vocabulary: words by id.
+        vectors: what the network's embedding began with, float (V, E); None where it was drawn.
     """
 
     ids: torch.Tensor = field(repr=False)
@@ -69,6 +71,7 @@ class Sentences:
     targets: torch.Tensor = field(repr=False)
     class_names: tuple[str, ...]
     vocabulary: tuple[str, ...]
+    vectors: torch.Tensor | None = field(default=None, repr=False)
 
     def words(self) -> list[list[str]]:
         """Each sentence's words, as the network knows them."""
@@ -77,9 +80,13 @@ class Sentences:
 
     def first(self, n: int) -> Sentences:
         """The first of them."""
-        return Sentences(
-            self.ids[:n], self.lengths[:n], self.targets[:n], self.class_names, self.vocabulary
-        )
+        return replace(self, ids=self.ids[:n], lengths=self.lengths[:n], targets=self.targets[:n])
+
+    def untrained(self, spec: RowsSpec, generator: torch.Generator) -> nn.Module:
+        """A network as it is before its training on such sentences."""
+        model = build_rows(spec, generator).eval()
+        give_first_vectors(model, spec, self.vectors)
+        return model
 
 
 def losses_of_task(sentences: Sentences) -> Losses:
@@ -111,7 +118,7 @@ def layer_records(
     forget gate would stand elsewhere, and units would differ by that alone.
     """
     generator = make_generator(seed, "untrained sentences")
-    copies = [build_rows(spec, generator).eval() for _ in range(COPIES)]
+    copies = [sentences.untrained(spec, generator) for _ in range(COPIES)]
     progress("reading sentences", 0.0)
     own = states_of(model, sentences.ids, sentences.lengths)
     fresh: dict[str, list[WordStates]] = {name: [] for name in own}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from layerscope.data.rows.load_rows import RowSplits, TextEncoding, load_rows
-from layerscope.data.rows.row_sets import fingerprint
+from layerscope.data.rows.row_sets import fingerprint, tokens_of
 from layerscope.data.rows.series_windows import SeriesEncoding
 from layerscope.data.rows.table_encoding import TableEncoding
 from layerscope.errors import DataError, ModelError, RecipeError, RunError, nearest
@@ -33,6 +33,7 @@ from layerscope.models.sequences.build_rows import (
     rows_network_names,
     usual_shape,
 )
+from layerscope.models.sequences.counted_vectors import first_vectors, give_first_vectors
 from layerscope.models.sequences.rows_spec import NETWORKS, RowsShape, RowsSpec
 from layerscope.seed import make_generator
 from layerscope.training.diagnostics.recorded_steps import chosen_steps
@@ -272,6 +273,7 @@ def carry_out_rows(
     listener.on_start(spec, recipe, splits, folder)
     start = read_checkpoint(folder)
     model = build_rows(spec, make_generator(plan.seed, "weights"))
+    give_first_vectors(model, spec, first_vectors(spec, tokens_of(splits.train)))
     validation = rows_feed(splits.validation, fabric.device)
     steps = chosen_steps(steps_per_epoch(len(splits.train), recipe.batch_size), recipe.epochs)
     recorder = Recorder(model, spec, validation, steps, fabric=fabric, folder=folder)
