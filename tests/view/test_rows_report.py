@@ -10,6 +10,7 @@ import torch
 
 from helpers.browsing import needs_page
 from helpers.tiny_row_runs import series_run, table_run, text_run
+from layerscope.analysis.sequences.word_states import states_of
 from layerscope.data.rows.load_rows import TextEncoding
 from layerscope.errors import AtlasError
 from layerscope.pipeline.rows.look_rows import look_rows
@@ -27,6 +28,7 @@ def opened(browser: Any, run: RowsRun) -> Any:
     page.goto(report.resolve().as_uri())
     page.get_by_test_id("checked").wait_for()
     assert not errors
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
     return page
 
 
@@ -51,6 +53,16 @@ def test_a_sentence_of_ones_own_is_read_as_by_python(
 
     first = page.get_by_test_id("prob").first
     assert first.inner_text() == said("we saw not bad")
+    if cell == "lstm":
+        ids = torch.tensor([run.encoding.vocabulary.encode(["we", "saw", "not", "bad"])])
+        found = states_of(run.model, ids)["rnn"]
+        assert found.cells is not None
+        for name, values in (*found.gates.items(), ("cell", found.cells)):
+            if name != "candidate":  # the first unit, behind the last word
+                shown = float(page.get_by_test_id(f"gate-{name}").inner_text())
+                assert shown == pytest.approx(float(values[0, -1, 0]), rel=6e-3)
+    if cell == "transformer":
+        assert page.get_by_text("Does removing the attended word matter?").is_visible()
     # Struck out, the word is the unknown one.
     page.get_by_test_id("words").get_by_role("button", name="not").click()
     assert first.inner_text() == said("we saw zyxw bad")

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Tensor } from "../lib/source";
-import { readRow, recurrent, softmax, wordsOf } from "./networks";
+import { readRow, recurrent, recurrentSteps, softmax, wordsOf } from "./networks";
 
 const tensor = (shape: number[], values: number[]): Tensor => ({ shape, data: Float32Array.from(values) });
 
@@ -40,6 +40,15 @@ describe("recurrent layers of one unit, by hand", () => {
     const at = -0.25 + first;
     const next = sigmoid(2 * at) * held + sigmoid(at) * Math.tanh(3 * at);
     expect(run("lstm", 4)[1]).toBeCloseTo(sigmoid(4 * at) * Math.tanh(next), 12);
+  });
+  it("gates of an LSTM", () => {
+    const ones = tensor([4, 1], [1, 2, 3, 4]);
+    const none = tensor([4], [0, 0, 0, 0]);
+    const { gates } = recurrentSteps((name) => (name.includes("bias") ? none : ones), "lstm", 1, [Float64Array.of(0.5)]);
+    expect(gates[0].input[0][0]).toBeCloseTo(sigmoid(0.5), 12);
+    expect(gates[0].forget[0][0]).toBeCloseTo(sigmoid(1), 12);
+    expect(gates[0].output[0][0]).toBeCloseTo(sigmoid(2), 12);
+    expect(gates[0].cell[0][0]).toBeCloseTo(sigmoid(0.5) * Math.tanh(1.5), 12);
   });
 });
 

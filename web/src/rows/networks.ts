@@ -12,7 +12,12 @@ export interface Passed {
   states: Vector[][];
   /** Of a sentence's class, of a row, of a window; of the next word behind the last word. */
   outputs: Vector;
+  /** layer -> gate ("cell" and "candidate" among them) -> step -> U numbers; none of other layers. */
+  gates: Gates[];
+  /** layer -> head -> word -> how much it attends to each word; none without attention. */
+  attention: number[][][][];
 }
+export type Gates = Record<string, Vector[]>;
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
@@ -54,16 +59,30 @@ function row(table: Tensor, i: number): Vector {
 
 const plus = (a: Vector, b: Vector): Vector => a.map((value, i) => value + b[i]);
 
+const GATES: Record<string, string[]> = {
+  lstm: ["input", "forget", "candidate", "output", "cell"],
+  gru: ["reset", "update", "candidate"],
+  rnn: [],
+};
+
 /** Stacked recurrent layers over a sequence: layer -> step -> state. */
-export function recurrent(
+export function recurrent(weights: Weights, cell: string, layers: number, inputs: Vector[]): Vector[][] {
+  return recurrentSteps(weights, cell, layers, inputs).states;
+}
+
+/** The same with every gate. */
+export function recurrentSteps(
   weights: Weights,
   cell: string,
   layers: number,
   inputs: Vector[],
-): Vector[][] {
+): { states: Vector[][]; gates: Gates[] } {
   const found: Vector[][] = [];
+  const gates: Gates[] = [];
   let below = inputs;
   for (let k = 0; k < layers; k++) {
+    const names = GATES[cell];
+    const passed: Gates = Object.fromEntries(names.map((name) => [name, []]));
     const [wi, wh] = [weights(`rnn.weight_ih_l${k}`), weights(`rnn.weight_hh_l${k}`)];
     const [bi, bh] = [weights(`rnn.bias_ih_l${k}`), weights(`rnn.bias_hh_l${k}`)];
     const U = wh.shape[1];
@@ -74,24 +93,30 @@ export function recurrent(
       const held = linear(wh, state, bh);
       const next = new Float64Array(U);
       const kept = new Float64Array(U);
+      const now = names.map(() => new Float64Array(U));
       for (let u = 0; u < U; u++) {
         const at = (gate: number): number => read[gate * U + u] + held[gate * U + u];
         if (cell === "lstm") {
-          kept[u] = sigmoid(at(1)) * memory[u] + sigmoid(at(0)) * Math.tanh(at(2));
-          next[u] = sigmoid(at(3)) * Math.tanh(kept[u]);
+          const [i, f, g, o] = [sigmoid(at(0)), sigmoid(at(1)), Math.tanh(at(2)), sigmoid(at(3))];
+          kept[u] = f * memory[u] + i * g;
+          next[u] = o * Math.tanh(kept[u]);
+          [i, f, g, o, kept[u]].forEach((value, n) => (now[n][u] = value));
         } else if (cell === "gru") {
-          const z = sigmoid(at(1));
-          const n = Math.tanh(read[2 * U + u] + sigmoid(at(0)) * held[2 * U + u]);
+          const [r, z] = [sigmoid(at(0)), sigmoid(at(1))];
+          const n = Math.tanh(read[2 * U + u] + r * held[2 * U + u]);
           next[u] = (1 - z) * n + z * state[u];
+          [r, z, n].forEach((value, k) => (now[k][u] = value));
         } else next[u] = Math.tanh(at(0));
       }
       memory = kept;
       state = next;
+      names.forEach((name, n) => passed[name].push(now[n]));
       return next;
     });
     found.push(below);
+    gates.push(passed);
   }
-  return found;
+  return { states: found, gates };
 }
 
 function readout(states: Vector[], how: string): Vector {
@@ -118,7 +143,8 @@ function softmaxed(scores: number[]): number[] {
 }
 
 /** A block of the encoder; `causal` words see only those before them. */
-function block(weights: Weights, k: number, heads: number, causal: boolean, tokens: Vector[]): Vector[] {
+function block(weights: Weights, k: number, heads: number, causal: boolean, tokens: Vector[]): { tokens: Vector[]; attention: number[][][] } {
+  const attention: number[][][] = Array.from({ length: heads }, () => []);
   const of = (name: string): Tensor => weights(`blocks.${k}.${name}`);
   const E = tokens[0].length;
   const width = E / heads;
@@ -129,7 +155,7 @@ function block(weights: Weights, k: number, heads: number, causal: boolean, toke
       of("attention.query_key_value.bias"),
     ),
   );
-  return tokens.map((x, t) => {
+  const out = tokens.map((x, t) => {
     const taken = new Float64Array(E);
     const seen = causal ? parted.slice(0, t + 1) : parted;
     for (let h = 0; h < heads; h++) {
@@ -141,6 +167,7 @@ function block(weights: Weights, k: number, heads: number, causal: boolean, toke
           return sum / Math.sqrt(width);
         }),
       );
+      attention[h].push(shares);
       seen.forEach((other, s) => {
         for (let i = 0; i < width; i++) taken[from + i] += shares[s] * other[2 * E + from + i];
       });
@@ -150,6 +177,7 @@ function block(weights: Weights, k: number, heads: number, causal: boolean, toke
     const raised = linear(of("dense.weight"), normed, of("dense.bias")).map(gelu);
     return plus(attended, linear(of("back.weight"), raised, of("back.bias")));
   });
+  return { tokens: out, attention };
 }
 
 /** A sentence through `text-rnn` or `text-transformer`. */
@@ -160,20 +188,25 @@ export function readWords(network: RowsNetwork, weights: Weights, ids: number[])
   const layers = Number(shape.layers);
   let states: Vector[][];
   let top: Vector[];
+  let gates: Gates[] = [];
+  const attention: number[][][][] = [];
   if (network.name === "text-rnn") {
-    states = recurrent(weights, String(shape.cell), layers, words);
+    ({ states, gates } = recurrentSteps(weights, String(shape.cell), layers, words));
     top = states[states.length - 1];
   } else {
     let tokens = words.map((x, t) => plus(x, row(weights("places.weight"), t)));
     states = [];
     for (let k = 0; k < layers; k++) {
-      tokens = block(weights, k, Number(shape.heads), every, tokens);
+      const passed = block(weights, k, Number(shape.heads), every, tokens);
+      tokens = passed.tokens;
       states.push(tokens);
+      attention.push(passed.attention);
     }
     top = tokens.map((x) => layerNorm(x, weights("norm.weight"), weights("norm.bias")));
   }
   const how = every ? "last" : network.name === "text-rnn" ? String(shape.readout) : "mean";
-  return { states, outputs: linear(weights("head.weight"), readout(top, how), weights("head.bias")) };
+  const outputs = linear(weights("head.weight"), readout(top, how), weights("head.bias"));
+  return { states, outputs, gates, attention };
 }
 
 /** A row through `table-mlp`. */
@@ -191,10 +224,10 @@ export function readRow(network: RowsNetwork, weights: Weights, inputs: ArrayLik
 export function readWindow(network: RowsNetwork, weights: Weights, window: number[][]): Passed {
   const inputs = window.map((step) => Float64Array.from(step));
   const { shape } = network;
-  const states = recurrent(weights, String(shape.cell), Number(shape.layers), inputs);
+  const { states, gates } = recurrentSteps(weights, String(shape.cell), Number(shape.layers), inputs);
   const top = states[states.length - 1];
   const moved = linear(weights("head.weight"), top[top.length - 1], weights("head.bias"));
-  return { states, outputs: moved.map((value) => value + window[window.length - 1][0]) };
+  return { states, gates, attention: [], outputs: moved.map((value) => value + window[window.length - 1][0]) };
 }
 
 export function softmax(logits: ArrayLike<number>): number[] {

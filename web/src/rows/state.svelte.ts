@@ -66,6 +66,33 @@ export class RowsPage {
       if (sentence.logits.length) hold(own, sentence.logits);
       else if (own.indexOf(Math.max(...own)) !== sentence.predicted) worst = Infinity;
     }
+    // Gates and attention of the sentences that were kept value by value.
+    const kept = atlas.sentences.slice(0, 4).map((sentence) => this.read(sentence.ids));
+    for (const one of atlas.gate_values) {
+      const recorded = this.tensor(one.values);
+      const k = atlas.layers.findIndex((layer) => layer.name === one.layer);
+      if (!recorded || k < 0) continue;
+      const [, T, U] = recorded.shape;
+      kept.forEach((passed, n) =>
+        passed.gates[k][one.gate].forEach((values, t) => {
+          const from = (n * T + t) * U;
+          hold(values, Array.from(recorded.data.subarray(from, from + U)));
+        }),
+      );
+    }
+    atlas.attention.forEach((one, k) => {
+      const recorded = this.tensor(one.maps);
+      if (!recorded) return;
+      const [, H, T] = recorded.shape;
+      kept.forEach((passed, n) =>
+        passed.attention[k].forEach((words, h) =>
+          words.forEach((shares, t) => {
+            const from = ((n * H + h) * T + t) * T;
+            hold(shares, Array.from(recorded.data.subarray(from, from + shares.length)));
+          }),
+        ),
+      );
+    });
     for (const row of atlas.rows.slice(0, 10)) hold(this.row(row.inputs), row.outputs);
     atlas.forecast?.windows.slice(0, 5).forEach((steps, i) => {
       hold(this.window(steps).outputs, [atlas.forecast!.outputs[i]]);
