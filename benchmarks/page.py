@@ -38,7 +38,7 @@ CLICK = f"""async (test) => {{
     node.click();
     {FRAME};
     return performance.now() - started; }}"""
-# Until the worker has answered and the probabilities stand on the page; null where they print alike.
+# Until the worker has answered and the probabilities stand there; null where they print alike.
 ANSWER = f"""async (test) => {{
     const started = performance.now();
     const changed = new Promise((done) => new MutationObserver((_, self) => {{
