@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 
-from layerscope.data.rows.row_file import Table, is_missing
+from layerscope.data.rows.local_notation import is_missing
+from layerscope.data.rows.row_file import Table
 from layerscope.errors import DataError
 
 NUMBER, CATEGORY, TEXT, DATE = "number", "category", "text", "date"

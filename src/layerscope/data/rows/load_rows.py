@@ -9,7 +9,8 @@ import torch
 
 from layerscope.data.rows.column_roles import Roles, guess_roles
 from layerscope.data.rows.embedded_rows import TABLES, TEXTS, embedded_table, embedded_text
-from layerscope.data.rows.row_file import Table, is_missing, lines_of, read_table
+from layerscope.data.rows.local_notation import is_missing
+from layerscope.data.rows.row_file import Table, lines_of, read_table
 from layerscope.data.rows.row_parting import check_enough, in_time, part_three_ways
 from layerscope.data.rows.row_sets import RowSet, TableSet, TextSet, WordStream
 from layerscope.data.rows.series_windows import (
@@ -145,7 +146,7 @@ def columns_of(roles: Roles) -> dict[str, str | None]:
 
 def with_targets(table: Table, roles: Roles) -> tuple[Table, list[str]]:
     """The rows whose target is there (and whose text is), and what is said of the others."""
-    notes = [roles.guessed] if roles.guessed else []
+    notes = [*table.notes, *([roles.guessed] if roles.guessed else [])]
     needed = [name for name in (roles.target, roles.text) if name]
     kept = [
         i for i in range(len(table))
@@ -287,7 +288,7 @@ def load_series(
             f"{table.name} has {N} dates, too few for windows of {window}; name fewer (--window)"
         )
     encoding = fit_series(series, roles, window, validation)
-    notes = ([roles.guessed] if roles.guessed else []) + list(series.notes)
+    notes = [*table.notes, *([roles.guessed] if roles.guessed else []), *series.notes]
     return RowSplits(
         kind="series",
         name=table.name,

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from layerscope.data.rows.local_notation import in_plain_notation
 from layerscope.errors import DataError, first_line, nearest
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".txt")
 MOST_CHARACTERS = 1_000_000  # of a line
 DELIMITERS = (",", ";", "\t", "|")
-# What people write where a value is missing.
-MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none", "-"})
 
 
 @dataclass(frozen=True)
@@ -26,11 +25,13 @@ class Table:
         name: of the file, without its ending.
         columns: name -> its N values as they were written, blanks around them cut off.
         lines: N line numbers in the file, for messages.
+        notes: how values are read that are written otherwise, one sentence each.
     """
 
     name: str
     columns: dict[str, tuple[str, ...]]
     lines: tuple[int, ...]
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -48,12 +49,7 @@ class Table:
     def rows(self, index: list[int]) -> Table:
         """Some of the rows, in this order."""
         columns = {name: tuple(values[i] for i in index) for name, values in self.columns.items()}
-        return Table(self.name, columns, tuple(self.lines[i] for i in index))
-
-
-def is_missing(value: str) -> bool:
-    """Whether a value stands for nothing: "", "?", "NA", …"""
-    return value.lower() in MISSING
+        return Table(self.name, columns, tuple(self.lines[i] for i in index), self.notes)
 
 
 def is_rows_file(source: str | Path) -> bool:
@@ -143,7 +139,19 @@ def read_csv(path: Path) -> Table:
         raise DataError(f"{path}, line {reader.line_num}: {first_line(error)}") from error
     check_names(path, names)
     columns = {name: tuple(row[i] for row in found) for i, name in enumerate(names)}
-    return Table(path.stem, columns, tuple(numbers))
+    return table_of(path, columns, numbers, decimal_comma=delimiter != ",")
+
+
+def table_of(
+    path: Path,
+    columns: dict[str, tuple[str, ...]],
+    lines: Sequence[int],
+    *,
+    decimal_comma: bool = False,
+) -> Table:
+    """Columns as they were written, as a table in plain notation."""
+    plain, notes = in_plain_notation(columns, decimal_comma=decimal_comma)
+    return Table(path.stem, plain, tuple(lines), notes)
 
 
 def check_names(path: Path, names: list[str]) -> None:
@@ -172,7 +180,7 @@ def read_json_lines(path: Path) -> Table:
         numbers.append(number)
     names = list(dict.fromkeys(name for row in rows for name in row))
     columns = {name: tuple(row.get(name, "") for row in rows) for name in names}
-    return Table(path.stem, columns, tuple(numbers))
+    return table_of(path, columns, numbers)
 
 
 def read_parquet(path: Path) -> Table:
@@ -192,7 +200,7 @@ def read_parquet(path: Path) -> Table:
         for name, values in rows.items()
     }
     n = len(next(iter(columns.values()), ()))
-    return Table(path.stem, columns, tuple(range(1, n + 1)))
+    return table_of(path, columns, range(1, n + 1))
 
 
 def as_text(value: Any, where: str) -> str:

@@ -11,7 +11,8 @@ from itertools import pairwise
 import torch
 
 from layerscope.data.rows.column_roles import NUMBER, Roles, as_date, as_number, column_kind
-from layerscope.data.rows.row_file import Table, is_missing
+from layerscope.data.rows.local_notation import is_missing
+from layerscope.data.rows.row_file import Table
 from layerscope.data.rows.row_sets import SeriesSet
 from layerscope.errors import DataError
 

@@ -17,7 +17,8 @@ from layerscope.data.rows.column_roles import (
     as_number,
     column_kind,
 )
-from layerscope.data.rows.row_file import Table, is_missing
+from layerscope.data.rows.local_notation import is_missing
+from layerscope.data.rows.row_file import Table
 from layerscope.errors import DataError, nearest
 
 MOST_VALUES = 50  # of a category
