@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -45,9 +46,21 @@ def looked(home: Path, out: str, *only: str) -> Path:
     return home / out / "atlas"
 
 
-def started(words: list[str], cwd: Path) -> subprocess.Popen[str]:
+def heeding() -> None:
+    """As in a terminal: what a shell runs in the background is born deaf to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@contextmanager
+def started(words: list[str], cwd: Path) -> Iterator[subprocess.Popen[str]]:
     pipe = subprocess.PIPE
-    return subprocess.Popen(words, cwd=cwd, stdout=pipe, stderr=pipe, text=True)
+    with subprocess.Popen(
+        words, cwd=cwd, stdout=pipe, stderr=pipe, text=True, preexec_fn=heeding
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def interrupted(process: subprocess.Popen[str], when: Callable[[], bool]) -> tuple[str, str]:
@@ -70,8 +83,8 @@ def interrupted(process: subprocess.Popen[str], when: Callable[[], bool]) -> tup
 
 def test_ctrl_c_in_a_training_says_how_to_go_on(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "layerscope", "train", "digits", "--model", "digit-mlp"]
-    training = started([*words, "--epochs", "400"], tmp_path)
-    said, line = interrupted(training, lambda: bool(list(tmp_path.glob("runs/*/checkpoint.pt"))))
+    with started([*words, "--epochs", "400"], tmp_path) as training:
+        said, line = interrupted(training, lambda: any(tmp_path.glob("runs/*/checkpoint.pt")))
     told = re.fullmatch(
         r"layerscope: stopped after \d+ of 400 epochs; go on with: "
         r"layerscope train --resume (runs/\S+)",
@@ -87,10 +100,10 @@ def test_a_look_after_an_interrupted_one_of_other_layers_is_as_if_there_had_been
     tmp_path: Path,
 ) -> None:
     (tmp_path / "net.py").write_text(NETWORK)
-    first = started(command(tmp_path, "one", "1", "3"), tmp_path)
     # What is kept of one layer could be taken for another's from then on.
     kept = "one/**/kept/*/stage.json"
-    said, line = interrupted(first, lambda: len(list(tmp_path.glob(kept))) >= 3)
+    with started(command(tmp_path, "one", "1", "3"), tmp_path) as first:
+        said, line = interrupted(first, lambda: len(list(tmp_path.glob(kept))) >= 3)
     assert line == "layerscope: stopped"
     assert "goes on where it stopped" in said
 
