@@ -28,13 +28,60 @@ import nbformat
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
-from measured import write_result
+from measured import RESULTS, write_result
 
 PAGES = Path(__file__).parents[1] / "docs" / "tutorials"
+
+
+def figures(name: str) -> Any:
+    """What another benchmark measured."""
+    return json.loads((RESULTS / f"{name}.json").read_text("utf-8"))["figures"]
+
+
+def after_five_epochs(task: str) -> tuple[float, ...]:
+    """Test accuracies of a tutorial's own program after its five epochs, by seed."""
+    rows = [row for row in figures("time_to_accuracy")["rows"] if row["task"] == task]
+    fifth = [row["after_five_epochs"] for row in rows if row.get("after_five_epochs")]
+    return tuple(round(row["test_accuracy"], 4) for row in fifth)
+
+
+def ladder(network: str) -> tuple[tuple[Any, ...], ...]:
+    """Of each layer: title, units; of five kinds, the share of units, and if training did it."""
+
+    def share(found: Mapping[str, Any]) -> tuple[str, bool]:
+        untrained = f"{found['untrained_mean']:.0%} ± {found['untrained_sd']:.0%}"
+        more = found["significant"] and found["excess"] > 0
+        return f"{found['frac']:.0%} ({untrained})", more
+
+    kinds = ("edge", "corner", "spot", "texture", "class")
+    return tuple(
+        (rung["title"], rung["n_units"], *(share(rung["responds"][kind]) for kind in kinds))
+        for rung in figures("packaged_ladders")[network]["ladder"]
+    )
+
+
+def reach(n_back: int) -> dict[str, tuple[float, ...]]:
+    """What is left of the last state's gradient so many words back, trained, by cell and seed."""
+    return {
+        cell.upper(): tuple(round(one[n_back], 4) for one in found["trained"]["reach"])
+        for cell, found in figures("word_states")["of"].items()
+    }
+
+
 # What a page is measured with; a notebook as it comes is small enough to run in seconds.
 SETTINGS: dict[str, dict[str, Any]] = {
     "learning-made-visual": {
         "EPOCHS": 10, "SEEDS": 3, "SIZES": (45, 180, 720, 1438), "SENTENCES": 2000,
+    },
+    "cats-and-dogs": {
+        "PICTURES": 4000, "EPOCHS": 5, "LADDER": ladder("catdog-cnn"),
+        "FIVE_EPOCHS_BEFORE": after_five_epochs("catdog"),
+    },
+    "from-one-neuron": {
+        "PICTURES": 4000, "EPOCHS": 4, "SEEDS": 2, "RATES": (0.0001, 0.001, 0.01, 0.1),
+        "CURE_EPOCHS": 100, "CURE_SEEDS": 5, "MEMORY_STEPS": 1000, "STORY_EPOCHS": 20,
+        "MLP_BEFORE": after_five_epochs("mnist-mlp"), "CNN_BEFORE": after_five_epochs("mnist-cnn"),
+        "REACH_BEFORE": reach(19),
     },
 }  # fmt: skip
 TIMEOUT_S = 1800
@@ -70,6 +117,10 @@ def of_code(source: str, tags: list[str]) -> Iterator[str]:
     """A cell as it is typed: Python, or commands for a terminal."""
     if "hide-input" in tags:
         return
+    if "parameters" in tags:
+        # A table of another benchmark's figures takes no screenful; its beginning says what it is.
+        lines = source.splitlines()
+        source = "\n".join(line if len(line) <= 120 else f"{line[:99]}…" for line in lines)
     if source.startswith("!"):
         yield "\n".join(f"    {line.removeprefix('!')}" for line in source.splitlines())
     else:
@@ -131,6 +182,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             claims = run(notebook, Path(folder))
         page, pictures = rendered(notebook, name)
+        page = page.replace(f"{folder}/", "")  # a path that is gone means nothing to a reader
         for old in PAGES.glob(f"{name}-*.png"):
             old.unlink()
         for i, picture in enumerate(pictures, 1):

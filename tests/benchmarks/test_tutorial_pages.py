@@ -52,12 +52,16 @@ def test_a_terminals_line_that_is_written_over_holds_its_last_words(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    from tutorial_pages import shown, with_settings
+    from tutorial_pages import of_code, shown, with_settings
 
     assert shown("  5 %  training\r 50 %  training\r\x1b[2Kdone\r\nnext\n") == "done\nnext"
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("A = 1\nB = (2, 3)")])
     notebook.cells[0].metadata["tags"] = ["parameters"]
     with_settings(notebook, {"B": (4, 5)})
     assert notebook.cells[0].source == "A = 1\nB = (4, 5)  # the notebook as it comes: (2, 3)"
+    long = f"A = {list(range(100))}"
+    (cut,) = of_code(f"{long}\nB = 2", ["parameters"])
+    assert cut == f"```python\n{long[:99]}…\nB = 2\n```"
+    assert list(of_code(long, [])) == [f"```python\n{long}\n```"]
     with pytest.raises(ValueError, match="no parameters"):
         with_settings(notebook, {"C": 1})
