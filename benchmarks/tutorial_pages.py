@@ -83,6 +83,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "MLP_BEFORE": after_five_epochs("mnist-mlp"), "CNN_BEFORE": after_five_epochs("mnist-cnn"),
         "REACH_BEFORE": reach(19),
     },
+    "photographs": {"PER_CLASS": 100, "TEST_PER_CLASS": 100, "EPOCHS": 6},
 }  # fmt: skip
 TIMEOUT_S = 1800
 
