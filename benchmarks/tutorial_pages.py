@@ -73,6 +73,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "learning-made-visual": {
         "EPOCHS": 10, "SEEDS": 3, "SIZES": (45, 180, 720, 1438), "SENTENCES": 2000,
     },
+    "clothes": {
+        "PICTURES": 4000, "EPOCHS": 4, "SEEDS": 5, "VARIED_ON": 800, "LOOKED_AT": 1500,
+        "FIVE_EPOCHS_BEFORE": after_five_epochs("fashion"),
+    },
     "cats-and-dogs": {
         "PICTURES": 4000, "EPOCHS": 5, "LADDER": ladder("catdog-cnn"),
         "FIVE_EPOCHS_BEFORE": after_five_epochs("catdog"),
