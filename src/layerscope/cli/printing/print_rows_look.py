@@ -10,7 +10,8 @@ from layerscope.cli.printing.console import console, say
 from layerscope.cli.process.progress_line import ProgressLine
 
 if TYPE_CHECKING:
-    from layerscope.formats.rows.rows_atlas_record import RowsAtlasRecord, StateLayerRecord
+    from layerscope.formats.rows.rows_atlas_record import RowsAtlasRecord
+    from layerscope.formats.rows.text_records import StateLayerRecord
 
 MOST_COLUMNS = 8
 

@@ -21,7 +21,7 @@ from layerscope.analysis.attribution.word_attribution import (
 )
 from layerscope.analysis.sequences.word_states import states_of
 from layerscope.formats.file_references import ArrayRef
-from layerscope.formats.rows.rows_atlas_record import (
+from layerscope.formats.rows.attribution_records import (
     AttentionRecord,
     GateValuesRecord,
     RemovalRecord,

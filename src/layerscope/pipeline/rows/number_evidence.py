@@ -18,7 +18,7 @@ from layerscope.analysis.tables.permutation_importance import Losses, permutatio
 from layerscope.data.rows.row_sets import SeriesSet, TableSet
 from layerscope.data.rows.series_windows import SeriesEncoding
 from layerscope.data.rows.table_encoding import TableEncoding
-from layerscope.formats.rows.rows_atlas_record import (
+from layerscope.formats.rows.number_records import (
     ColumnRecord,
     FeatureLayerRecord,
     FeatureUnitRecord,

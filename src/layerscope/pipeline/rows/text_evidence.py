@@ -28,7 +28,7 @@ from layerscope.analysis.sequences.word_states import (
     states_of,
 )
 from layerscope.analysis.structure.linear_probe import probe
-from layerscope.formats.rows.rows_atlas_record import (
+from layerscope.formats.rows.text_records import (
     GateRecord,
     MarkedWordRecord,
     NeighbourRecord,
