@@ -118,14 +118,19 @@ def shown(text: str) -> str:
     return "\n".join(line for line in lines if not gone.match(line)).strip("\n")
 
 
+def abbreviated(assignment: str) -> str:
+    """An assignment for a page: of a long value, the beginning is shown."""
+    name, _, value = assignment.partition(" = ")
+    # In a comment, for what a page shows as Python is Python.
+    return assignment if len(assignment) <= 120 else f"{name} = ...  # {value[:60]}…"
+
+
 def of_code(source: str, tags: list[str]) -> Iterator[str]:
     """A cell as it is typed: Python, or commands for a terminal."""
     if "hide-input" in tags:
         return
     if "parameters" in tags:
-        # A table of another benchmark's figures takes no screenful; its beginning says what it is.
-        lines = source.splitlines()
-        source = "\n".join(line if len(line) <= 120 else f"{line[:99]}…" for line in lines)
+        source = "\n".join(abbreviated(line) for line in source.splitlines())
     if source.startswith("!"):
         yield "\n".join(f"    {line.removeprefix('!')}" for line in source.splitlines())
     else:

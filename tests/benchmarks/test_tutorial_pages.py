@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from pathlib import Path
 
@@ -61,7 +62,8 @@ def test_a_terminals_line_that_is_written_over_holds_its_last_words(
     assert notebook.cells[0].source == "A = 1\nB = (4, 5)  # the notebook as it comes: (2, 3)"
     long = f"A = {list(range(100))}"
     (cut,) = of_code(f"{long}\nB = 2", ["parameters"])
-    assert cut == f"```python\n{long[:99]}…\nB = 2\n```"
+    assert cut == f"```python\nA = ...  # {long[4:64]}…\nB = 2\n```"
+    ast.parse(cut.removeprefix("```python").removesuffix("```"))
     assert list(of_code(long, [])) == [f"```python\n{long}\n```"]
     with pytest.raises(ValueError, match="no parameters"):
         with_settings(notebook, {"C": 1})
