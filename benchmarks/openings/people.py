@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from helpers.people_architectures import ARCHITECTURES
-from helpers.people_networks import NETWORKS as WRITTEN
+from helpers.people.architectures import ARCHITECTURES
+from helpers.people.networks import NETWORKS as WRITTEN
 
 NETWORKS = WRITTEN | ARCHITECTURES
 

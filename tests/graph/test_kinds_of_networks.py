@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from helpers.people_networks import NETWORKS, sequential
+from helpers.people.networks import NETWORKS
+from helpers.people.tutorials import sequential
 from layerscope.errors import ModelError, first_line
 from layerscope.graph.cost import costs
 from layerscope.graph.layout import Layout

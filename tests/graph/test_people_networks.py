@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from helpers.people_architectures import ARCHITECTURES
-from helpers.people_networks import NETWORKS
+from helpers.people.architectures import ARCHITECTURES
+from helpers.people.networks import NETWORKS
 from layerscope.graph.program import Program
 from layerscope.graph.read import read_program
 from layerscope.graph.receptive_field import receptive_fields

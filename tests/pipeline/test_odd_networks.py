@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from helpers.people_networks import NETWORKS, K
+from helpers.people.networks import NETWORKS
+from helpers.people.parts import K
 from layerscope.data.imageset import ImageSet
 from layerscope.errors import ModelError
 from layerscope.models.preprocessing import Preprocessing

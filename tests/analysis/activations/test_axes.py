@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from helpers.people_networks import NETWORKS
+from helpers.people.networks import NETWORKS
 from layerscope.analysis.activations.pooled_features import gather_features
 from layerscope.analysis.activations.scan import scan
 from layerscope.data.imageset import ImageSet

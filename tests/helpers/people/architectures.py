@@ -1,4 +1,4 @@
-"""Small versions of known architectures as people write them by hand, beside `people_networks`.
+"""Small versions of known architectures as people write them by hand, beside `networks.py`.
 
 Each takes float (B, 3, 16, 16) and returns (B, 4) logits.
 """
@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-K = 4
+from helpers.people.parts import K
 
 
 def unit(c: int, u: int, k: int = 3, stride: int = 1, groups: int = 1) -> nn.Sequential:
