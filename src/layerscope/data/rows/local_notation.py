@@ -1,16 +1,19 @@
-"""Values as people write them: missing ones, decimal commas, dates of another order."""
+"""Values as people write them: missing ones, commas in numbers, dates of another order."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from enum import Enum
 from functools import partial
 
 # What people write where a value is missing.
 MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none", "-"})
 # As most of Europe writes: 1.234,50 and 1234,5.
 COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?")
+# As English does: 1,234.50 and 1234.5. A thousand does not begin with 0.
+POINT = re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(,\d{3})+)(\.\d+)?")
 POINTS = re.compile(r"[+-]?\d{1,3}(\.\d{3})*")
 # 31.05.2024, 05/31/2024 and 2024/05/31, also with a time.
 TIME = r"(?:[ T](?P<time>\d{1,2}:\d{2}(?::\d{2})?))?"
@@ -22,41 +25,57 @@ YEAR_FIRST = re.compile(rf"(?P<year>\d{{4}})[./](?P<month>\d{{1,2}})[./](?P<day>
 MOSTLY_FRAC = 0.9
 
 
+class CommaMeans(Enum):
+    """What a comma in a number is for."""
+
+    DECIMAL = "decimal"
+    THOUSANDS = "thousands"
+    UNTOLD = "untold"
+
+
 def is_missing(value: str) -> bool:
     """Whether a value stands for nothing: "", "?", "NA", …"""
     return value.lower() in MISSING
 
 
 def in_plain_notation(
-    columns: Mapping[str, tuple[str, ...]], *, decimal_comma: bool
+    columns: Mapping[str, tuple[str, ...]], *, delimiter: str | None = None
 ) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
-    """Write numbers with a point, and dates as 2024-05-31.
+    """Write numbers with a point alone, and dates as 2024-05-31.
 
-    A column is changed where nine in ten of its values are of one such kind. Of 05/06/2024 nobody
-    can say which is the day: a column of them is left as it is unless a value tells.
+    A column is changed where nine in ten of its values are of one such kind. Of 1,234 nobody can
+    say whether it is a thousand, nor of 05/06/2024 which is the day: a column of them is left as
+    it is unless a value tells, or the semicolons that part the columns do.
 
     Args:
         columns: name -> values.
-        decimal_comma: whether numbers may have one. Where commas part the columns they may not:
-            there 1,234 may as well be a thousand.
+        delimiter: what parts the columns. Semicolons do where the comma is taken, by decimals.
 
     Returns:
         The columns, and a sentence on every kind of change.
 
     Example:
         >>> shop = {"day": ("31.05.2024",), "price": ("1.234,50",)}
-        >>> in_plain_notation(shop, decimal_comma=True)[0]
+        >>> in_plain_notation(shop, delimiter=";")[0]
         {'day': ('2024-05-31',), 'price': ('1234.50',)}
     """
     plain, notes = dict(columns), list[str]()
-    commas = [name for name in plain if decimal_comma and has_decimal_comma(plain[name])]
-    points = [name for name in plain if commas and name not in commas and has_points(plain[name])]
+    means = {name: comma_means(values, delimiter) for name, values in plain.items()}
+    by_means = {use: [name for name in plain if means[name] == use] for use in CommaMeans}
+    commas = by_means[CommaMeans.DECIMAL]
+    thousands = by_means[CommaMeans.THOUSANDS]
+    points = [name for name in plain if commas and not means[name] and has_points(plain[name])]
     for name in (*commas, *points):
         plain[name] = each(plain[name], with_point)
+    for name in thousands:
+        plain[name] = each(plain[name], without_commas)
     if commas:
         notes.append(f"decimal commas are read in {', '.join(commas)}")
     if points:
         notes.append(f"points in {', '.join(points)} part thousands")
+    if thousands:
+        notes.append(f"commas in {', '.join(thousands)} part thousands")
+    notes += [unread(name, plain[name]) for name in by_means[CommaMeans.UNTOLD]]
     for name, values in plain.items():
         form, day_first = date_form(values)
         if form and day_first is None:
@@ -84,10 +103,32 @@ def mostly(values: Sequence[str], pattern: re.Pattern[str]) -> bool:
     return bool(there) and fits >= MOSTLY_FRAC * len(there)
 
 
-def has_decimal_comma(values: Sequence[str]) -> bool:
-    """Whether a column holds numbers, some with a decimal comma."""
-    return mostly(values, COMMA) and any(
-        "," in value and COMMA.fullmatch(value) for value in values
+def comma_means(values: Sequence[str], delimiter: str | None = None) -> CommaMeans | None:
+    """What the commas in a column of numbers are for; None where there are none."""
+    there = [value for value in values if not is_missing(value)]
+    with_comma = [value for value in there if "," in value]
+    decimal, english = (
+        mostly(values, notation) and any(notation.fullmatch(value) for value in with_comma)
+        for notation in (COMMA, POINT)
+    )
+    # What is a number in one notation alone tells: 1,5 and 1234,567; 1,234,567 and 1,234.5.
+    kinds = [(bool(COMMA.fullmatch(v)), bool(POINT.fullmatch(v))) for v in there]
+    tell_decimal, tell_english = kinds.count((True, False)), kinds.count((False, True))
+    if decimal and tell_decimal > tell_english:
+        return CommaMeans.DECIMAL
+    if english and tell_english > tell_decimal:
+        return CommaMeans.THOUSANDS
+    if not decimal:
+        return None
+    return CommaMeans.DECIMAL if delimiter == ";" else CommaMeans.UNTOLD
+
+
+def unread(name: str, values: Sequence[str]) -> str:
+    """A sentence on a column of numbers whose commas nobody can read."""
+    value = next(value for value in values if "," in value)
+    return (
+        f"{name} is not read as numbers: the comma of {value} may be a decimal one or part "
+        f"thousands; write {value.replace(',', '.')} or {value.replace(',', '')}"
     )
 
 
@@ -101,6 +142,11 @@ def has_points(values: Sequence[str]) -> bool:
 def with_point(value: str) -> str:
     """A number with a decimal point and without points at its thousands."""
     return value.replace(".", "").replace(",", ".") if COMMA.fullmatch(value) else value
+
+
+def without_commas(value: str) -> str:
+    """A number without commas at its thousands."""
+    return value.replace(",", "") if POINT.fullmatch(value) else value
 
 
 def date_form(values: Sequence[str]) -> tuple[re.Pattern[str] | None, bool | None]:

@@ -139,7 +139,7 @@ def read_csv(path: Path) -> Table:
         raise DataError(f"{path}, line {reader.line_num}: {first_line(error)}") from error
     check_names(path, names)
     columns = {name: tuple(row[i] for row in found) for i, name in enumerate(names)}
-    return table_of(path, columns, numbers, decimal_comma=delimiter != ",")
+    return table_of(path, columns, numbers, delimiter=delimiter)
 
 
 def table_of(
@@ -147,10 +147,10 @@ def table_of(
     columns: dict[str, tuple[str, ...]],
     lines: Sequence[int],
     *,
-    decimal_comma: bool = False,
+    delimiter: str | None = None,
 ) -> Table:
     """Columns as they were written, as a table in plain notation."""
-    plain, notes = in_plain_notation(columns, decimal_comma=decimal_comma)
+    plain, notes = in_plain_notation(columns, delimiter=delimiter)
     return Table(path.stem, plain, tuple(lines), notes)
 
 

@@ -17,7 +17,7 @@ from layerscope.data.rows.column_roles import (
     as_number,
     column_kind,
 )
-from layerscope.data.rows.local_notation import is_missing
+from layerscope.data.rows.local_notation import CommaMeans, comma_means, is_missing, unread
 from layerscope.data.rows.row_file import Table
 from layerscope.errors import DataError, nearest
 
@@ -192,9 +192,12 @@ def target_of(table: Table, name: str, training: Sequence[int]) -> Target:
     """Say what a target is: classes, or a number with its mean and deviation in training rows.
 
     Raises:
-        DataError: it is the same in all rows, or neither classes nor numbers.
+        DataError: it is the same in all rows, or neither classes nor numbers, or numbers of which
+            nobody can say what their commas mean.
     """
     values = table.column(name)
+    if comma_means(values) is CommaMeans.UNTOLD:
+        raise DataError(f"{table.name}: {unread(name, values)}")
     distinct = sorted(set(values))
     kind = column_kind(table, name)
     if len(distinct) == 1:
