@@ -42,8 +42,9 @@ if TYPE_CHECKING:
     from layerscope.pipeline.rows.look_rows import look_rows
     from layerscope.training.diagnostics.recording import Recording, read_recording
     from layerscope.training.experiments.arms import Experiment, experiment
-    from layerscope.training.experiments.comparison import Comparison, compare
+    from layerscope.training.experiments.comparison import compare
     from layerscope.training.experiments.rate_finder import RateSearch, find_rate
+    from layerscope.training.experiments.run_groups import Comparison
     from layerscope.training.recipe import Recipe
     from layerscope.training.rows.predict_rows import predict_rows
     from layerscope.training.rows.rows_run import RowsRun, open_rows_run
@@ -58,7 +59,7 @@ _HOMES = {
     "Atlas": ("layerscope.atlas.atlas_folder", "Atlas"),
     "AtlasLayer": ("layerscope.atlas.atlas_layer", "AtlasLayer"),
     "AtlasUnit": ("layerscope.atlas.atlas_unit", "AtlasUnit"),
-    "Comparison": ("layerscope.training.experiments.comparison", "Comparison"),
+    "Comparison": ("layerscope.training.experiments.run_groups", "Comparison"),
     "Effort": ("layerscope.pipeline.effort", "Effort"),
     "Evaluation": ("layerscope.formats.run_figures", "Evaluation"),
     "Experiment": ("layerscope.training.experiments.arms", "Experiment"),

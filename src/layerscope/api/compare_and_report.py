@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from layerscope.errors import AtlasError
+from layerscope.errors import AtlasError, RunError
 from layerscope.formats.embedded_run import DifferingSetting, PairedDifference
+from layerscope.formats.rows_record import is_rows_document
+from layerscope.formats.run_files import RECORD
 from layerscope.training.experiments.comparison import (
-    Comparison,
-    as_typed,
     compare,
-    differing_settings,
+    differing_of,
     read_record,
     settings_of,
 )
+from layerscope.training.experiments.run_groups import Comparison, as_typed
 from layerscope.view.beside import Beside
 from layerscope.view.report import write_report
 
@@ -32,10 +33,16 @@ def compare_and_report(first: str | Path, second: str | Path, path: str | Path) 
         The comparison; the first run is what the second is compared with.
 
     Raises:
-        RunError: as `compare`.
+        RunError: as `compare`; or they are of words or numbers.
         AtlasError: one of them was not looked at, or the page was not built.
     """
     folders = Path(first), Path(second)
+    for folder in folders:
+        if is_rows_document(folder / RECORD):
+            raise RunError(
+                f"a page shows two runs on pictures, and {folder} is of words or numbers; leave "
+                "--report out for their figures side by side"
+            )
     result = compare(folders)
     for folder in folders:
         if not (folder / "atlas" / "atlas.json").is_file():
@@ -45,7 +52,7 @@ def compare_and_report(first: str | Path, second: str | Path, path: str | Path) 
     here, there = choices
     settings = tuple(
         DifferingSetting(name=name, here=as_typed(here.get(name)), there=as_typed(there.get(name)))
-        for name in differing_settings(choices)
+        for name in differing_of(choices)
     )
     found = result.on_test[0]
     difference = None

@@ -98,9 +98,7 @@ def compare(
     """Say in which settings finished runs differ, and what came of it, with intervals."""
     from layerscope.cli.printing import print_experiments
     from layerscope.cli.printing.console import say
-    from layerscope.cli.rows.rows_commands import refuse_row_runs
 
-    refuse_row_runs(runs)
     if report is None:
         from layerscope.training.experiments.comparison import compare as compare_runs
 

@@ -56,7 +56,10 @@ class RowsData(Struct, frozen=True, kw_only=True):
         n_validation: rows set apart to choose by.
         n_test: rows scored once, at the end.
         fingerprint: of the training rows.
-        test_fingerprint: of the test rows.
+        test_fingerprint: of the test rows, as the vocabulary or the scalers of this training turn
+            them into numbers.
+        rows_fingerprint: of all rows as they were read, and of what is told: where it is the same,
+            so are the test rows, whatever the seed; "" of earlier versions.
         notes: what was found and done, one sentence each.
     """
 
@@ -70,6 +73,7 @@ class RowsData(Struct, frozen=True, kw_only=True):
     fingerprint: str
     test_fingerprint: str
     notes: tuple[str, ...]
+    rows_fingerprint: str = ""
 
 
 class Estimate(Struct, frozen=True, kw_only=True):

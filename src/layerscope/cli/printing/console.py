@@ -59,6 +59,11 @@ def percent(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.1f}%"
 
 
+def number(value: float) -> str:
+    """A figure with four places that count."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
 def named(names: Sequence[str], most: int = 4) -> str:
     """Some names, and how many more there are."""
     shown = ", ".join(names[:most])

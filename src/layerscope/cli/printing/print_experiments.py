@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from layerscope.cli.printing.console import columns, console, percent, say
+from layerscope.cli.printing.console import columns, console, number, percent, say
 from layerscope.cli.printing.terminal_width import fits, one_line
 from layerscope.cli.process.progress_line import ProgressLine
 
 if TYPE_CHECKING:
     from layerscope.training.experiments.arms import Experiment
-    from layerscope.training.experiments.comparison import Comparison
+    from layerscope.training.experiments.paired_differences import Scale
+    from layerscope.training.experiments.run_groups import Comparison, Group
     from layerscope.training.session import Listener
 
 
@@ -67,13 +68,14 @@ def comparison(result: Comparison) -> None:
     from statistics import fmean
 
     def with_names(names: Sequence[str]) -> Table:
-        table = columns("runs with", "runs", "validation", "test")
+        table = columns("runs with", "runs", heading(result.validation_scale, "validation"),
+                        heading(result.test_scale, "test"))  # fmt: skip
         for name, group in zip(names, result.groups, strict=True):
             table.add_row(
                 one_line(name),
                 str(len(group.runs)),
                 percent(fmean(group.validation)),
-                percent(fmean(group.test)),
+                tested(group, result.test_scale),
             )
         return table
 
@@ -89,3 +91,19 @@ def comparison(result: Comparison) -> None:
     say("")
     for verdict in result.verdicts:
         say(verdict)
+
+
+def heading(scale: Scale, split: str) -> str:
+    """The head of a column."""
+    return f"{split} {scale.figure}".rstrip()
+
+
+def tested(group: Group, scale: Scale) -> str:
+    """A group's figure on the test split; of a single run with its interval, where it is known."""
+    from statistics import fmean
+
+    write = percent if scale.is_share else number
+    if len(group.runs) == 1 and group.test_intervals:
+        low, high = group.test_intervals[0]
+        return f"{write(group.test[0])} ({write(low)} to {write(high)})"
+    return write(fmean(group.test))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from layerscope.cli.printing.console import columns, console, percent, say, warn
+from layerscope.cli.printing.console import columns, console, number, percent, say, warn
 from layerscope.cli.printing.terminal_width import one_line
 from layerscope.cli.process.progress_line import ProgressLine
 
@@ -127,11 +127,6 @@ def figure_table(figures: Sequence[RowsFigure]):
             add(figure, estimate, "",
                 verdict(estimate, higher_is_better=figure.higher_is_better))  # fmt: skip
     return table
-
-
-def number(value: float) -> str:
-    """A figure with four places that count."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def unit(figure: RowsFigure) -> str:

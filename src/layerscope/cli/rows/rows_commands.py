@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import typer
 
 from layerscope.cli.process.progress_line import ProgressLine
 from layerscope.cli.settings import parse_row_settings
-from layerscope.errors import DataError, LayerscopeError, ModelError, RecipeError, RunError
+from layerscope.errors import DataError, LayerscopeError, ModelError, RecipeError
 
 # Defaults of `train` that are of pictures.
 OF_PICTURES = "pictures"
@@ -83,19 +82,6 @@ def refuse_rows(command: str, data: str) -> None:
             f"'layerscope train {data} --seed 1 --set FIELD=VALUE', which prints its validation "
             "and test figures with intervals"
         )
-
-
-def refuse_row_runs(runs: Sequence[Path]) -> None:
-    """Refuse runs on words and numbers where runs on pictures are compared."""
-    from layerscope.formats.rows_record import is_rows_document
-    from layerscope.formats.run_files import EVALUATION, RECORD
-
-    for run in runs:
-        if is_rows_document(run / RECORD):
-            raise RunError(
-                f"compare is for runs on {OF_PICTURES}, and {run} is of words or numbers; its "
-                f"figures, with intervals and simpler models beside, are in {run / EVALUATION}"
-            )
 
 
 def refuse_columns(columns: dict[str, Any], data: str) -> None:

@@ -12,7 +12,13 @@ from layerscope.data.rows.embedded_rows import TABLES, TEXTS, embedded_table, em
 from layerscope.data.rows.local_notation import is_missing
 from layerscope.data.rows.row_file import Table, lines_of, read_table
 from layerscope.data.rows.row_parting import check_enough, in_time, part_three_ways
-from layerscope.data.rows.row_sets import RowSet, TableSet, TextSet, WordStream
+from layerscope.data.rows.row_sets import (
+    RowSet,
+    TableSet,
+    TextSet,
+    WordStream,
+    read_fingerprint,
+)
 from layerscope.data.rows.series_windows import (
     Series,
     SeriesEncoding,
@@ -70,6 +76,8 @@ class RowSplits:
         train, validation, test: of one kind.
         encoding: how raw rows become tensors, fitted on `train` alone.
         notes: what was found and done, one sentence each.
+        fingerprint: of the rows as they were read and of what is told: where it is the same, so
+            are the test rows.
         raw: the rows as they were read, for baselines and folds; None for texts.
     """
 
@@ -82,6 +90,7 @@ class RowSplits:
     test: RowSet
     encoding: Encoding
     notes: tuple[str, ...]
+    fingerprint: str
     raw: Table | Series | None = None
 
 
@@ -219,6 +228,7 @@ def load_texts(table: Table, source: str, roles: Roles, parting: tuple[float, in
         test=part("test", index[2]),
         encoding=TextEncoding(vocabulary, length, roles.text, target.name, target.class_names),
         notes=tuple(notes),
+        fingerprint=read_fingerprint(table.columns, columns_of(roles)),
     )
 
 
@@ -247,6 +257,7 @@ def load_table(table: Table, source: str, roles: Roles, parting: tuple[float, in
         test=test,
         encoding=encoding,
         notes=tuple(notes),
+        fingerprint=read_fingerprint(table.columns, columns_of(roles)),
         raw=table,
     )
 
@@ -299,6 +310,7 @@ def load_series(
         test=windows_of(series, encoding, "test", test, N),
         encoding=encoding,
         notes=tuple(notes),
+        fingerprint=read_fingerprint(series.columns, series.dates, series.values.tolist()),
         raw=series,
     )
 
@@ -335,4 +347,6 @@ def load_stream(name: str, source: str, written: str, validation_frac: float) ->
             f"{len(words):,} words, {len(vocabulary) - 2:,} different ones known; "
             f"{100 * unknown:.1f} % of the test's are not",
         ),
+        # Which words are known is part of what is told.
+        fingerprint=read_fingerprint(words, vocabulary.words),
     )

@@ -187,3 +187,8 @@ def fingerprint(rows: Rows, encoding: object) -> str:
         found.update(str(tuple(values.shape)).encode())
         found.update(values.contiguous().numpy().tobytes())
     return found.hexdigest()[:16]
+
+
+def read_fingerprint(*read: object) -> str:
+    """The same of rows as they were read, whatever a training makes of them."""
+    return hashlib.sha256(repr(read).encode()).hexdigest()[:16]

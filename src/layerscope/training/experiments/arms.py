@@ -24,8 +24,8 @@ from layerscope.formats.experiment_record import (
 )
 from layerscope.formats.run_files import read_run_record
 from layerscope.progress_display import ProgressDisplay
-from layerscope.training.experiments.comparison import as_typed
 from layerscope.training.experiments.paired_differences import Difference, mean_interval, over_seeds
+from layerscope.training.experiments.run_groups import as_typed
 from layerscope.training.input.prepare import Gathered, gather, prepare
 from layerscope.training.machine import make_fabric, versions
 from layerscope.training.runs.progress import Progress

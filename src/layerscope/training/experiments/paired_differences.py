@@ -1,4 +1,4 @@
-"""Differences between trainings, paired: by seed, or by test picture."""
+"""Differences between trainings, paired: by seed, or by test picture or row."""
 
 from __future__ import annotations
 
@@ -9,15 +9,40 @@ from statistics import fmean, stdev
 
 
 @dataclass(frozen=True)
-class Difference:
-    """How much one arm differs from another, in accuracy (a share).
+class Scale:
+    """What a difference is one of.
 
     Args:
-        mean: the arm's accuracy less the baseline's.
+        figure: its name in a sentence; "" of accuracy.
+        is_share: whether it is told in points, hundredths.
+        higher_is_better: which way is good.
+    """
+
+    figure: str = ""
+    is_share: bool = True
+    higher_is_better: bool = True
+
+    def told(self, value: float) -> str:
+        """A difference with its sign, as it is written: "-0.8", "+120"."""
+        if self.is_share:
+            return points(value)
+        return f"{value:+,.0f}" if abs(value) >= 1000 else f"{value:+.3g}"
+
+
+ACCURACY = Scale()
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much one arm differs from another, in accuracy (a share) or another figure.
+
+    Args:
+        mean: the arm's figure less the baseline's.
         interval: 95 % interval of it; None where nothing can be said (one seed).
         n: pairs.
-        what: "seeds" or "test pictures".
-        p: chance of so many disagreements if both were alike (McNemar); None over seeds.
+        what: "seeds", "test pictures" or "test rows".
+        p: chance of so many disagreements if both were alike (McNemar); None over seeds, and of
+            figures that are no share.
     """
 
     mean: float
@@ -26,26 +51,25 @@ class Difference:
     what: str
     p: float | None = None
 
-    def verdict(self, arm: str, baseline: str) -> str:
+    def verdict(self, arm: str, baseline: str, scale: Scale = ACCURACY) -> str:
         """The difference in a plain sentence.
 
         Example:
             >>> Difference(-0.008, (-0.011, -0.005), 3, "seeds").verdict("pooling=none", "max")
             'pooling=none against max: -0.8 points, 95% interval -1.1 to -0.5 (3 seeds): worse'
         """
-        start = f"{arm} against {baseline}: {points(self.mean)} points"
+        told = scale.told(self.mean) + (" points" if scale.is_share else "")
+        start = f"{arm} against {baseline}: {scale.figure + ' ' if scale.figure else ''}{told}"
         if self.interval is None:
             return f"{start} (one seed: no interval, so no verdict; take more with --seeds)"
         low, high = self.interval
-        if low > 0:
-            said = "better"
-        elif high < 0:
-            said = "worse"
-        else:
+        if low <= 0 <= high:
             said = f"no difference seen; more {self.what} could tell"
+        else:
+            said = "better" if (low > 0) == scale.higher_is_better else "worse"
         return (
-            f"{start}, 95% interval {points(low)} to {points(high)} ({self.n:,} {self.what}): "
-            f"{said}"
+            f"{start}, 95% interval {scale.told(low)} to {scale.told(high)} "
+            f"({self.n:,} {self.what}): {said}"
         )
 
 
@@ -73,13 +97,18 @@ def over_seeds(
 
 
 def over_pictures(
-    arm: Sequence[bool], baseline: Sequence[bool], *, comparisons: int = 1
+    arm: Sequence[bool],
+    baseline: Sequence[bool],
+    *,
+    comparisons: int = 1,
+    what: str = "test pictures",
 ) -> Difference:
-    """The difference of two networks on the same pictures.
+    """The difference of two networks on the same pictures or rows.
 
     Args:
-        arm, baseline: whether each picture was named right, the same picture at the same place.
+        arm, baseline: whether each was named right, the same one at the same place.
         comparisons: as for `over_seeds`; p is multiplied by it.
+        what: that were named.
 
     Source: Bonett and Price, "Adjusted Wald confidence interval for a difference of binomial
     proportions based on paired data", 2012, equation 6; McNemar, 1947, in its exact form.
@@ -95,7 +124,7 @@ def over_pictures(
     p = float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
     p = min(1.0, comparisons * p)
     middle = up - down
-    return Difference((gained - lost) / n, (middle - reach, middle + reach), n, "test pictures", p)
+    return Difference((gained - lost) / n, (middle - reach, middle + reach), n, what, p)
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float] | None:

@@ -39,9 +39,11 @@ from layerscope.training.rows.rows_run import network_record_of
 from layerscope.training.rows.rows_scores import (
     BLOCK,
     NETWORK,
+    ROW_SCORES,
     figures_of,
     outputs_of,
     quantiles,
+    row_scores,
 )
 from layerscope.training.runs.evaluation import class_figures, confusion_matrix
 from layerscope.training.runs.network_records import recipe_record
@@ -76,7 +78,10 @@ def write_rows_run(
     test_epoch = scored_epoch(folder, test_fingerprint)
     if test_epoch is None:
         test_epoch = fitted.best_epoch
-        found = evaluate_rows(network, spec, recipe, splits, seed=plan.seed, on_fold=on_fold)
+        found, scores = evaluate_rows(
+            network, spec, recipe, splits, seed=plan.seed, on_fold=on_fold
+        )
+        write_tensors(folder / ROW_SCORES, scores)
         write_json(folder / EVALUATION, plain(found))
     chosen = next((row for row in fitted.history if row.epoch == fitted.best_epoch), None)
     record = RowsRunRecord(
@@ -94,6 +99,7 @@ def write_rows_run(
             n_test=len(splits.test),
             fingerprint=plan.fingerprint,
             test_fingerprint=test_fingerprint,
+            rows_fingerprint=splits.fingerprint,
             notes=splits.notes,
         ),
         model=network_record_of(spec),
@@ -135,8 +141,12 @@ def evaluate_rows(
     *,
     seed: int,
     on_fold: Callable[[int, int], None] = lambda done, total: None,
-) -> RowsEvaluation:
-    """The test rows' figures, those of simpler models beside; small tables over folds too."""
+) -> tuple[RowsEvaluation, dict[str, torch.Tensor]]:
+    """The test rows' figures, those of simpler models beside; small tables over folds too.
+
+    Returns:
+        The figures; and what the network scored on each test row, as `row_scores` gives it.
+    """
     outputs = {NETWORK: outputs_of(network, spec, splits.test)}
     for name, model in baselines_of(splits).items():
         outputs[name] = model(splits.test)
@@ -157,7 +167,7 @@ def evaluate_rows(
     folds = None
     if worth_folds(splits):
         folds = cross_validated(spec, recipe, splits, seed=seed, on_fold=on_fold)
-    return RowsEvaluation(
+    evaluation = RowsEvaluation(
         n=len(splits.test),
         figures=figures,
         per_class=per_class,
@@ -165,6 +175,7 @@ def evaluate_rows(
         cross_validated=folds,
         error_interval=interval,
     )
+    return evaluation, row_scores(spec, outputs[NETWORK], targets, std=std)
 
 
 def unit_of(splits: RowSplits) -> tuple[float, str]:

@@ -3,6 +3,7 @@
 run.json            what was done (`formats.rows_record.RowsRunRecord`)
 encoding.json       the vocabulary, or the scalers: how raw rows become tensors
 model.safetensors   the chosen weights
+row-scores          what it scored on each test row, for comparing runs (.safetensors)
 history.jsonl, evaluation.json, plan.json, checkpoint.pt, recording/
 """
 

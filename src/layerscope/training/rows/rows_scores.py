@@ -14,7 +14,14 @@ from layerscope.seed import make_generator
 
 DRAWS = 2000
 NETWORK = "the network"
+ROW_SCORES = "row-scores.safetensors"  # what the network scored on each test row
 BLOCK = 30  # steps of a series that are drawn together: neighbouring days are alike
+
+# From the mean over rows to the figure, where the two are not the same.
+READ: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "perplexity": torch.exp,
+    "root mean squared error": torch.sqrt,
+}
 
 
 @torch.inference_mode()
@@ -55,26 +62,43 @@ def figures_of(
         unit: what a number is of.
         block: rows that are drawn together; 1 where they are independent.
     """
-    if spec.task == "classes":
-        right = {who: (o.argmax(1) == targets).double() for who, o in outputs.items()}
-        nats = {who: -o.gather(1, targets[:, None])[:, 0] for who, o in outputs.items()}
-        return (
-            figure("accuracy", right, higher=True, block=block),
-            figure("cross-entropy", nats, unit="nats", block=block),
+    scores = {who: row_scores(spec, o, targets, std=std) for who, o in outputs.items()}
+    units = {"cross-entropy": "nats", "mean absolute error": unit, "root mean squared error": unit}
+    return tuple(
+        figure(
+            name,
+            {who: of[name] for who, of in scores.items()},
+            unit=units.get(name, ""),
+            higher=name == "accuracy",
+            block=block,
         )
+        for name in scores[NETWORK]
+    )
+
+
+def row_scores(
+    spec: RowsSpec, outputs: torch.Tensor, targets: torch.Tensor, *, std: float = 1.0
+) -> dict[str, torch.Tensor]:
+    """What a model scored on each row.
+
+    Args:
+        spec: says what is told.
+        outputs: the model's.
+        targets: of the rows.
+        std: of the target in its own unit.
+
+    Returns:
+        figure -> float64 (N,), whose mean `READ` turns into the figure; the first one counts.
+    """
+    if spec.task == "classes":
+        nats = -outputs.gather(1, targets[:, None])[:, 0]
+        return {"accuracy": (outputs.argmax(1) == targets).double(), "cross-entropy": nats.double()}
     if spec.task == "next-word":
         there = targets != 0
-        a_word = {
-            who: -(o * there).sum(1) / there.sum(1).clamp(min=1) for who, o in outputs.items()
-        }
-        return (figure("perplexity", a_word, read=torch.exp, block=block),)
-    errors = {who: (o - targets)[:, 0].double() * std for who, o in outputs.items()}
-    absolute = {who: e.abs() for who, e in errors.items()}
-    squared = {who: e.square() for who, e in errors.items()}
-    return (
-        figure("mean absolute error", absolute, unit=unit, block=block),
-        figure("root mean squared error", squared, unit=unit, read=torch.sqrt, block=block),
-    )
+        nats = -(outputs * there).sum(1) / there.sum(1).clamp(min=1)
+        return {"perplexity": nats.double()}
+    errors = (outputs - targets)[:, 0].double() * std
+    return {"mean absolute error": errors.abs(), "root mean squared error": errors.square()}
 
 
 def figure(
@@ -83,18 +107,17 @@ def figure(
     *,
     unit: str = "",
     higher: bool = False,
-    read: Callable[[torch.Tensor], torch.Tensor] = lambda mean: mean,
     block: int = 1,
 ) -> RowsFigure:
-    """A figure that is read off the mean over rows.
+    """A figure that is read off the mean over rows, as `READ` says.
 
     Args:
         name, unit: of the figure.
         values: model -> float64 (N,), one a row.
         higher: whether more is better.
-        read: from the mean to the figure.
         block: rows drawn together.
     """
+    read = READ.get(name, torch.clone)
     own = values[NETWORK]
     weights = bootstrap_weights(len(own), block)
     drawn = {who: read(weights @ value) for who, value in values.items()}
