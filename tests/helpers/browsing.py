@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,18 @@ class Page:
         self.page.evaluate(
             "for (const one of document.querySelectorAll('details')) one.open = true"
         )
+
+    def saved(self, kind: str, name: str) -> Path:
+        """The file that a figure's button gives: its kind is svg, png or csv."""
+        with self.page.expect_download() as download:
+            self.page.click(f"[data-testid='save-{kind}-{name}']")
+        assert download.value.suggested_filename == f"{name}.{kind}"
+        return Path(download.value.path())
+
+    def saved_rows(self, name: str) -> list[dict[str, str]]:
+        """A figure's CSV, each row by its columns' names."""
+        with self.saved("csv", name).open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
 
     def number(self, testid: str) -> float:
         text = self.page.text_content(f"[data-testid={testid}]")

@@ -7,10 +7,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import torch
 from browsing import Page, needs_page
+from PIL import Image
 from torch import nn
 
 from layerscope.data import load
@@ -153,6 +155,36 @@ def test_a_unit_s_dossier_is_its_record(page: Page, record) -> None:
         if unit["featurevis"]["unnatural"]:
             assert panel.locator("[data-testid=unnatural]").count() == 1
         assert panel.locator("[data-testid=tuning]").count() == 1
+
+
+def test_a_unit_s_ablation_and_histogram_are_saved_as_they_were_measured(
+    page: Page, record
+) -> None:
+    layer = next(x for x in measured_layers(record) if any(u["ablation"] for u in x["units"]))
+    unit = next(u for u in layer["units"] if u["ablation"])
+    name = f"{layer['name']}-{unit['index']}"
+    page.page.evaluate(
+        "link => { location.hash = link }", f"#/layers/{layer['name']}/{unit['index']}"
+    )
+    page.page.wait_for_selector("[data-testid=unit-panel]")
+    page.unfold()
+    ablation, histogram = unit["ablation"], unit["histogram"]
+    lost = page.saved_rows(f"ablation-{name}")
+    assert float(lost[0]["change"]) == ablation["accuracy_change"]
+    by_class = {row["class"]: row["change"] for row in lost if row["class"]}
+    classes = zip(record["model"]["class_names"], ablation["class_accuracy_change"], strict=True)
+    for class_name, change in classes:
+        text = by_class.pop(class_name)
+        assert text == "" if change is None else float(text) == change
+    assert not by_class
+    bins = page.saved_rows(f"histogram-{name}")
+    assert [int(row["count"]) for row in bins] == histogram["counts"]
+    assert float(bins[0]["from"]) == histogram["low"]
+    assert float(bins[-1]["to"]) == pytest.approx(histogram["high"])
+    drawn = ElementTree.parse(page.saved("svg", f"histogram-{name}")).getroot()
+    assert len(drawn.findall(".//{*}svg//{*}rect")) == len(histogram["counts"])
+    with Image.open(page.saved("png", f"ablation-{name}")) as image:
+        assert image.width > 300
 
 
 def test_units_stand_best_understood_first_or_last(page: Page, record) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from collections.abc import Iterator
@@ -402,26 +401,19 @@ def test_a_table_is_saved_as_csv_and_a_figure_as_svg_and_png(
 ) -> None:
     page.open(digits[1], "#/neuron/units=1&params=1_-1_0.5_2_-1")
     page.page.wait_for_selector("[data-testid=neuron-wiring]")
-    with page.page.expect_download() as download:
-        page.page.click("[data-testid=save-csv-weights]")
-    rows = list(csv.reader(Path(download.value.path()).read_text().splitlines()))
-    assert rows[0][:2] == ["weight", "value"]
-    assert [float(row[1]) for row in rows[1:]] == [1, -1, 0.5]
-    assert float(rows[1][3]) == page.number("gradient-0")
+    rows = page.saved_rows("weights")
+    assert [float(row["value"]) for row in rows] == [1, -1, 0.5]
+    assert float(rows[0]["gradient, all points"]) == page.number("gradient-0")
     page.page.goto(f"file://{digits[1]}#/decision")
     page.page.wait_for_selector("[data-testid=tree]")
-    with page.page.expect_download() as download:
-        page.page.click("[data-testid=save-svg-decision]")
-    drawn = ElementTree.parse(download.value.path()).getroot()
+    drawn = ElementTree.parse(page.saved("svg", "decision")).getroot()
     space = {"svg": "http://www.w3.org/2000/svg"}
     said = {text.text for text in drawn.iterfind(".//svg:text", space)}
     assert page.page.text_content("[data-testid=sum-0]") in said
     images = drawn.findall(".//svg:image", space)
     assert len(images) > 8
     assert all(image.get("href").startswith("data:image/png") for image in images)
-    with page.page.expect_download() as download:
-        page.page.click("[data-testid=save-png-decision]")
-    image = Image.open(download.value.path())
+    image = Image.open(page.saved("png", "decision"))
     assert image.width == 2 * int(drawn.get("width"))
     assert len(image.convert("RGB").getcolors(1 << 20)) > 50
 

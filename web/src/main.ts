@@ -4,6 +4,7 @@ import { readAtlas } from "./lib/source";
 import RowsApp from "./rows/RowsApp.svelte";
 import type { RowsAtlas } from "./rows/formats";
 import "./app.css";
+import "./chart.css";
 import "./kinds.css";
 
 const target = document.getElementById("app")!;

@@ -1,7 +1,8 @@
 // The second network of a report of two: its atlas, its files, and what it makes of the same pictures.
 
-import { Engine } from "../engine/client";
-import { agrees, difference, programOf, together, type Outputs } from "../engine/network";
+import { checkedEngine } from "../engine/checked";
+import type { Engine } from "../engine/client";
+import type { Outputs } from "../engine/network";
 import type { Atlas, BesideRun, EmbeddedRun, Layer } from "../lib/formats";
 import { Files, type Tensor } from "../lib/source";
 import type { Trial } from "../lib/trial.svelte";
@@ -54,20 +55,10 @@ export class Pair {
   }
   private async build(): Promise<void> {
     await this.files.open();
-    const program = programOf(this.atlas, this.files);
-    if (typeof program === "string") {
-      this.refusal = program;
-      return;
-    }
-    const engine = new Engine(program);
-    const found = [];
-    for (const sample of this.atlas.samples) found.push(difference(await engine.run(this.files.tensor(sample.pixels)!), sample, this.files));
-    if (!agrees(together(found))) {
-      this.refusal = "The page's own computation of the second network does not agree with what was recorded.";
-      return;
-    }
+    const { engine, refusal } = await checkedEngine(this.atlas, this.files, this.atlas.samples);
     this.engine = engine;
-    this.ready = true;
+    this.ready = engine !== null;
+    if (!engine) this.refusal = refusal || "The page's own computation of the second network does not agree with what was recorded.";
   }
 
   /** Send a picture through the second network, as the first one received it. */

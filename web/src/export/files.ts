@@ -17,11 +17,14 @@ function cell(text: string): string {
   return /^-?\d{1,3}(,\d{3})+(\.\d+)?%?$/.test(tidy) ? tidy.replaceAll(",", "") : tidy;
 }
 
+/** What stands in a row: null where there is no number. */
+export type Cell = string | number | null;
+
 /** Rows as CSV, by RFC 4180; what a spreadsheet would run as a formula stays text. */
-export function toCsv(rows: string[][]): string {
+export function toCsv(rows: Cell[][]): string {
   const quoted = (text: string): string => {
     const safe = /^[=@\t\r]|^[+-](?![\d.])/.test(text) ? `'${text}` : text;
     return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
   };
-  return rows.map((row) => `${row.map((text) => quoted(cell(text))).join(",")}\r\n`).join("");
+  return rows.map((row) => `${row.map((text) => quoted(cell(`${text ?? ""}`))).join(",")}\r\n`).join("");
 }

@@ -1,8 +1,9 @@
 // The reader's own experiment: another picture, a changed one, units switched off. The page computes
 // what follows, and everything that shows the chosen picture shows that instead.
 
-import { Engine, type Answer } from "../engine/client";
-import { agrees, difference, programOf, together, type Agreement, type Silenced } from "../engine/network";
+import { checkedEngine } from "../engine/checked";
+import type { Answer, Engine } from "../engine/client";
+import type { Agreement, Silenced } from "../engine/network";
 import type { Atlas, Sample } from "./formats";
 import type { Files, Tensor } from "./source";
 import { view } from "./state.svelte";
@@ -43,19 +44,10 @@ export class Trial {
   }
 
   private async build(): Promise<void> {
-    const program = programOf(this.atlas, this.files);
-    if (typeof program === "string") {
-      this.refusal = program;
-      return;
-    }
-    const engine = new Engine(program);
-    const recorded = this.atlas.samples.filter(isRecorded).slice(0, CHECKED);
-    const found: Agreement[] = [];
-    for (const sample of recorded)
-      found.push(difference(await engine.run(this.files.tensor(sample.pixels)!), sample, this.files));
-    this.checked = together(found);
-    if (agrees(this.checked)) this.engine = engine;
-    else this.refusal = "The page's own computation of this network does not agree with what was recorded, so it shows the recorded pictures alone.";
+    const { engine, agreement, refusal } = await checkedEngine(this.atlas, this.files, this.atlas.samples.filter(isRecorded).slice(0, CHECKED));
+    this.engine = engine;
+    this.checked = agreement;
+    if (!engine) this.refusal = refusal || "The page's own computation of this network does not agree with what was recorded, so it shows the recorded pictures alone.";
   }
 
   /** Whether a sample can be shown; its activations are computed where the report left them out. */
