@@ -33,6 +33,23 @@ def template_path() -> Path:
     return Path(__file__).parent / "static" / "index.html"
 
 
+def template(atlas_dir: Path) -> str:
+    """The viewer's page, empty.
+
+    Raises:
+        AtlasError: it was not built; what was measured is there nonetheless.
+    """
+    path = template_path()
+    if not path.is_file():
+        whole = (atlas_dir / "atlas.json").is_file()
+        kept = f"; the atlas in {atlas_dir} is whole" if whole else ""
+        raise AtlasError(
+            "the report page was not built; install layerscope with 'pip install .', which builds "
+            f"it, or run 'npm ci && npm run build' in web/{kept}"
+        )
+    return path.read_text(encoding="utf-8")
+
+
 def write_report(
     path: str | Path,
     *,
@@ -65,15 +82,7 @@ def write_report(
     """
     path, atlas_dir = Path(path), Path(atlas_dir)
     run_dir = Path(run_dir) if run_dir else None
-    template = template_path()
-    if not template.is_file():
-        kept = (
-            f"; the atlas in {atlas_dir} is whole" if (atlas_dir / "atlas.json").is_file() else ""
-        )
-        raise AtlasError(
-            "the report page was not built; install layerscope with 'pip install .', which builds "
-            f"it, or run 'npm ci && npm run build' in web/{kept}"
-        )
+    page = template(atlas_dir)
     playback = playback_of(run_dir) if run_dir else None
     run = embedded_run(run_dir, playback[0] if playback else None) if run_dir else None
     # A page of two networks checks itself by one recorded sample, and keeps to its size.
@@ -84,7 +93,6 @@ def write_report(
         files[FILE] = as_base64(gzip.compress(playback[1], compresslevel=6, mtime=0))
     if run_dir and (run_dir / "mistakes.webp").is_file():
         files["run/mistakes.webp"] = as_base64((run_dir / "mistakes.webp").read_bytes())
-    page = template.read_text(encoding="utf-8")
     embedded: dict[str, Any] = {"atlas": packed(atlas), "run": run, "files": files}
     if beside:
         embedded |= embedded_beside(beside)

@@ -8,7 +8,7 @@ from layerscope.errors import AtlasError
 from layerscope.files import whole_file
 from layerscope.formats.documents import plain
 from layerscope.formats.rows.rows_atlas_record import read_rows_atlas
-from layerscope.view.report import embedded_files, filled, packed, template_path
+from layerscope.view.report import embedded_files, filled, packed, template
 
 
 def write_rows_report(path: str | Path, *, atlas_dir: str | Path) -> Path:
@@ -25,18 +25,12 @@ def write_rows_report(path: str | Path, *, atlas_dir: str | Path) -> Path:
         AtlasError: the page was not built, or the atlas cannot be read.
     """
     path, atlas_dir = Path(path), Path(atlas_dir)
-    template = template_path()
-    if not template.is_file():
-        raise AtlasError(
-            "the report page was not built; install layerscope with 'pip install .', which builds "
-            "it, or run 'npm ci && npm run build' in web/"
-        )
+    page = template(atlas_dir)
     record = plain(read_rows_atlas(atlas_dir))
     try:
         files = embedded_files(atlas_dir, record)
     except OSError as error:
         raise AtlasError(f"{atlas_dir} cannot be read ({error}); look again") from error
-    page = template.read_text(encoding="utf-8")
     for name, value in (("atlas", packed(record)), ("files", files)):
         page = filled(page, f"layerscope-{name}", value)
     with whole_file(path) as temporary:

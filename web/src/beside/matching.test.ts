@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { atPlaces, gathered, matches, SIDE } from "./matching";
+import { atPlaces, matches, withPicture, SIDE, type Responses } from "./matching";
 import type { Tensor } from "../lib/source";
 
 /** Repeatable numbers, uniform in [0, 1). */
@@ -19,6 +19,8 @@ function turned({ data }: Tensor, order: number[], draw: () => number): Tensor {
     data: Float32Array.from({ length: data.length }, (_, i) => 3 * data[order[Math.floor(i / each)] * each + (i % each)] + 0.5 + 0.05 * draw()),
   };
 }
+
+const gathered = (outputs: Tensor[]): Responses => outputs.reduce(withPicture, undefined as Responses | undefined)!;
 
 describe("matching", () => {
   const draw = random(7);

@@ -24,10 +24,11 @@ export function atPlaces({ shape, data }: Tensor): Float32Array {
   return found;
 }
 
-export function gathered(outputs: Tensor[]): Responses {
-  const pictures = outputs.map(atPlaces);
-  const units = outputs[0].shape[0];
-  return { units, places: pictures[0].length / units, pictures };
+/** The responses to one picture more. */
+export function withPicture(known: Responses | undefined, output: Tensor): Responses {
+  const row = atPlaces(output);
+  const units = output.shape[0];
+  return { units, places: row.length / units, pictures: [...(known?.pictures ?? []), row] };
 }
 
 /** Each unit's numbers less their mean, of length 1; zeros where a unit never changes. */

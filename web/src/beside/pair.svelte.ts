@@ -6,7 +6,7 @@ import type { Outputs } from "../engine/network";
 import type { Atlas, BesideRun, EmbeddedRun, Layer } from "../lib/formats";
 import { Files, type Tensor } from "../lib/source";
 import type { Trial } from "../lib/trial.svelte";
-import { atPlaces, matches, type Matches, type Responses } from "./matching";
+import { matches, withPicture, type Matches, type Responses } from "./matching";
 
 /** Pictures that units are matched over. */
 const MOST_PICTURES = 32;
@@ -15,13 +15,7 @@ const MOST_PICTURES = 32;
 type Gathered = Map<string, Responses>;
 
 function gather(into: Gathered, { activations }: Outputs): void {
-  for (const [layer, tensor] of activations) {
-    if (tensor.shape.length === 2) continue;
-    const row = atPlaces(tensor);
-    const units = tensor.shape[0];
-    if (!into.has(layer)) into.set(layer, { units, places: row.length / units, pictures: [] });
-    into.get(layer)!.pictures.push(row);
-  }
+  for (const [layer, tensor] of activations) if (tensor.shape.length !== 2) into.set(layer, withPicture(into.get(layer), tensor));
 }
 
 export class Pair {

@@ -98,7 +98,6 @@ export class Training {
   start = $state.raw<Start | null>(null);
   progress = $state.raw<Progress | null>(null);
   epochs = $state.raw<Epoch[]>([]);
-  losses = $state.raw<{ step: number; loss: number }[]>([]);
   changes = $state.raw<RateChange[]>([]);
   findings = $state.raw<string[]>([]);
   paused = $state(false);

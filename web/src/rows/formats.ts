@@ -192,7 +192,7 @@ export interface Attention {
   agreement: number;
   /** 95 %; null of few sentences. */
   interval: [number, number] | null;
-  /** how often attention dealt out anew among a sentence's words agrees as well. */
+  /** how often attention permuted among a sentence's words agrees as well. */
   p: number;
   /** the agreement in an untrained copy. */
   untrained: number | null;
@@ -222,7 +222,7 @@ export interface Column {
   mean: number;
   /** what an input is over. */
   std: number;
-  /** how much the loss rises when the column is dealt out anew. */
+  /** how much the loss rises when the column is permuted. */
   importance: number;
   /** 95 %, over rows. */
   interval: [number, number];
@@ -268,7 +268,7 @@ export interface Forecast {
   dates: string[];
   /** what came. */
   values: number[];
-  /** what was foretold. */
+  /** what was forecast. */
   forecasts: number[];
   /** of the last days, T x F as the network takes them. */
   windows: number[][][];
@@ -298,7 +298,7 @@ export interface StateUnit {
   best: Property | null;
   /** expected share of units that follow a property as closely untrained; null where the layer is too small to say. */
   training_q: number | null;
-  /** the same with properties dealt out anew. */
+  /** the same with properties permuted. */
   chance_q: number | null;
   /** of its ablation. */
   effect: StateEffect | null;
@@ -366,7 +366,7 @@ export interface Property {
   auroc: number;
   /** what 95 % of untrained units' correlations stay below, by size. */
   untrained: number;
-  /** the same of the trained layer's, with the property dealt out to other sentences; null where it cannot be. */
+  /** the same of the trained layer's, with the property permuted among sentences; null where it cannot be. */
   dealt: number | null;
 }
 

@@ -66,7 +66,7 @@ class AttentionRecord(Struct, frozen=True, kw_only=True):
         layer: its path.
         agreement: mean Spearman correlation of attention and the size of occlusion's effect.
         interval: 95 %; null of few sentences.
-        p: how often attention dealt out anew among a sentence's words agrees as well.
+        p: how often attention permuted among a sentence's words agrees as well.
         untrained: the agreement in an untrained copy.
         n: sentences.
         maps: float (n, heads, T, T), of the first sentences; null where none are kept.

@@ -16,7 +16,7 @@ class ColumnRecord(Struct, frozen=True, kw_only=True):
         categories: of the values; none for a number.
         mean: of a number in the training rows; what an input is less.
         std: what an input is over.
-        importance: how much the loss rises when the column is dealt out anew.
+        importance: how much the loss rises when the column is permuted.
         interval: 95 %, over rows.
         values: at which the dependence is taken, in the column's own unit; places of the
             categories for those.
@@ -96,7 +96,7 @@ class ForecastRecord(Struct, frozen=True, kw_only=True):
         interval: 95 %, of that share.
         dates: of the days shown.
         values: what came.
-        forecasts: what was foretold.
+        forecasts: what was forecast.
         windows: of the last days, T x F as the network takes them.
         outputs: of these windows, scaled.
     """

@@ -29,7 +29,7 @@ class PropertyRecord(Struct, frozen=True, kw_only=True):
         correlation: within strata.
         auroc: likewise; above 0.5 the unit is higher with the property.
         untrained: what 95 % of untrained units' correlations stay below, by size.
-        dealt: the same of the trained layer's, with the property dealt out to other sentences; null
+        dealt: the same of the trained layer's, with the property permuted among sentences; null
             where it cannot be.
     """
 
@@ -66,7 +66,7 @@ class StateUnitRecord(Struct, frozen=True, kw_only=True):
         best: its strongest property.
         training_q: expected share of units that follow a property as closely untrained; null where
             the layer is too small to say.
-        chance_q: the same with properties dealt out anew.
+        chance_q: the same with properties permuted.
         effect: of its ablation.
         strongest: sentences at which it is highest.
         weakest: at which it is lowest.

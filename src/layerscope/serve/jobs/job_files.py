@@ -28,7 +28,7 @@ from msgspec import Struct
 from layerscope.errors import RunError
 from layerscope.file_lock import try_lock
 from layerscope.files import write_json
-from layerscope.serve.jobs.job_requests import Request, title
+from layerscope.serve.jobs.job_requests import PICTURE, PredictRequest, Request, title
 
 State: TypeAlias = Literal["queued", "running", "finished", "failed", "cancelled", "killed"]
 HOME = ".jobs"
@@ -211,8 +211,8 @@ def view_of(folder: Path, job: Job, state: State) -> JobView:
         what=what,
         left=progress.left if state == "running" else "",
         live=state == "running" and (folder / LIVE).is_file(),
-        has_picture=(folder / "picture.png").is_file(),
-        labels=labels_of(folder) if done and title(job.request).startswith("name") else (),
+        has_picture=(folder / PICTURE).is_file(),
+        labels=labels_of(folder) if done and isinstance(job.request, PredictRequest) else (),
     )
 
 

@@ -12,12 +12,13 @@ from pathlib import Path
 PREFIX = "photos/"
 # Classes that a folder must have to be offered.
 FEWEST = 2
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 MOST = 500
 
 
 @dataclass(frozen=True)
 class PhotoFolders:
-    """The folders and zip files that lie in one folder, or that folder where it holds classes.
+    """The folders and archives that lie in one folder, or that folder where it holds classes.
 
     Args:
         root: the folder; None offers nothing.
@@ -46,8 +47,8 @@ class PhotoFolders:
 
 
 def holds_classes(path: Path) -> bool:
-    """Whether a path is a zip, or a folder with folders for classes or a table of labels."""
-    if path.suffix.lower() == ".zip":
+    """Whether a path is an archive, or a folder with folders for classes or a table of labels."""
+    if path.name.lower().endswith(ARCHIVES):
         return path.is_file()
     classes = 0
     try:
