@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -25,7 +24,7 @@ from layerscope.pipeline.budget import Budget
 from layerscope.pipeline.effort import Effort
 from layerscope.pipeline.look_progress import Part, Tell
 from layerscope.pipeline.recording.network_record import finite
-from layerscope.pipeline.recording.sprite_files import write_layer_sprite
+from layerscope.pipeline.recording.sprite_files import shrunk, write_layer_sprite
 from layerscope.pipeline.recording.unit_records import LARGEST_TILE_PX
 from layerscope.pipeline.stages import Stages
 
@@ -185,9 +184,4 @@ def tiles_of(made: OptimisedImages) -> torch.Tensor:
     tiles = made.every_tile
     h, w = tiles.shape[2:]
     size = min(h, 2 * LARGEST_TILE_PX), min(w, 2 * LARGEST_TILE_PX)
-    if (h, w) == size:
-        return tiles
-    smaller = F.interpolate(
-        tiles.float(), size, mode="bilinear", antialias=True, align_corners=False
-    )
-    return smaller.round().clamp(0, 255).to(torch.uint8)
+    return shrunk(tiles, size)

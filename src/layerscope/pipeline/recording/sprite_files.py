@@ -35,14 +35,28 @@ def write_layer_sprite(
         columns: tiles a row.
         lossless: keep every pixel as it is.
     """
-    path = folder / "sprites" / f"{layer.replace('/', '-')}.{kind}.webp"
-    sheet = write_sprite(path, tiles, columns=columns, lossless=lossless)
+    name = f"{layer.replace('/', '-')}.{kind}.webp"
+    return written_sprite(folder, name, tiles, columns=columns, lossless=lossless)
+
+
+def written_sprite(
+    folder: Path, name: str, tiles: torch.Tensor, *, columns: int, lossless: bool
+) -> Sprite:
+    """Write a sheet of an atlas; returns where it lies, and how its tiles lie."""
+    sheet = write_sprite(folder / "sprites" / name, tiles, columns=columns, lossless=lossless)
     return Sprite(
-        file=f"sprites/{path.name}",
-        tile_px=sheet.tile_px,
-        columns=sheet.columns,
-        count=sheet.count,
+        file=f"sprites/{name}", tile_px=sheet.tile_px, columns=sheet.columns, count=sheet.count
     )
+
+
+def shrunk(pixels: torch.Tensor, size_px: tuple[int, int]) -> torch.Tensor:
+    """Make pictures smaller: uint8 (n, C, H, W) to (n, C, *size_px); as they are where they fit."""
+    if pixels.shape[-2:] == size_px:
+        return pixels
+    smaller = F.interpolate(
+        pixels.float(), size_px, mode="bilinear", antialias=True, align_corners=False
+    )
+    return smaller.round().clamp(0, 255).to(torch.uint8)
 
 
 def write_patch_pictures(
@@ -77,18 +91,6 @@ def write_patch_pictures(
     tiles = torch.empty((len(rows), imageset.channels, *tile), dtype=torch.uint8)
     for start in range(0, len(rows), PICTURES_AT_ONCE):
         some = imageset.take(torch.tensor(rows[start : start + PICTURES_AT_ONCE]))
-        if tile != (H, W):
-            smaller = F.interpolate(
-                some.float(), tile, mode="bilinear", antialias=True, align_corners=False
-            )
-            some = smaller.round().clamp(0, 255).to(torch.uint8)
-        tiles[start : start + len(some)] = some
-    path = folder / "sprites" / "pictures.webp"
-    sheet = write_sprite(path, tiles, columns=32, lossless=False)
-    sprite = Sprite(
-        file=f"sprites/{path.name}",
-        tile_px=sheet.tile_px,
-        columns=sheet.columns,
-        count=sheet.count,
-    )
+        tiles[start : start + len(some)] = shrunk(some, tile)
+    sprite = written_sprite(folder, "pictures.webp", tiles, columns=32, lossless=False)
     return PatchPictures(rows=rows, sprite=sprite)

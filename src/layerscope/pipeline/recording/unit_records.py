@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from msgspec import structs
 
 from layerscope.analysis.activations.scan import LayerScan
@@ -17,7 +16,7 @@ from layerscope.formats.layer_record import LayerStatistics
 from layerscope.formats.unit_record import Histogram, Patch, UnitEvidence, UnitRecord
 from layerscope.graph.receptive_field import ReceptiveField
 from layerscope.pipeline.recording.named_patches import named_by_patches
-from layerscope.pipeline.recording.sprite_files import write_layer_sprite
+from layerscope.pipeline.recording.sprite_files import shrunk, write_layer_sprite
 
 # A patch larger than this is made smaller on its sheet: nine of them stand side by side.
 LARGEST_TILE_PX = 40
@@ -154,7 +153,7 @@ def write_patches(
         return None
     H, W = imageset.size
     size = (min(field.size_px[0], H), min(field.size_px[1], W)) if field else (H, W)
-    tile = tuple(min(side, LARGEST_TILE_PX) for side in size)
+    tile = (min(size[0], LARGEST_TILE_PX), min(size[1], LARGEST_TILE_PX))
     n_patched = 1 + max(u for u, own in enumerate(patches) if own)
     tiles = torch.full((n_patched * PATCHES, imageset.channels, *tile), GROUND, dtype=torch.uint8)
     # Where units see the whole picture, many share a tile.
@@ -173,11 +172,6 @@ def write_patches(
             right = size[1] - w if left == 0 and w < size[1] else 0
             cut = pictures[i, :, top : top + h, left : left + w]
             whole[i, :, down : down + h, right : right + w] = cut
-        if tile != size:
-            smaller = F.interpolate(
-                whole.float(), tile, mode="bilinear", antialias=True, align_corners=False
-            )
-            whole = smaller.round().clamp(0, 255).to(torch.uint8)
-        for key, one in zip(some, whole, strict=True):
+        for key, one in zip(some, shrunk(whole, tile), strict=True):
             tiles[wanted[key]] = one
     return write_layer_sprite(folder, layer, kind, tiles, columns=PATCHES, lossless=max(tile) <= 12)

@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from layerscope.graph.state_guard import evaluating
+
 CONVOLUTIONS = (torch.conv1d, torch.conv2d, torch.conv3d)
 
 
@@ -31,14 +33,8 @@ def narrow_maps(model: nn.Module, images: torch.Tensor) -> list[tuple[int, int]]
         ([(1, 2)], [])
     """
     found: list[tuple[int, int]] = []
-    training = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        with torch.no_grad(), Strides(found):
-            model(images)
-    finally:
-        for module, mode in training.items():
-            module.training = mode
+    with torch.no_grad(), evaluating(model), Strides(found):
+        model(images)
     return found
 
 

@@ -23,15 +23,17 @@ def trained_here(folder: Path, *, first_process: bool = True) -> Iterator[None]:
     Raises:
         RunError: another process trains it.
     """
-    held = try_lock(folder / LOCK) if first_process and folder.is_dir() else None
-    if held is None and first_process and folder.is_dir():
+    if not (first_process and folder.is_dir()):
+        yield
+        return
+    held = try_lock(folder / LOCK)
+    if held is None:
         raise RunError(f"another process trains {folder}; wait until it has ended, or stop it")
     try:
         yield
     finally:
-        if held is not None:
-            (folder / LOCK).unlink(missing_ok=True)
-            held.close()
+        (folder / LOCK).unlink(missing_ok=True)
+        held.close()
 
 
 def is_trained(folder: Path) -> bool:
