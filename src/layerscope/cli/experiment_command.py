@@ -58,7 +58,7 @@ def experiment(
 
     with working(training=1) as line:
         refuse_rows("experiment", data)
-        from layerscope.cli.process.own_process import with_threads
+        from layerscope.cli.process.own_process import sharing_cores
         from layerscope.cli.settings import parse_settings, parse_variations
         from layerscope.training.experiments.arms import experiment as run_experiment
         from layerscope.training.experiments.arms_plot import plot_arms
@@ -68,11 +68,12 @@ def experiment(
             learning_rate=learning_rate,
         )  # fmt: skip
         listener, on_arm = print_experiments.experimenting(line)
-        result = run_experiment(
-            data, parse_variations(vary), model=model, preset=preset, seeds=seeds,
-            size=size, weights=weights, data_dir=data_dir, out=out, device=device,
-            listener=with_threads(listener), on_arm=on_arm, **chosen,
-        )  # fmt: skip
+        with sharing_cores(listener, device) as listener:
+            result = run_experiment(
+                data, parse_variations(vary), model=model, preset=preset, seeds=seeds,
+                size=size, weights=weights, data_dir=data_dir, out=out, device=device,
+                listener=listener, on_arm=on_arm, **chosen,
+            )  # fmt: skip
     print_experiments.arms(result)
     figure = result.path / "experiment.png"
     plot_arms([arm.label for arm in result.arms], [arm.accuracies for arm in result.arms], figure)

@@ -97,21 +97,21 @@ def demo_run(listener: Listener, *, out: Path, device: str, seed: int, resume: P
     Raises:
         TrainingStopped: Ctrl-C; it names the demo that goes on, looking included.
     """
-    from layerscope.cli.process.own_process import with_threads
+    from layerscope.cli.process.own_process import sharing_cores
     from layerscope.training import session
     from layerscope.training.runs.resume_plan import is_finished
     from layerscope.training.runs.run_folder import open_run, with_data
 
-    listener = with_threads(listener)
     try:
-        if resume is None:
-            return session.train(
-                "creatures", model="catdog-cnn", epochs=2, out=out, device=device, seed=seed,
-                listener=listener,
-            )  # fmt: skip
-        if not is_finished(resume):
-            return session.resume(resume, device=device, listener=listener)
-        return with_data(open_run(resume, device=device))
+        with sharing_cores(listener, device) as listener:
+            if resume is None:
+                return session.train(
+                    "creatures", model="catdog-cnn", epochs=2, out=out, device=device, seed=seed,
+                    listener=listener,
+                )  # fmt: skip
+            if not is_finished(resume):
+                return session.resume(resume, device=device, listener=listener)
+            return with_data(open_run(resume, device=device))
     except session.TrainingStopped as stop:
         raise session.TrainingStopped(stop.folder, stop.epoch, stop.epochs, "demo") from stop
 
@@ -197,7 +197,7 @@ def train(
         working(reading=1, training=3, looking=2 if report else 0) as line,
         ExitStack() as stack,
     ):
-        from layerscope.cli.process.own_process import with_threads
+        from layerscope.cli.process.own_process import sharing_cores
         from layerscope.cli.process.watching import live_file, watched
         from layerscope.cli.rows.rows_commands import is_of_rows, refuse_columns, train_command
         from layerscope.cli.settings import parse_settings
@@ -228,7 +228,7 @@ def train(
             raise RecipeError(
                 "a resumed run goes on as it was begun; leave its settings out, but for --epochs"
             )
-        listener = with_threads(print_training.training(line))
+        listener = print_training.training(line)
         tell_finished = None
         told_in = live_file()
         if watch or told_in:
@@ -236,26 +236,18 @@ def train(
 
             need_server()
             listener, tell_finished = stack.enter_context(watched(listener, line, told_in=told_in))
-        if resume:
-            run = session.resume(
-                resume, epochs=epochs, data_dir=data_dir, device=device,
-                listener=listener,
-            )  # fmt: skip
-        else:
-            assert data is not None, "checked above"
-            run = session.train(
-                data,
-                model=model or "compact",
-                preset=preset,
-                size=size,
-                weights=weights,
-                data_dir=data_dir,
-                out=out,
-                device=device,
-                seed=seed,
-                listener=listener,
-                **chosen,
-            )
+        with sharing_cores(listener, device) as listener:
+            if resume:
+                run = session.resume(
+                    resume, epochs=epochs, data_dir=data_dir, device=device, listener=listener
+                )
+            else:
+                assert data is not None, "checked above"
+                run = session.train(
+                    data, model=model or "compact", preset=preset, size=size, weights=weights,
+                    data_dir=data_dir, out=out, device=device, seed=seed, listener=listener,
+                    **chosen,
+                )  # fmt: skip
         if tell_finished:
             tell_finished(run)
         if run.evaluation is None:  # of several processes, only the first one speaks

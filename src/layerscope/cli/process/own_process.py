@@ -7,10 +7,12 @@ import contextlib
 import io
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from layerscope.cli.process.turns import Turn, turn_in
 from layerscope.memory import keep_freed_memory
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from layerscope.data import Splits
     from layerscope.models import ModelSpec
     from layerscope.training.recipe import Recipe
+    from layerscope.training.runs.progress import Progress
     from layerscope.training.session import Listener
 
 # GNU OpenMP lets a waiting thread spin 300,000 times before it sleeps: with `pause` at 140 cycles
@@ -50,17 +53,48 @@ def show_any_text() -> None:
                 stream.reconfigure(errors="replace")
 
 
-def with_threads(listener: Listener) -> Listener:
-    """The same listener, which also gives each training the threads that its network needs."""
+@contextlib.contextmanager
+def sharing_cores(listener: Listener, device: str) -> Iterator[Listener]:
+    """See to it that trainings at the same moment share the cores.
+
+    Each training gets the threads that its network needs; those with several take turns.
+
+    Args:
+        listener: what is told of the training.
+        device: as the user named it.
+
+    Yields:
+        The listener to train with.
+    """
     import torch
 
+    from layerscope.data.downloads.places import cache_folder
     from layerscope.models import build
 
-    def on_start(spec: ModelSpec, recipe: Recipe, splits: Splits, folder: Path) -> None:
-        fit_threads(build(spec, torch.Generator()), spec, recipe.batch_size)
-        listener.on_start(spec, recipe, splits, folder)
+    turn: Turn | None = None
 
-    return replace(listener, on_start=on_start)
+    def on_start(spec: ModelSpec, recipe: Recipe, splits: Splits, folder: Path) -> None:
+        nonlocal turn
+        threads = fit_threads(build(spec, torch.Generator()), spec, recipe.batch_size)
+        elsewhere = device == "auto" and torch.accelerator.is_available()
+        # Processes that train one network together wait for each other, so none may wait alone.
+        together = torch.distributed.is_available() and torch.distributed.is_initialized()
+        if threads > 1 and device in ("auto", "cpu") and not elsewhere and not together:
+            turn = turn or turn_in(cache_folder())
+        listener.on_start(spec, recipe, splits, folder)
+        if turn:
+            turn.go_on()
+
+    def on_progress(progress: Progress) -> None:
+        listener.on_progress(progress)
+        if turn:
+            turn.go_on()
+
+    try:
+        yield replace(listener, on_start=on_start, on_progress=on_progress)
+    finally:
+        if turn:
+            turn.end()
 
 
 def fit_threads(model: nn.Module, spec: ModelSpec, batch_size: int = 128) -> int:
