@@ -4,11 +4,10 @@
 
 Compared: `layerscope train` for one epoch of three networks, alone and twice at the same moment, as
 the command line runs (threads by the size of the work, a short spin, turns), and with OpenMP as it
-is by
-itself (every thread of the machine, 300,000 spins). Rounds in turn, 3 of them, or 1 where
-`first_hour.py` asks; medians. Beside the wall
-time the processor time (user + system) of each training, which other work on the machine hardly
-changes: threads that spin show in it. Hardware: named in the result.
+is by itself (every thread of the machine, 300,000 spins), in turns too. Rounds one after another, 3
+of them, or 1 where `first_hour.py` asks; medians. Beside the wall time the processor time (user +
+system) of each training, which other work on the machine hardly changes: threads that spin show in
+it. Hardware: named in the result.
 """
 
 from __future__ import annotations
