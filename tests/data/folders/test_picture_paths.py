@@ -36,3 +36,12 @@ def test_what_is_not_there_is_named(home: Path) -> None:
     (home / "videos" / "1.mov").write_text("")
     with pytest.raises(DataError, match=r"holds no picture .1 video .1.mov. is left out"):
         pictures_under([home / "videos"])
+
+
+@pytest.mark.parametrize("name", ["p.zip", "P.ZIP", "p.tar.gz"])
+def test_an_archive_is_not_taken_for_a_broken_picture(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"PK")
+    with pytest.raises(DataError, match=f"{name} is an archive, no picture; unpack it"):
+        pictures_under([tmp_path / name])
+    (tmp_path / "zip.png").write_bytes(b"")
+    assert pictures_under([tmp_path / "zip.png"]) == [tmp_path / "zip.png"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from layerscope.data.folders.leftovers import notes_on_files
 from layerscope.data.folders.picture import is_picture_name
+from layerscope.data.folders.tar_archive import is_tar
 from layerscope.errors import DataError
 
 
@@ -17,7 +18,8 @@ def pictures_under(paths: Sequence[Path]) -> list[Path]:
     A pattern such as "*.png" is expanded where the shell has not (cmd and PowerShell do not).
 
     Raises:
-        DataError: a path does not exist, a folder has no picture, or a pattern fits none.
+        DataError: a path does not exist, a folder has no picture, a pattern fits none, or
+            a file is an archive.
     """
     found: list[Path] = []
     for path in paths:
@@ -29,6 +31,8 @@ def pictures_under(paths: Sequence[Path]) -> list[Path]:
                 said = f" ({'; '.join(notes)})" if notes else ""
                 raise DataError(f"the folder {path} holds no picture{said}; name another one")
             found += inside
+        elif is_tar(path) or path.suffix.lower() == ".zip":
+            raise DataError(f"{path} is an archive, no picture; unpack it and give its folder")
         elif path.exists() or path.is_symlink():
             found.append(path)  # a link to nothing among many is told of when it is read
         elif any(mark in str(path) for mark in "*?["):
