@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from helpers.command_output import error_lines
+from helpers.typed_commands import layerscope, refusal
 
 SMALL = ("--model", "digit-mlp", "--epochs", 1)
-
-
-def layerscope(*arguments: object, cwd: Path) -> subprocess.CompletedProcess:
-    """Run a command as a user does, with warnings as errors."""
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "layerscope", *map(str, arguments)],
-        cwd=cwd,
-        env={k: v for k, v in os.environ.items() if k not in ("DISPLAY", "LAYERSCOPE_DATA")},
-        capture_output=True,
-        text=True,
-    )
 
 
 def test_an_experiment_prints_its_table_and_verdict_and_compare_says_the_same(
@@ -77,8 +63,4 @@ def test_a_preset_is_a_recipe_with_a_name(tmp_path: Path) -> None:
     ],
 )
 def test_mistakes_are_one_line(tmp_path: Path, words, message: str) -> None:
-    done = layerscope(*words, cwd=tmp_path)
-    assert done.returncode == 2, done.stdout + done.stderr
-    lines = error_lines(done.stderr)
-    assert len(lines) == 1, done.stderr
-    assert message in lines[0]
+    assert message in refusal(*words, cwd=tmp_path)

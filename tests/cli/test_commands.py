@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -15,34 +14,12 @@ import pytest
 from PIL import Image, ImageDraw
 from published import write_published
 
-from helpers.command_output import error_lines
+from helpers.typed_commands import layerscope, refusal, refused_line
 from layerscope.view.report import template_path
 
 needs_page = pytest.mark.skipif(
     not template_path().is_file(), reason="the page is not built: pip install . builds it"
 )
-
-
-def layerscope(*arguments: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess:
-    """Run a command as a user does, without a screen and without LAYERSCOPE_DATA."""
-    inherited = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "LAYERSCOPE_DATA")}
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "layerscope", *map(str, arguments)],
-        cwd=cwd,
-        env={**inherited, **environment},
-        capture_output=True,
-        text=True,
-    )
-
-
-def refusal(*arguments: object, cwd: Path, **environment: str) -> str:
-    """What a refused command says: one line, status 2, no traceback."""
-    done = layerscope(*arguments, cwd=cwd, **environment)
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    lines = error_lines(done.stderr)
-    assert len(lines) == 1, done.stderr
-    return lines[0]
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +79,8 @@ def test_predict_prints_a_table_and_json(work: Path) -> None:
 
 @needs_page
 def test_look_writes_an_atlas_and_a_report_and_prints_units(work: Path) -> None:
-    done = layerscope("look", "runs", cwd=work)
+    # All that a full look measures, of one layer: the whole would take a minute.
+    done = layerscope("look", "runs", "--only", "features.1", cwd=work)
     assert done.returncode == 0, done.stderr
     assert "report.html" in done.stdout
     assert (run_of(work) / "atlas" / "atlas.json").is_file()
@@ -148,7 +126,8 @@ def photos(folder: Path, classes: tuple[str, ...] = ("cat", "dog"), n: int = 6) 
 
 
 def test_mistakes_in_what_is_asked_are_one_clear_line(work: Path, tmp_path: Path) -> None:
-    assert "did you mean 'mnist'" in refusal("train", "mnst", cwd=work)
+    alone = layerscope("train", "mnst", cwd=work)  # the others are asked in this process
+    assert "did you mean 'mnist'" in refused_line(alone.returncode, alone.stderr)
     (tmp_path / "empty").mkdir()
     assert "holds no pictures" in refusal("train", tmp_path / "empty", cwd=work)
     single = photos(tmp_path / "single", ("cat",))

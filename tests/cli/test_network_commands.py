@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from helpers.typed_commands import layerscope, refusal
 
 NETS = """
 import torch
@@ -29,15 +29,6 @@ class Bright(nn.Module):
 """
 
 
-def layerscope(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "layerscope", *map(str, arguments)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-    )
-
-
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("here")
@@ -55,12 +46,9 @@ def test_predict_takes_any_network_with_the_options_of_look(here: Path) -> None:
     done = layerscope(*given, *options, cwd=here)
     assert done.returncode == 0, done.stderr
     assert [one["label"] for one in json.loads(done.stdout)] == ["night", "day"]
-    refused = layerscope(*given, cwd=here)
-    assert refused.returncode == 2
-    assert "nothing says which values nets.py:Bright takes" in refused.stderr
-    refused = layerscope("predict", "digit-cnn", "photos", "--scale", "0..1", cwd=here)
-    assert refused.returncode == 2
-    assert "a run has its own weights, classes and preprocessing" in refused.stderr
+    assert "nothing says which values nets.py:Bright takes" in refusal(*given, cwd=here)
+    refused = refusal("predict", "digit-cnn", "photos", "--scale", "0..1", cwd=here)
+    assert "a run has its own weights, classes and preprocessing" in refused
 
 
 def test_a_look_at_an_unlabelled_folder_says_what_it_leaves_out(here: Path) -> None:
