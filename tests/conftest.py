@@ -33,8 +33,11 @@ FLAGS = [
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No test reads or fills the user's cache, and all share one so that sets are drawn once."""
+    own = tmp_path_factory.getbasetemp()
+    # The processes of pytest-xdist have folders beside each other.
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LAYERSCOPE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("LAYERSCOPE_CACHE", str(shared / "cache"))
         yield
 
 
