@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from layerscope.training.experiments.arms import Experiment, experiment
     from layerscope.training.experiments.comparison import compare
     from layerscope.training.experiments.rate_finder import RateSearch, find_rate
+    from layerscope.training.experiments.rows_rate_finder import find_rows_rate
     from layerscope.training.experiments.run_groups import Comparison
     from layerscope.training.recipe import Recipe
     from layerscope.training.rows.predict_rows import predict_rows
@@ -84,6 +85,7 @@ _HOMES = {
     "evaluate": ("layerscope.training.runs.evaluate_run", "evaluate"),
     "experiment": ("layerscope.training.experiments.arms", "experiment"),
     "find_rate": ("layerscope.training.experiments.rate_finder", "find_rate"),
+    "find_rows_rate": ("layerscope.training.experiments.rows_rate_finder", "find_rows_rate"),
     "load_atlas": ("layerscope.api.open_atlas", "load_atlas"),
     "load_data": ("layerscope.data.sets", "load"),
     "look": ("layerscope.api.look_and_report", "look"),
@@ -134,6 +136,7 @@ __all__ = [
     "evaluate",
     "experiment",
     "find_rate",
+    "find_rows_rate",
     "load_atlas",
     "load_data",
     "look",

@@ -46,6 +46,13 @@ def test_rows_are_told(folder: Path) -> None:
     assert [row["label"] for row in found] == ["b", "a"]
 
 
+def test_a_rate_is_looked_for(folder: Path) -> None:
+    plot = folder / "rates.png"
+    said = call("find-rate", str(folder / "rows.csv"), "--target", "kind", "--plot", str(plot))
+    assert "with adamw the loss is halfway down at a learning rate of" in said
+    assert plot.read_bytes().startswith(b"\x89PNG")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -59,7 +66,8 @@ def test_rows_are_told(folder: Path) -> None:
         (("predict", "{}/runs", "{}/other.csv"), "colour is 'green', which never came up"),
         (("train", "{}/rows.csv", "--watch"), "--watch is for pictures"),
         (("experiment", "{}/rows.csv", "--vary", "epochs=1,2"), "experiment is for pictures, and"),
-        (("find-rate", "{}/rows.csv"), "find-rate is for pictures, and"),
+        (("find-rate", "{}/rows.csv", "--size", "32"), "--size is for pictures"),
+        (("find-rate", "digits", "--target", "kind"), "--target is for files of rows"),
         (("compare", "{run}", "{run}"), "one finished run was given"),
         (("compare", "{run}", "{run}", "--report", "x.html"), "a page shows two runs on pictures"),
         (("look", "{}/runs", "--masks", "{}"), "is a run on words or numbers"),

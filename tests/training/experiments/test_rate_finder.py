@@ -6,13 +6,19 @@ import math
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 from layerscope.data.imageset import Splits
 from layerscope.errors import RecipeError
-from layerscope.training.experiments.rate_finder import find_rate, read_curve, smooth
+from layerscope.models.sequences.build_rows import build_rows
+from layerscope.models.sequences.rows_spec import RowsSpec
+from layerscope.training.experiments.rate_finder import climb, find_rate, read_curve, smooth
 from layerscope.training.experiments.rate_plot import plot_rates
+from layerscope.training.machine import make_fabric
 from layerscope.training.recipe import Recipe
+from layerscope.training.rows.rows_feed import RowsFeed
+from layerscope.training.rows.rows_recipe import rows_recipe
 from layerscope.training.session import train
 
 RATES = [10 ** (-6 + 6 * i / 149) for i in range(150)]
@@ -49,6 +55,22 @@ def test_a_curve_that_never_falls_says_nothing() -> None:
 def test_a_loss_that_breaks_away_at_once_is_said() -> None:
     with pytest.raises(RecipeError, match="broke away after 4 steps"):
         read_curve(Recipe(), RATES[:4], [1.0] * 4)
+
+
+def test_one_hard_batch_does_not_end_a_climb() -> None:
+    """One row of 56 is far from the others, and its batch costs ten times as much at first."""
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.rand(56, 2, generator=generator)
+    inputs[0] = 5.0
+    values = inputs.sum(1, keepdim=True)
+    spec = RowsSpec("table-mlp", "number", n_features=2)
+    recipe = rows_recipe("table").with_changes(batch_size=8)
+    found = climb(
+        build_rows(spec, generator), spec, recipe, RowsFeed(inputs, values, torch.device("cpu")),
+        make_fabric("cpu", "float32"), seed=0, steps=100, progress=lambda done, total: None,
+    )  # fmt: skip
+    assert found.rates[-1] > 0.01
+    assert 1e-4 < found.suggestion < 1
 
 
 def test_too_few_steps_are_refused(striped: Splits) -> None:

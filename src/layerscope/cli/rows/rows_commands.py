@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from layerscope.cli.process.progress_line import ProgressLine
 from layerscope.cli.settings import parse_row_settings
 from layerscope.errors import DataError, LayerscopeError, ModelError, RecipeError
+
+if TYPE_CHECKING:
+    from layerscope.training.experiments.rate_finder import RateSearch
 
 # Defaults of `train` that are of pictures.
 OF_PICTURES = "pictures"
@@ -43,9 +46,7 @@ def train_command(
     from layerscope.cli.rows.print_rows import evaluation, listener
     from layerscope.training.rows.rows_session import resume_rows, train_rows
 
-    for option, value in refused.items():
-        if value is not None:
-            raise RecipeError(f"{option} is for {OF_PICTURES}; {data or resume} has none")
+    refuse_options(refused, data or str(resume))
     chosen = parse_row_settings(settings, **flags)
     one_thread()
     told = listener(line)
@@ -64,6 +65,46 @@ def train_command(
     evaluation(run)
 
 
+def rate_command(
+    line: ProgressLine,
+    data: str,
+    *,
+    model: str | None,
+    columns: dict[str, str | None],
+    window: int | None,
+    settings: list[str],
+    flags: dict[str, Any],
+    device: str,
+    seed: int,
+    refused: dict[str, Any],
+) -> RateSearch:
+    """Look for a rate to train on rows with.
+
+    Args:
+        refused: option -> value, of options that only pictures have.
+
+    Raises:
+        RecipeError: an option was given that rows do not have.
+    """
+    from layerscope.training.experiments.rows_rate_finder import find_rows_rate
+
+    refuse_options(refused, data)
+    chosen = parse_row_settings(settings, **flags)
+    one_thread()
+    return find_rows_rate(
+        data, model=model, window=window, device=device, seed=seed,
+        progress=lambda done, total: line.tell("searching", done / total, "trying rates"),
+        **columns, **chosen,
+    )  # fmt: skip
+
+
+def refuse_options(refused: dict[str, Any], data: str) -> None:
+    """Refuse options that only pictures have."""
+    for option, value in refused.items():
+        if value is not None:
+            raise RecipeError(f"{option} is for {OF_PICTURES}; {data} has none")
+
+
 def is_of_rows(data: str | None, resume: Path | None) -> bool:
     """Whether what is trained on, or gone on with, is of words or numbers."""
     from layerscope.data.rows.row_source import is_rows
@@ -78,9 +119,9 @@ def refuse_rows(command: str, data: str) -> None:
 
     if is_rows(data):
         raise RecipeError(
-            f"{command} is for {OF_PICTURES}, and {data} holds rows; try a setting with "
-            f"'layerscope train {data} --seed 1 --set FIELD=VALUE', which prints its validation "
-            "and test figures with intervals"
+            f"{command} is for {OF_PICTURES}, and {data} holds rows; train each value and seed "
+            f"with 'layerscope train {data} --set FIELD=VALUE --seed 1 --out tried', and "
+            "'layerscope compare tried' pairs them"
         )
 
 

@@ -8,14 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any, Unpack, cast
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 import torch
+from torch import nn
 
 from layerscope.data.imageset import Splits, in_channels
 from layerscope.errors import RecipeError
 from layerscope.seed import make_generator
-from layerscope.training.input.batches import make_feed, read_batches, shuffled
+from layerscope.training.input.batches import AnyFeed, make_feed, read_batches, shuffled
 from layerscope.training.input.prepare import first_network, gather, parted, prepare
 from layerscope.training.loop import batch_loss
 from layerscope.training.machine import make_fabric
@@ -24,6 +25,10 @@ from layerscope.training.optim.optimiser import make_optimiser, set_rate
 from layerscope.training.optim.pool_before_relu import pool_first
 from layerscope.training.recipe import Recipe
 from layerscope.training.train_settings import Settings
+from layerscope.training.training_objective import Spec
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 LOWEST, HIGHEST = 1e-6, 10.0
 
@@ -70,7 +75,8 @@ def find_rate(
     Args:
         data, model, preset, size, weights, data_dir, device, seed, **settings: as for
             `train`.
-        steps: how many; the sweep ends early once the loss is four times its lowest.
+        steps: how many; the sweep ends early once the median loss of ten steps is four times its
+            lowest.
         progress: told how many steps are done, and of how many.
 
     Returns:
@@ -88,8 +94,6 @@ def find_rate(
         >>> found.rates[0] < found.suggestion < found.rates[-1]
         True
     """
-    if steps < 20:
-        raise RecipeError(f"steps is {steps}; a curve needs at least 20")
     fabric = make_fabric(device)
     gathered = gather(
         data, model=model, fabric=fabric, size=size, weights=weights, data_dir=data_dir
@@ -100,6 +104,30 @@ def find_rate(
     feed = make_feed(parted(pictures, recipe, seed)[0], fabric.device)
     network = first_network(spec, seed)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return climb(network, spec, recipe, feed, fabric, seed=seed, steps=steps, progress=progress)
+
+
+def climb(
+    network: nn.Module,
+    spec: Spec,
+    recipe: Recipe,
+    feed: AnyFeed,
+    fabric: Fabric,
+    *,
+    seed: int,
+    steps: int,
+    progress: Callable[[int, int], None],
+) -> RateSearch:
+    """Train for some steps while the rate climbs, and read the curve.
+
+    Args:
+        network: with its first weights; they are spent.
+        spec, recipe: what it takes, and how it is trained.
+        feed: what it learns from.
+        fabric, seed, steps, progress: as for `find_rate`.
+    """
+    if steps < 20:
+        raise RecipeError(f"steps is {steps}; a curve needs at least 20")
     plain_optimiser = make_optimiser(network, recipe)
     both = fabric.setup(pool_first(network), plain_optimiser)
     wrapped, optimiser = cast("tuple[Any, Any]", both)
@@ -107,14 +135,15 @@ def find_rate(
     order, drawn = make_generator(seed, "shuffle"), make_generator(seed, "augment")
     epochs = (shuffled(len(feed), recipe.batch_size, order) for _ in itertools.count())
     batches = itertools.islice(itertools.chain.from_iterable(epochs), steps)
-    rates: list[float] = []
-    raw: list[float] = []
+    rates, raw, usual = list[float](), list[float](), list[float]()
     for pixels, labels in read_batches(feed, batches):
         rate = LOWEST * (HIGHEST / LOWEST) ** (len(raw) / (steps - 1))
         set_rate(optimiser, rate)
         _, loss = batch_loss(wrapped, spec, recipe, pixels, labels, drawn)
         value = float(loss.detach())
-        if not math.isfinite(value) or value > 4 * min([value, *raw]):
+        # A single batch may be harder: of sixteen prices one is far off.
+        usual.append(median([*raw[-9:], value]))
+        if not math.isfinite(value) or usual[-1] > 4 * min(usual):
             return read_curve(recipe, rates, raw, broke_at=rate)
         rates.append(rate)
         raw.append(value)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from torch import nn
 
 from layerscope.data.rows.load_rows import RowSplits, TextEncoding, load_rows
 from layerscope.data.rows.row_sets import fingerprint, tokens_of
@@ -123,16 +124,11 @@ def train_rows(
         >>> run.evaluation.figures[0].name, run.evaluation.figures[0].network.value > 0.8
         ('accuracy', True)
     """
-    of_recipe, of_shape = parted_settings(settings)
-    validation_frac = of_recipe.get("validation_frac", (recipe or Recipe()).validation_frac)
-    Recipe(validation_frac=validation_frac)  # refuses what is no share
-    splits = load_rows(
-        data, text=text, target=target, date=date, group=group, window=window, seed=seed,
-        validation_frac=validation_frac,
+    columns = {"text": text, "target": target, "date": date, "group": group}
+    splits, spec, settled = settled_rows(
+        data, model=model, columns=columns, window=window, recipe=recipe, seed=seed,
+        settings=settings,
     )  # fmt: skip
-    settled = (recipe or rows_recipe(splits.kind)).with_changes(**of_recipe)
-    check_rows_recipe(settled)
-    spec = spec_for(splits, model).with_shape(**of_shape)
     fabric = make_fabric(device, settled.precision)
     if fabric.world_size > 1:
         raise RecipeError("words and numbers are trained by one process; start it without torchrun")
@@ -151,6 +147,40 @@ def train_rows(
     write_json(folder / PLAN, plain(plan))
     with trained_here(folder):
         return carry_out_rows(plan, splits, folder, fabric, listener or RowsListener())
+
+
+def settled_rows(
+    data: str | Path,
+    *,
+    model: str | None,
+    columns: dict[str, str | None],
+    window: int | None,
+    recipe: Recipe | None,
+    seed: int,
+    settings: dict[str, Any],
+) -> tuple[RowSplits, RowsSpec, Recipe]:
+    """What a training is begun with: its rows, its network and its recipe.
+
+    Args:
+        data, model, window, recipe, seed, settings: as for `train_rows`.
+        columns: "text", "target", "date" and "group", as far as they are named.
+    """
+    of_recipe, of_shape = parted_settings(settings)
+    validation_frac = of_recipe.get("validation_frac", (recipe or Recipe()).validation_frac)
+    Recipe(validation_frac=validation_frac)  # refuses what is no share
+    splits = load_rows(
+        data, **columns, window=window, seed=seed, validation_frac=validation_frac
+    )  # fmt: skip
+    settled = (recipe or rows_recipe(splits.kind)).with_changes(**of_recipe)
+    check_rows_recipe(settled)
+    return splits, spec_for(splits, model).with_shape(**of_shape), settled
+
+
+def first_rows_network(spec: RowsSpec, splits: RowSplits, seed: int) -> nn.Module:
+    """The network that a training begins with."""
+    model = build_rows(spec, make_generator(seed, "weights"))
+    give_first_vectors(model, spec, first_vectors(spec, tokens_of(splits.train)))
+    return model
 
 
 def parted_settings(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -272,8 +302,7 @@ def carry_out_rows(
     write_encoding(folder, splits.encoding)
     listener.on_start(spec, recipe, splits, folder)
     start = read_checkpoint(folder)
-    model = build_rows(spec, make_generator(plan.seed, "weights"))
-    give_first_vectors(model, spec, first_vectors(spec, tokens_of(splits.train)))
+    model = first_rows_network(spec, splits, plan.seed)
     validation = rows_feed(splits.validation, fabric.device)
     steps = chosen_steps(steps_per_epoch(len(splits.train), recipe.batch_size), recipe.epochs)
     recorder = Recorder(model, spec, validation, steps, fabric=fabric, folder=folder)
