@@ -6,6 +6,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
+import axe_playwright_python
 import pytest
 
 from layerscope.view import report
@@ -14,6 +15,7 @@ needs_page = pytest.mark.skipif(
     not report.template_path().is_file(),
     reason="the page is not built: pip install . builds it",
 )
+AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
 
 
 class Page:
@@ -62,6 +64,20 @@ class Page:
         """A figure's CSV, each row by its columns' names."""
         with self.saved("csv", name).open(encoding="utf-8", newline="") as file:
             return list(csv.DictReader(file))
+
+    def faults(self) -> list[str]:
+        """What axe-core finds serious or critical in the page as it stands.
+
+        A page with a content security policy is opened with `bypass_csp=True` for that.
+        """
+        if not self.page.evaluate("'axe' in window"):
+            self.page.evaluate(AXE.read_text("utf-8"))
+        found = self.page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+        return [
+            f"{fault['id']}: {fault['nodes'][0]['html']}"
+            for fault in found["violations"]
+            if fault["impact"] in ("serious", "critical")
+        ]
 
     def number(self, testid: str) -> float:
         text = self.page.text_content(f"[data-testid={testid}]")

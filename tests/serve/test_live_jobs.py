@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
-from pathlib import Path
 from typing import Any
 
-import axe_playwright_python
 import httpx
 import pytest
 from browsing import Page
@@ -20,7 +18,6 @@ from layerscope.serve.jobs.job_files import LIVE
 from layerscope.serve.live_proxy import write_address
 from layerscope.view.page_files import page_path
 
-AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
 needs_pages = pytest.mark.skipif(not page_path("live").is_file(), reason="the page is not built")
 
 
@@ -150,14 +147,7 @@ def test_both_pages_are_for_everybody(
     for address, shown in (("", "[data-testid=job]"), (f"jobs/{waits}/live/", "[role=status]")):
         opened.page.goto(f"{waiting_server.url}/{address}")
         opened.page.wait_for_selector(shown)
-        opened.page.evaluate(AXE.read_text("utf-8"))
-        found = opened.page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
-        faults = [
-            f"{fault['id']}: {fault['nodes'][0]['html']}"
-            for fault in found["violations"]
-            if fault["impact"] in ("serious", "critical")
-        ]
-        assert not faults
+        assert not opened.faults()
         assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
         small = opened.page.evaluate(
             """() => [...document.querySelectorAll('button, select, input, a, summary')]

@@ -53,7 +53,7 @@ def test_a_training_is_watched_paused_and_changed_by_hand(
             assert answer.status_code == 400, answer.text
         assert httpx.get(f"{url}/api/frames/999", headers=known).status_code == 404
 
-        page = Page(browser)
+        page = Page(browser, color_scheme="light", bypass_csp=True)
         page.page.goto(link(rules))
         assert "token" not in page.page.url
         thread = threading.Thread(target=training)
@@ -72,6 +72,11 @@ def test_a_training_is_watched_paused_and_changed_by_hand(
         first = page.page.text_content("[data-testid=playback-gradients] tbody tr:last-child")
         assert f"{frames[1]['gradient_norm'][0]:.2g}"[:3] in first
         assert page.page.locator("[data-testid=playback-filters] canvas").count() > 0
+        for wanted in ("light", "dark"):  # while the training waits in the middle
+            assert page.page.locator(f"html[data-theme={wanted}]").count() == 1
+            assert not page.faults(), wanted
+            if wanted == "light":
+                page.page.get_by_role("button", name="Change to dark colours").click()
         page.page.click("[data-testid=live-pause]")
         over = page.page.wait_for_selector("[data-testid=live-over]", timeout=60_000)
         thread.join(60)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from helpers.browsing import needs_page
+from helpers.browsing import Page, needs_page
 from helpers.tiny_row_runs import series_run, table_run, text_run
 from layerscope.analysis.sequences.word_states import states_of
 from layerscope.data.rows.load_rows import TextEncoding
@@ -22,13 +22,16 @@ def opened(browser: Any, run: RowsRun) -> Any:
     """The page of a run, once it has held itself against Python."""
     look_rows(run)
     report = write_rows_report(run.path / "report.html", atlas_dir=run.path / "atlas")
-    page = browser.new_page()
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
+    shown = Page(browser, color_scheme="light")
+    page = shown.page
     page.goto(report.resolve().as_uri())
     page.get_by_test_id("checked").wait_for()
-    assert not errors
-    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+    assert not shown.faults()
+    page.get_by_role("button", name="Change to dark colours").click()
+    page.set_viewport_size({"width": 375, "height": 740})
+    assert not shown.faults()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+    assert not shown.complaints
     return page
 
 
@@ -49,7 +52,7 @@ def test_a_sentence_of_ones_own_is_read_as_by_python(
     def said(text: str) -> str:
         ids = torch.tensor([run.encoding.vocabulary.encode(text.split())])
         share = float(run.model(ids).detach().softmax(1).max())
-        return f"{100 * share:.{int(share > 0.995)}f} %"
+        return f"{100 * share:.{int(share > 0.995)}f}%"
 
     first = page.get_by_test_id("prob").first
     assert first.inner_text() == said("we saw not bad")
@@ -59,7 +62,9 @@ def test_a_sentence_of_ones_own_is_read_as_by_python(
         assert found.cells is not None
         for name, values in (*found.gates.items(), ("cell", found.cells)):
             if name != "candidate":  # the first unit, behind the last word
-                shown = float(page.get_by_test_id(f"gate-{name}").inner_text())
+                shown = float(
+                    page.get_by_test_id(f"gate-{name}").inner_text().replace("\u2212", "-")
+                )
                 assert shown == pytest.approx(float(values[0, -1, 0]), rel=6e-3)
     if cell == "transformer":
         assert page.get_by_text("Does removing the attended word matter?").is_visible()

@@ -108,11 +108,12 @@ export function idOf(atlas: RowsAtlas, word: string): number {
 }
 
 export function percent(share: number): string {
-  return `${(100 * share).toFixed(share > 0.995 && share < 1 ? 1 : 0)} %`;
+  return `${(100 * share).toFixed(share > 0.995 && share < 1 ? 1 : 0)}%`;
 }
 
-/** A number with three figures that count. */
+/** A number with three significant figures. */
 export function short(value: number): string {
   if (!Number.isFinite(value)) return "–";
-  return Math.abs(value) >= 1000 ? Math.round(value).toLocaleString("en") : value.toPrecision(3);
+  const text = Math.abs(value) >= 1000 ? Math.round(value).toLocaleString("en") : value.toPrecision(3);
+  return text.replace("-", "\u2212");
 }
