@@ -53,6 +53,17 @@ def test_the_valid_neighbours(tmp_path: Path) -> None:
             {"window": 5},
             "is 5 at every",
         ),
+        (
+            ["size,id", *(f"{i},id{i}" for i in range(N))],
+            {},
+            r"id of rows has 60 different values in 60 rows: as classes they leave none",
+        ),
+        (
+            ["size,price", *(f"{i % 7},$ {i // 2}.50" for i in range(N))],
+            {},
+            r"as classes they leave none to choose by or to test on; write numbers without signs",
+        ),
+        (changed(TABLE, 5, "1e300,red,3"), {}, "line 6: size is '1e300', but nearly all"),
         (TABLE[:10], {}, "has 9 rows that can be used; 20 are the least"),
         (changed(TABLE, 5, "1,red"), {}, "line 6 has 2 values, but there are 3 columns"),
         (["size,size,price", *TABLE[1:]], {}, "two columns are called 'size'"),
@@ -85,7 +96,7 @@ def test_a_line_of_fifty_megabytes(tmp_path: Path) -> None:
 def test_the_wrong_encoding(tmp_path: Path) -> None:
     path = tmp_path / "latin.csv"
     path.write_bytes("\n".join(REVIEWS).replace("film", "naïve").encode("latin-1"))
-    with pytest.raises(DataError, match=r"is not UTF-8 \(after line \d+, byte 0xef\); save it"):
+    with pytest.raises(DataError, match=r"is not UTF-8 \(line 2, byte 0xef\); save it"):
         load_rows(path)
     path.write_bytes("\n".join(REVIEWS).encode("utf-16"))
     with pytest.raises(DataError, match="is not UTF-8"):
@@ -95,6 +106,25 @@ def test_the_wrong_encoding(tmp_path: Path) -> None:
     path.write_bytes(b"text,mood\na\0b,up\n")
     with pytest.raises(DataError, match="line 2 holds a null byte"):
         load_rows(path)
+
+
+def test_what_spreadsheets_leave_empty_is_no_column_and_no_row(tmp_path: Path) -> None:
+    plain = load(tmp_path, TABLE)
+    exported = load(tmp_path, [*(f"{line},," for line in TABLE), ",,,,", ",,,,"])
+    assert exported.notes == plain.notes
+    assert exported.fingerprint == plain.fingerprint
+    with pytest.raises(DataError, match="column 5 has no name"):
+        load(tmp_path, [f"{TABLE[0]},,", f"{TABLE[1]},,7", *(f"{line},," for line in TABLE[2:])])
+
+
+def test_a_line_for_excel_says_what_parts_the_columns(tmp_path: Path) -> None:
+    lines = [line.replace(",", ";") for line in TABLE]
+    found = load(tmp_path, ["sep=;", *lines])
+    assert found.fingerprint == load(tmp_path, TABLE).fingerprint
+    tabs = [line.replace(",", "\t") for line in TABLE]
+    assert load(tmp_path, ["sep=\t", *tabs]).fingerprint == found.fingerprint
+    with pytest.raises(DataError, match="line 3 has 2 values"):
+        load(tmp_path, ["sep=;", lines[0], "1;red", *lines[2:]])
 
 
 def test_other_files(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ NUMBER, CATEGORY, TEXT, DATE = "number", "category", "text", "date"
 TARGETS = ("target", "label", "class", "sentiment", "category", "y", "outcome", "diagnosis")
 MOSTLY_FRAC = 0.9
 MOST_CLASSES = 100
+LARGEST = 1e18
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,12 @@ class Roles:
 
 
 def as_number(value: str) -> float | None:
-    """A finite number, or None where the text is none."""
+    """A number that float32 can hold with its square, or None where the text is none."""
     try:
         number = float(value)
     except ValueError:
         return None
-    return number if math.isfinite(number) else None
+    return number if math.isfinite(number) and abs(number) <= LARGEST else None
 
 
 def as_date(value: str) -> datetime | None:

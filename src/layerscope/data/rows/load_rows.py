@@ -171,9 +171,13 @@ def with_targets(table: Table, roles: Roles) -> tuple[Table, list[str]]:
 def three_ways(
     table: Table, roles: Roles, target: Target, parting: tuple[float, int]
 ) -> tuple[list[int], list[int], list[int]]:
-    """Rows of training, validation and test: classes in their shares, groups whole."""
+    """Rows of training, validation and test: classes in their shares, groups whole.
+
+    Raises:
+        DataError: too few groups, or classes of so few rows that one of the three stays empty.
+    """
     frac, seed = parting
-    return part_three_ways(
+    parts = part_three_ways(
         len(table),
         frac,
         test_generator=make_generator(0, "test rows"),
@@ -181,6 +185,13 @@ def three_ways(
         labels=table.column(target.name) if target.class_names else None,
         groups=table.column(roles.group) if roles.group else None,
     )
+    if not all(parts):
+        raise DataError(
+            f"{target.name} of {table.name} has {len(target.class_names)} different values in "
+            f"{len(table)} rows: as classes they leave none to choose by or to test on; write "
+            "numbers without signs and units (12.50), or name another column with --target"
+        )
+    return parts
 
 
 def load_texts(table: Table, source: str, roles: Roles, parting: tuple[float, int]) -> RowSplits:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from layerscope.errors import DataError, first_line, nearest
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".txt")
 MOST_CHARACTERS = 1_000_000  # of a line
 DELIMITERS = (",", ";", "\t", "|")
+# The line before the names that tells Excel what parts the columns.
+SEPARATOR = re.compile(r"\"?sep=(?P<delimiter>[^\w\s\"]|\t)?\"?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -101,11 +104,22 @@ def lines_of(path: Path) -> Iterator[str]:
                 yield line
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{path} is not UTF-8 (after line {number}, byte 0x{error.object[error.start]:02x}); "
-            "save it as UTF-8"
+            f"{path} is not UTF-8 (line {line_not_utf8(path)}, byte "
+            f"0x{error.object[error.start]:02x}); save it as UTF-8"
         ) from error
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def line_not_utf8(path: Path) -> int:
+    """The first line of a file that cannot be decoded; it is read in pieces, not in lines."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                line.decode("utf-8-sig")
+            except UnicodeDecodeError:
+                return number
+    return 1
 
 
 def read_csv(path: Path) -> Table:
@@ -114,7 +128,11 @@ def read_csv(path: Path) -> Table:
     first = next(lines, "")
     if not first.strip():
         raise DataError(f"{path} is empty; its first line must name the columns")
-    delimiter = max(DELIMITERS, key=first.count)
+    hint = SEPARATOR.fullmatch(first.strip("\r\n "))
+    if hint:
+        first = next(lines, "")
+    above = int(hint is not None)  # lines that the reader does not see
+    delimiter = hint["delimiter"] if hint else max(DELIMITERS, key=first.count)
 
     def all_lines() -> Iterator[str]:
         yield first
@@ -130,15 +148,17 @@ def read_csv(path: Path) -> Table:
                 continue
             if len(row) != len(names):
                 raise DataError(
-                    f"{path}, line {reader.line_num} has {len(row)} values, but there are "
+                    f"{path}, line {reader.line_num + above} has {len(row)} values, but there are "
                     f"{len(names)} columns; quote values that hold the delimiter {delimiter!r}"
                 )
             found.append([value.strip() for value in row])
-            numbers.append(reader.line_num)
+            numbers.append(reader.line_num + above)
     except csv.Error as error:
-        raise DataError(f"{path}, line {reader.line_num}: {first_line(error)}") from error
-    check_names(path, names)
-    columns = {name: tuple(row[i] for row in found) for i, name in enumerate(names)}
+        raise DataError(f"{path}, line {reader.line_num + above}: {first_line(error)}") from error
+    # A spreadsheet exports empty columns where something was deleted.
+    kept = [i for i, name in enumerate(names) if name or any(row[i] for row in found)]
+    check_names(path, names, kept)
+    columns = {names[i]: tuple(row[i] for row in found) for i in kept}
     return table_of(path, columns, numbers, delimiter=delimiter)
 
 
@@ -154,11 +174,14 @@ def table_of(
     return Table(path.stem, plain, tuple(lines), notes)
 
 
-def check_names(path: Path, names: list[str]) -> None:
-    """Refuse columns without a name, and names that stand twice."""
-    for i, name in enumerate(names):
+def check_names(path: Path, names: list[str], kept: Sequence[int]) -> None:
+    """Refuse columns without a name, and names that stand twice, among those that are kept."""
+    for i in kept:
+        name = names[i]
         if not name:
-            raise DataError(f"{path}: column {i + 1} has no name; name it in the first line")
+            raise DataError(
+                f"{path}: column {i + 1} has no name; name it in the first line, or take it out"
+            )
         if name in names[:i]:
             raise DataError(f"{path}: two columns are called {name!r}; rename one")
 
