@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from torch import nn
 
 from layerscope.formats.run_figures import EpochFigures
 from layerscope.formats.run_record import Finding, HandChange
+from layerscope.seed import derive_seed
 from layerscope.training.diagnostics.detectors import Evidence, find_faults, largest_spike
 from layerscope.training.diagnostics.recorder import Recorder
 from layerscope.training.epoch_metrics import Clock, EpochSums, dead_units, score
@@ -86,7 +88,8 @@ def fit(
         recipe: every choice.
         train, validation: the pictures, or rows, to learn from and to choose by.
         fabric: device, precision and processes.
-        shuffle, changes: random streams for the order of pictures and for augmentation.
+        shuffle, changes: random streams for the order of pictures and for augmentation; from the
+            seed of the second follows what is dropped.
         recorder: looks at chosen steps; None records nothing. Of several processes, only the first
             has one.
         watch: asked between batches; None is asked nothing.
@@ -127,11 +130,12 @@ def fit(
             )  # fmt: skip
             begin_epoch(wrapped, model, recipe, plain_optimiser, epoch)
             try:
-                seen = learn(
-                    wrapped, spec, recipe, train, optimiser, clock, rate_frac=lowered,
-                    fabric=fabric, shuffle=shuffle, changes=changes, recorder=recorder,
-                    watch=watch, by_hand=by_hand,
-                )  # fmt: skip
+                with dropout_drawn(changes, epoch, fabric):
+                    seen = learn(
+                        wrapped, spec, recipe, train, optimiser, clock, rate_frac=lowered,
+                        fabric=fabric, shuffle=shuffle, changes=changes, recorder=recorder,
+                        watch=watch, by_hand=by_hand,
+                    )  # fmt: skip
                 started = clock.started  # later, where it was paused
                 speed = clock.images_per_s(seen)
                 share_buffers(model, fabric)
@@ -185,6 +189,26 @@ def fit(
         findings=find_faults(evidence_of(recipe, spec, recorder, state)),
         by_hand=state.by_hand,
     )
+
+
+@contextmanager
+def dropout_drawn(changes: torch.Generator, epoch: int, fabric: Fabric) -> Iterator[None]:
+    """Draw what an epoch drops from a stream of its own, and leave torch's own as it was.
+
+    Dropout takes no generator: it draws from torch's global one, which nobody has seeded. A stream
+    for each epoch, so that a training that goes on drops what it would have dropped.
+
+    Args:
+        changes: the stream of augmentation; its first seed is that of the run, and nothing is
+            drawn from it.
+        epoch: from 1.
+        fabric: device and process; each process drops something else.
+    """
+    purpose = f"dropout of epoch {epoch}, process {fabric.global_rank}"
+    devices = [fabric.device] if fabric.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.random.manual_seed(derive_seed(changes.initial_seed(), purpose))
+        yield
 
 
 def learn(

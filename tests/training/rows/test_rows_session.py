@@ -98,6 +98,29 @@ def test_interrupted_and_resumed_is_the_same(reviews: Path, home: Path, run: Row
     assert longer.evaluation == run.evaluation, "the test rows are scored once"
 
 
+def test_what_is_dropped_follows_from_the_seed(reviews: Path, home: Path) -> None:
+    """Dropout draws from torch's global stream: neither depend on it nor move it."""
+    given = {"epochs": 2, "hidden": 4, "embedding": 4, "dropout_frac": 0.5, "device": "cpu"}
+
+    def stop(row) -> None:
+        if row.epoch == 1:
+            raise KeyboardInterrupt
+
+    torch.random.manual_seed(1)
+    before = torch.random.get_rng_state()
+    whole = train_rows(reviews, text="text", out=home / "dropped", **given)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    torch.random.manual_seed(2)
+    with pytest.raises(TrainingStopped) as stopped:
+        told = RowsListener(on_epoch=stop)
+        train_rows(reviews, text="text", out=home / "dropped", listener=told, **given)
+    resumed = resume_rows(stopped.value.folder, device="cpu")
+    other = train_rows(reviews, text="text", out=home / "dropped", seed=1, **given)
+    for name, weight in whole.model.state_dict().items():
+        assert torch.equal(weight, resumed.model.state_dict()[name]), name
+    assert whole.history[0].train_loss != other.history[0].train_loss
+
+
 def test_rows_that_have_changed_are_not_gone_on_with(reviews: Path, home: Path) -> None:
     path = home / "changing.csv"
     path.write_bytes(reviews.read_bytes())
