@@ -180,7 +180,7 @@ def check_names(path: Path, names: list[str], kept: Sequence[int]) -> None:
         name = names[i]
         if not name:
             raise DataError(
-                f"{path}: column {i + 1} has no name; name it in the first line, or take it out"
+                f"{path}: column {i + 1} has no name; name it in the first line, or delete it"
             )
         if name in names[:i]:
             raise DataError(f"{path}: two columns are called {name!r}; rename one")
