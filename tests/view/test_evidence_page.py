@@ -26,8 +26,8 @@ from layerscope.view.report import write_report
 
 # Everything is measured, of everything little.
 LITTLE = Effort(
-    pictures=60, untrained=2, ablation_pictures=20, featurevis_steps=6, dependence_patches=4,
-    dependence_copies=2,
+    pictures=60, untrained=2, stimuli="coarse", ablation_pictures=12, featurevis_steps=2,
+    dependence_patches=2, dependence_copies=2,
 )  # fmt: skip
 PERCENT = re.compile(r"([\d.]+)%")
 pytestmark = [pytest.mark.browser, needs_page]
