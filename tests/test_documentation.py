@@ -16,6 +16,7 @@ from typer.main import get_command
 
 import layerscope
 from layerscope import measures
+from layerscope.api import train_and_report
 from layerscope.cli.main import app
 from layerscope.pipeline.effort import Effort
 from layerscope.view.report import template_path
@@ -118,6 +119,7 @@ def test_the_programs_of_a_page_run(
         pytest.skip("the page is not built: pip install . builds it")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(layerscope, "QUICK", LITTLE)
+    monkeypatch.setattr(train_and_report, "QUICK", LITTLE)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         exec(compile(source, str(page), "exec"), {"__name__": page.stem})

@@ -10,6 +10,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +28,14 @@ from layerscope.training.session import resume, train
 # Fewer where time is short; the long run is what counts.
 KILLS = int(os.environ.get("LAYERSCOPE_KILLS", "50"))
 LITTLE = Effort(
-    pictures=24, untrained=2, ablation_pictures=12, featurevis_steps=2, dependence_patches=1,
-    dependence_copies=1,
+    pictures=24, untrained=2, stimuli="coarse", ablation_pictures=12, featurevis_steps=2,
+    dependence_patches=1, dependence_copies=1,
 )  # fmt: skip
 # Looks that differ in what they are asked, at one atlas.
 ASKED: list[dict[str, Any]] = [
     {"only": ["0", "3"]},
     {"only": ["3"], "seed": 1},
-    {"only": ["3"], "effort": Effort(20, 2, 10, "zero", 3)},
+    {"only": ["3"], "effort": replace(LITTLE, pictures=20, ablation_baseline="zero")},
 ]
 
 

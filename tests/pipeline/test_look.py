@@ -35,8 +35,9 @@ LITTLE = Effort(
     dependence_copies=1,
 )  # fmt: skip
 LEAST = Effort(
-    pictures=12, untrained=2, ablation_pictures=0, featurevis_steps=0, dependence_patches=0
-)
+    pictures=12, untrained=2, stimuli="coarse", ablation_pictures=0, featurevis_steps=0,
+    dependence_patches=0,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")

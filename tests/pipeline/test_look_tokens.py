@@ -16,8 +16,8 @@ from layerscope.pipeline.look import look
 from layerscope.vision import timm
 
 LITTLE = Effort(
-    pictures=24, untrained=2, ablation_pictures=12, featurevis_steps=2, dependence_patches=1,
-    dependence_copies=1,
+    pictures=24, untrained=2, stimuli="coarse", ablation_pictures=12, featurevis_steps=2,
+    dependence_patches=1, dependence_copies=1,
 )  # fmt: skip
 
 

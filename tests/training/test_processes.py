@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from layerscope.training.input.augment import Share, augment
 from layerscope.training.input.batches import Feed, in_order, make_feed, read_batches, shuffled
 from layerscope.training.machine import make_fabric
 from layerscope.training.processes import check_shares
+from layerscope.training.runs.checkpoint import read_checkpoint
 from layerscope.training.runs.run_folder import open_run
 from layerscope.training.session import train
 
@@ -31,17 +33,39 @@ def generator(seed: int = 0) -> torch.Generator:
 SETTINGS = ["--epochs", "2", "--batch-size", "61", "--set", "precision=float32"]
 
 
-def torchrun(folder: Path, *words: str, n: int = 2) -> subprocess.CompletedProcess[str]:
-    """Run a command in several processes, each on one thread."""
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+LAUNCHER = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+
+
+def torchrun(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in two processes, each on one thread."""
     return subprocess.run(
-        [*launcher, f"--nproc-per-node={n}", "-m", "layerscope", *words],
+        [*LAUNCHER, "-m", "layerscope", *words],
         cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, **ONE_THREAD},
         capture_output=True,
         text=True,
         timeout=300,
     )
+
+
+def stopped_after_an_epoch(folder: Path, *words: str) -> Path:
+    """The run folder of a training in two processes that was ended once it had a checkpoint."""
+    started = subprocess.Popen(
+        [*LAUNCHER, "-m", "layerscope", *words],
+        cwd=folder,
+        env={**os.environ, **ONE_THREAD},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        while not (found := list(folder.glob("*/*/checkpoint.pt"))):
+            assert started.poll() is None, "it ended before it could be stopped"
+            time.sleep(0.02)
+    finally:
+        started.terminate()  # the launcher ends its processes with itself
+        started.wait(60)
+    return found[0].parent
 
 
 @pytest.mark.slow
@@ -78,18 +102,18 @@ def test_two_processes_end_where_one_does(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_several_processes_resume_and_batch_norms_agree(tmp_path: Path) -> None:
-    words = ["train", "digits", "--model", "compact", *SETTINGS, "--no-report"]
+    words = ["train", "digits", "--model", "compact", *SETTINGS, "--epochs", "3", "--no-report"]
+    cut = stopped_after_an_epoch(tmp_path, *words, "--out", "cut")
+    assert not (cut / "run.json").exists()
+    kept = read_checkpoint(cut)
+    assert kept is not None
     assert torchrun(tmp_path, *words, "--out", "whole").returncode == 0
     whole = next((tmp_path / "whole").iterdir())
-    # The same training, cut off after its first epoch: what it had then is put back.
-    cut = tmp_path / "cut"
-    cut.mkdir()
-    for name in ("plan.json", "run.json"):
-        (cut / name).write_bytes((whole / name).read_bytes())
-    record = json.loads((cut / "run.json").read_text())
-    (cut / "run.json").write_text(json.dumps({**record, "finished": False}))
     done = torchrun(tmp_path, "train", "--resume", str(cut), "--no-report")
     assert done.returncode == 0, done.stderr
+    # The first epoch took as long as before: it was not trained again.
+    row = json.loads((cut / "history.jsonl").read_text().splitlines()[0])
+    assert row["elapsed_s"] == pytest.approx(kept.history[0].elapsed_s)
     again, first = open_run(cut).model.state_dict(), open_run(whole).model.state_dict()
     assert all(torch.equal(again[name], value) for name, value in first.items())
 

@@ -22,8 +22,9 @@ from layerscope.view.report import write_report
 
 pytestmark = [needs_page, pytest.mark.browser]
 LITTLE = Effort(
-    pictures=60, untrained=2, ablation_pictures=16, featurevis_steps=0, dependence_patches=0
-)
+    pictures=60, untrained=2, stimuli="coarse", ablation_pictures=16, featurevis_steps=0,
+    dependence_patches=0,
+)  # fmt: skip
 Report = tuple[Path, dict[str, Any], dict[str, Any] | None]
 
 
