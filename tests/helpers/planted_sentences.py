@@ -10,6 +10,19 @@ VOCABULARY = ("<unknown>", "not", "never", *[f"w{i}" for i in range(17)])
 U = 24
 
 
+class Bag(nn.Module):
+    """A weight for each word, summed: what a word does is its weight less the unknown word's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Embedding(len(VOCABULARY), 1)
+
+    def forward(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        within = torch.arange(ids.shape[1])[None, :] < lengths[:, None]
+        total = (self.weight(ids)[..., 0] * within).sum(1)
+        return torch.stack([-total, total], 1)
+
+
 class Reader(nn.Module):
     """Embedding, one recurrent layer, and logits from the last state."""
 

@@ -9,6 +9,7 @@ import pytest
 from layerscope.data.imageset import Splits
 from layerscope.pipeline.effort import Effort
 from layerscope.pipeline.look import look
+from layerscope.training.runs.run_folder import Run, open_run, with_data
 from layerscope.training.session import train
 from layerscope.view.report import write_report
 
@@ -25,3 +26,12 @@ def made(striped: Splits, tmp_path_factory: pytest.TempPathFactory) -> Path:
     atlas = look(run, effort=LITTLE)
     write_report(run.path / "report.html", atlas_dir=atlas.path, run_dir=run.path)
     return run.path
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Path]:
+    """The packaged digits and their report."""
+    folder = tmp_path_factory.mktemp("digits")
+    run = with_data(open_run("digit-cnn"))
+    atlas = look(run, effort=None, out=folder / "atlas")
+    return run, write_report(folder / "report.html", atlas_dir=atlas.path, run_dir=run.path)

@@ -16,22 +16,11 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from layerscope.atlas.atlas_folder import load_atlas
-from layerscope.pipeline.look import look
-from layerscope.training.runs.run_folder import Run, open_run, with_data
-from layerscope.view.report import write_report
+from layerscope.training.runs.run_folder import Run
 
 pytestmark = [needs_page, pytest.mark.browser]
 # Of the plane on which the smallest network's points lie (web/src/neuron/examples.ts).
 REACH = 3
-
-
-@pytest.fixture(scope="module")
-def digits(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Path]:
-    """The packaged digits and their report."""
-    folder = tmp_path_factory.mktemp("digits")
-    run = with_data(open_run("digit-cnn"))
-    atlas = look(run, effort=None, out=folder / "atlas")
-    return run, write_report(folder / "report.html", atlas_dir=atlas.path, run_dir=run.path)
 
 
 @pytest.fixture

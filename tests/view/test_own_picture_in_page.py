@@ -22,20 +22,11 @@ from layerscope.data.folders.picture import read_picture
 from layerscope.data.imageset import ImageSet, Splits
 from layerscope.models.probabilities import to_probs
 from layerscope.pipeline.look import look
-from layerscope.training.runs.run_folder import Run, open_run, with_data
+from layerscope.training.runs.run_folder import Run
 from layerscope.training.session import train
 from layerscope.view.report import write_report
 
 pytestmark = [needs_page, pytest.mark.browser]
-
-
-@pytest.fixture(scope="module")
-def digits(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Path]:
-    """The packaged digits and their report."""
-    folder = tmp_path_factory.mktemp("digits")
-    run = with_data(open_run("digit-cnn"))
-    atlas = look(run, effort=None, out=folder / "atlas")
-    return run, write_report(folder / "report.html", atlas_dir=atlas.path, run_dir=run.path)
 
 
 @pytest.fixture(scope="module")

@@ -4,24 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import nn
 
-from helpers.planted_sentences import negation_counter, seeded, sentences
+from helpers.planted_sentences import Bag, negation_counter, seeded, sentences
 from layerscope.analysis.attribution.removal_check import removal_check
 from layerscope.analysis.attribution.word_attribution import occlusion
-
-
-class Sum(nn.Module):
-    """The second logit is the sum of a weight for each word; word 0 weighs nothing."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = nn.Embedding(20, 1)
-
-    def forward(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        within = torch.arange(ids.shape[1])[None, :] < lengths[:, None]
-        total = (self.weight(ids)[..., 0] * within).sum(1)
-        return torch.stack([torch.zeros_like(total), total], 1)
 
 
 def gen() -> torch.Generator:
@@ -29,7 +15,7 @@ def gen() -> torch.Generator:
 
 
 def test_the_fall_is_the_sum_of_the_removed_weights() -> None:
-    net, (ids, lengths, _) = seeded(Sum), sentences(30)
+    net, (ids, lengths, _) = seeded(Bag), sentences(30)
     with torch.no_grad():
         net.weight.weight[0] = 0.0
     within = torch.arange(12)[None, :] < lengths[:, None]

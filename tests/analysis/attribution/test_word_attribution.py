@@ -9,7 +9,7 @@ import torch
 from scipy.stats import spearmanr
 from torch import nn
 
-from helpers.planted_sentences import Attender, Reader, seeded, sentences
+from helpers.planted_sentences import Attender, Bag, Reader, seeded, sentences
 from layerscope.analysis.attribution.attention_maps import (
     attention_maps,
     attention_received,
@@ -32,19 +32,6 @@ def gen(seed: int) -> torch.Generator:
 
 def second(logits: torch.Tensor) -> torch.Tensor:
     return logits[:, 1]
-
-
-class Bag(nn.Module):
-    """A weight for each word, summed: what a word does is its weight less the unknown word's."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = nn.Embedding(20, 1)
-
-    def forward(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        within = torch.arange(ids.shape[1])[None, :] < lengths[:, None]
-        total = (self.weight(ids)[..., 0] * within).sum(1)
-        return torch.stack([-total, total], 1)
 
 
 class Floats(nn.Module):
