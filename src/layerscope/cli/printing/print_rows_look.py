@@ -52,7 +52,10 @@ def summary(record: RowsAtlasRecord) -> None:
     ranked = sorted(record.columns, key=lambda column: column.importance, reverse=True)
     for column in ranked[:MOST_COLUMNS]:
         low, high = column.interval
-        say(f"{column.name}: importance {column.importance:.3g} ({low:.3g} to {high:.3g})")
+        say(
+            f"{column.name}: permuted, the loss rises by {column.importance:.3g} ({low:.3g} to "
+            f"{high:.3g})"
+        )
     for layer in record.feature_layers:
         found = sum(unit.follows is not None for unit in layer.units)
         say(f"{layer.name}: {found} of {len(layer.units)} units follow one input")
