@@ -7,9 +7,11 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_info
 
 from layerscope.analysis.structure.linear_probe import (
     STRENGTHS,
+    few_threads,
     fit_decorrelated,
     principal_axes,
     probe,
@@ -127,3 +129,23 @@ def test_refusals() -> None:
     ):
         with pytest.raises(DataError, match=match):
             probe(*bad, n_classes=2)
+
+
+def test_a_fit_leaves_the_threads_of_its_process_as_they_were() -> None:
+    """Inside, small fits have one thread, large ones torch's own; other libraries have one."""
+    before, others = torch.get_num_threads(), blas_threads()
+    torch.set_num_threads(2)
+    try:
+        for multiply_adds, threads in ((1e4, 1), (1e9, 2)):
+            with pytest.raises(RuntimeError), few_threads(multiply_adds):
+                assert torch.get_num_threads() == threads
+                assert set(blas_threads()) == {1}
+                raise RuntimeError
+            assert torch.get_num_threads() == 2
+            assert blas_threads() == others
+    finally:
+        torch.set_num_threads(before)
+
+
+def blas_threads() -> list[int]:
+    return [found["num_threads"] for found in threadpool_info() if found["user_api"] == "blas"]
