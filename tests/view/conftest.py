@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from browsing import Page
 
 from layerscope.data.imageset import Splits
 from layerscope.pipeline.effort import Effort
@@ -35,3 +38,14 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Path]:
     run = with_data(open_run("digit-cnn"))
     atlas = look(run, effort=None, out=folder / "atlas")
     return run, write_report(folder / "report.html", atlas_dir=atlas.path, run_dir=run.path)
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Page]:
+    """A desk's page, which may neither complain nor load anything from elsewhere."""
+    opened = Page(browser, viewport={"width": 1280, "height": 900})
+    yield opened
+    assert not opened.complaints
+    foreign = [url for url in opened.requests if not url.startswith(("file://", "data:", "blob:"))]
+    assert not foreign
+    opened.page.close()
