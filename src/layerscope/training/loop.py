@@ -207,7 +207,9 @@ def dropout_drawn(changes: torch.Generator, epoch: int, fabric: Fabric) -> Itera
     purpose = f"dropout of epoch {epoch}, process {fabric.global_rank}"
     devices = [fabric.device] if fabric.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
-        torch.random.manual_seed(derive_seed(changes.initial_seed(), purpose))
+        # The streams of other devices than the one that trains stay as they are.
+        streams = torch.default_generator if fabric.device.type == "cpu" else torch.random
+        streams.manual_seed(derive_seed(changes.initial_seed(), purpose))
         yield
 
 
