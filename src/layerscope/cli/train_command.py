@@ -121,7 +121,7 @@ def train(
         str | None,
         typer.Argument(
             help="A set's name (see 'data list'), a folder, zip or tar of photos, or a file of "
-            "rows: .csv, .tsv, .jsonl, .parquet, or .txt for the next word.",
+            "rows: .csv, .tsv, .json, .jsonl, .parquet, or .txt for the next word.",
             autocompletion=offer.sets,
         ),
     ] = None,

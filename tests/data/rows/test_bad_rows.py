@@ -138,8 +138,24 @@ def test_other_files(tmp_path: Path) -> None:
     lines.write_text('{"text": \n')
     with pytest.raises(DataError, match="line 1 is no JSON"):
         load_rows(lines)
-    with pytest.raises(DataError, match="cannot be read: No such file"):
-        load_rows(tmp_path / "nothing.csv")
+    listed = tmp_path / "rows.json"
+    listed.write_text('[{"text": "good"}, 7]')
+    with pytest.raises(DataError, match="object 2 is no JSON object"):
+        load_rows(listed)
+    listed.write_text("[{")
+    with pytest.raises(DataError, match=r"rows\.json is no JSON"):
+        load_rows(listed)
+    listed.write_bytes(b'[{"text": "caf\xe9"}]')
+    with pytest.raises(DataError, match=r"not UTF-8 \(line 1, byte 0xe9\)"):
+        load_rows(listed)
+    for name in ("rows.json", "nothing.csv", "nothing.xlsx"):
+        listed.unlink(missing_ok=True)
+        with pytest.raises(DataError, match="cannot be read: No such file"):
+            load_rows(tmp_path / name)
+    sheet = tmp_path / "rows.xlsx"
+    sheet.write_bytes(b"PK")
+    with pytest.raises(DataError, match=r"rows\.xlsx is a spreadsheet; save its sheet as CSV"):
+        load_rows(sheet)
     plain = tmp_path / "plain.txt"
     plain.write_text("too short to learn from")
     with pytest.raises(DataError, match="plain has 0 windows of 32 words"):

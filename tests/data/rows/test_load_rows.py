@@ -68,6 +68,11 @@ def test_every_format_gives_the_same_rows(table: RowSplits, tmp_path: Path) -> N
     paths.append(tmp_path / "rows.jsonl")
     typed = [{**row, "price": int(row["price"]), "size": row["size"] or None} for row in ROWS]
     paths[-1].write_text("\n".join(json.dumps(row) for row in typed))
+    paths.append(tmp_path / "rows.json")  # as pandas writes them, in one line
+    paths[-1].write_text(json.dumps(typed))
+    (tmp_path / "lines").mkdir()
+    paths.append(tmp_path / "lines" / "rows.json")
+    paths[-1].write_text("\n".join(json.dumps(row) for row in typed))
     try:
         import pyarrow
         from pyarrow import parquet

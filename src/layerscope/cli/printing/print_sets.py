@@ -33,7 +33,7 @@ def sets(rows: list[tuple[NamedSet, str]], row_sets: Mapping[str, str]) -> None:
     say("Of words and numbers:")
     for name, about in row_sets.items():
         say(f"  {name:<14} {about}")
-    say("So is any .csv, .tsv, .jsonl or .parquet, a row a line; any .txt for the next word.")
+    say("So is any .csv, .tsv, .json, .jsonl or .parquet; any .txt for the next word.")
 
 
 def findings(splits: Splits, found: list[Finding]) -> None:

@@ -108,7 +108,7 @@ def load_rows(
     """Read a file of rows, say what its columns are for, and part it in three.
 
     Args:
-        source: a file (.csv, .tsv, .jsonl, .parquet; .txt for the next word) or "diabetes",
+        source: a file (.csv, .tsv, .json, .jsonl, .parquet; .txt for the next word) or "diabetes",
             "breast-cancer", "stories", "python-topics".
         text, target, date, group: columns; None guesses them (no group).
         validation_frac: share of what is not tested on.

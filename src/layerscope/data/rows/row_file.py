@@ -1,4 +1,4 @@
-"""Reading a file of rows: CSV, TSV, JSON lines or Parquet, as columns of text."""
+"""Reading a file of rows: CSV, TSV, JSON or Parquet, as columns of text."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from typing import Any
 from layerscope.data.rows.local_notation import in_plain_notation
 from layerscope.errors import DataError, first_line, nearest
 
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".txt")
+SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".txt")
+SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 MOST_CHARACTERS = 1_000_000  # of a line
 DELIMITERS = (",", ";", "\t", "|")
 # The line before the names that tells Excel what parts the columns.
@@ -58,7 +60,7 @@ class Table:
 def is_rows_file(source: str | Path) -> bool:
     """Whether a path is meant as a file of rows or of text, by its ending; folders are not."""
     path = Path(source)
-    return path.suffix.lower() in SUFFIXES and not path.is_dir()
+    return path.suffix.lower() in (*SUFFIXES, *SPREADSHEETS) and not path.is_dir()
 
 
 def read_table(path: Path) -> Table:
@@ -66,16 +68,19 @@ def read_table(path: Path) -> Table:
 
     Args:
         path: .csv, .tsv (the first line names the columns; commas, semicolons, tabs and bars are
-            told apart), .jsonl (an object a line) or .parquet.
+            told apart), .jsonl (an object a line), .json (that, or a list of objects) or .parquet.
 
     Raises:
-        DataError: it is missing, empty, not UTF-8, or a row or line of it cannot be read.
+        DataError: it is missing, empty, a spreadsheet, not UTF-8, or a row or line of it cannot be
+            read.
     """
     suffix = path.suffix.lower()
+    if suffix in SPREADSHEETS and path.is_file():
+        raise DataError(f"{path} is a spreadsheet; save its sheet as CSV and give that file")
     if suffix == ".parquet":
         table = read_parquet(path)
-    elif suffix in (".jsonl", ".ndjson"):
-        table = read_json_lines(path)
+    elif suffix in (".json", ".jsonl", ".ndjson"):
+        table = read_json(path)
     else:
         table = read_csv(path)
     if not len(table):
@@ -89,19 +94,25 @@ def lines_of(path: Path) -> Iterator[str]:
     Raises:
         DataError: it cannot be opened, is not UTF-8, or has a line of over a million characters.
     """
-    number = 0
+    with as_data_errors(path), path.open(encoding="utf-8-sig", newline="") as file:
+        number = 0
+        while line := file.readline(MOST_CHARACTERS + 1):
+            number += 1
+            if len(line) > MOST_CHARACTERS:
+                raise DataError(
+                    f"{path}, line {number} has more than {MOST_CHARACTERS:,} characters; part "
+                    "it into rows (a quote may be left open)"
+                )
+            if "\0" in line:
+                raise DataError(f"{path}, line {number} holds a null byte: it is no text file")
+            yield line
+
+
+@contextmanager
+def as_data_errors(path: Path) -> Iterator[None]:
+    """Say in a sentence that a text file cannot be opened, or is not UTF-8."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            while line := file.readline(MOST_CHARACTERS + 1):
-                number += 1
-                if len(line) > MOST_CHARACTERS:
-                    raise DataError(
-                        f"{path}, line {number} has more than {MOST_CHARACTERS:,} characters; part "
-                        "it into rows (a quote may be left open)"
-                    )
-                if "\0" in line:
-                    raise DataError(f"{path}, line {number} holds a null byte: it is no text file")
-                yield line
+        yield
     except UnicodeDecodeError as error:
         raise DataError(
             f"{path} is not UTF-8 (line {line_not_utf8(path)}, byte "
@@ -186,24 +197,48 @@ def check_names(path: Path, names: list[str], kept: Sequence[int]) -> None:
             raise DataError(f"{path}: two columns are called {name!r}; rename one")
 
 
-def read_json_lines(path: Path) -> Table:
-    """Read JSON lines; see `read_table`. A field that an object lacks is missing there."""
+def read_json(path: Path) -> Table:
+    """Read objects, a line each or in one list; see `read_table`.
+
+    A field that an object lacks is missing there.
+    """
     rows: list[dict[str, str]] = []
     numbers: list[int] = []
-    for number, line in enumerate(lines_of(path), start=1):
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
-            raise DataError(f"{path}, line {number} is no JSON ({first_line(error)})") from error
+    for number, where, value in json_values(path):
         if not isinstance(value, dict):
-            raise DataError(f"{path}, line {number} is no JSON object, such as {{'text': …}}")
-        rows.append({str(n): as_text(item, f"{path}, line {number}") for n, item in value.items()})
+            raise DataError(f"{where} is no JSON object, such as {{'text': …}}")
+        rows.append({str(name): as_text(item, where) for name, item in value.items()})
         numbers.append(number)
     names = list(dict.fromkeys(name for row in rows for name in row))
     columns = {name: tuple(row.get(name, "") for row in rows) for name in names}
     return table_of(path, columns, numbers)
+
+
+def json_values(path: Path) -> Iterator[tuple[int, str, Any]]:
+    """The values of a file of JSON: the number of each, where it stands, in words, and itself."""
+    with as_data_errors(path), path.open(encoding="utf-8-sig") as file:
+        is_list = file.read(MOST_CHARACTERS).lstrip().startswith("[")
+    if is_list and path.suffix.lower() == ".json":
+        with as_data_errors(path):
+            value = parsed(path.read_text("utf-8-sig"), str(path))
+        yield from ((i, f"{path}, object {i}", one) for i, one in enumerate(value, start=1))
+        return
+    for number, line in enumerate(lines_of(path), start=1):
+        if line.strip():
+            where = f"{path}, line {number}"
+            yield number, where, parsed(line, where)
+
+
+def parsed(text: str, where: str) -> Any:
+    """JSON's value of a text.
+
+    Raises:
+        DataError: it is no JSON.
+    """
+    try:
+        return json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise DataError(f"{where} is no JSON ({first_line(error)})") from error
 
 
 def read_parquet(path: Path) -> Table:

@@ -98,7 +98,7 @@ def train_rows(
     """Train a network on words or numbers and write its run folder.
 
     Args:
-        data: a file (.csv, .tsv, .jsonl, .parquet; .txt for the next word), or "diabetes",
+        data: a file (.csv, .tsv, .json, .jsonl, .parquet; .txt for the next word), or "diabetes",
             "breast-cancer", "stories", "python-topics".
         model: "text-rnn", "text-transformer", "table-mlp" or "series-lstm"; None takes the first
             that fits.
