@@ -18,7 +18,7 @@ from layerscope.errors import RecipeError
 from layerscope.seed import make_generator
 from layerscope.training.input.batches import AnyFeed, make_feed, read_batches, shuffled
 from layerscope.training.input.prepare import first_network, gather, parted, prepare
-from layerscope.training.loop import batch_loss
+from layerscope.training.loop import batch_loss, dropout_drawn
 from layerscope.training.machine import make_fabric
 from layerscope.training.optim.freezing import begin_epoch
 from layerscope.training.optim.optimiser import make_optimiser, set_rate
@@ -136,23 +136,24 @@ def climb(
     epochs = (shuffled(len(feed), recipe.batch_size, order) for _ in itertools.count())
     batches = itertools.islice(itertools.chain.from_iterable(epochs), steps)
     rates, raw, usual = list[float](), list[float](), list[float]()
-    for pixels, labels in read_batches(feed, batches):
-        rate = LOWEST * (HIGHEST / LOWEST) ** (len(raw) / (steps - 1))
-        set_rate(optimiser, rate)
-        _, loss = batch_loss(wrapped, spec, recipe, pixels, labels, drawn)
-        value = float(loss.detach())
-        # A single batch may be harder: of sixteen prices one is far off.
-        usual.append(median([*raw[-9:], value]))
-        if not math.isfinite(value) or usual[-1] > 4 * min(usual):
-            return read_curve(recipe, rates, raw, broke_at=rate)
-        rates.append(rate)
-        raw.append(value)
-        optimiser.zero_grad()
-        fabric.backward(loss)
-        if recipe.gradient_clip:
-            fabric.clip_gradients(wrapped, optimiser, max_norm=recipe.gradient_clip)
-        optimiser.step()
-        progress(len(raw), steps)
+    with dropout_drawn(drawn, 1, fabric):
+        for pixels, labels in read_batches(feed, batches):
+            rate = LOWEST * (HIGHEST / LOWEST) ** (len(raw) / (steps - 1))
+            set_rate(optimiser, rate)
+            _, loss = batch_loss(wrapped, spec, recipe, pixels, labels, drawn)
+            value = float(loss.detach())
+            # A single batch may be harder: of sixteen prices one is far off.
+            usual.append(median([*raw[-9:], value]))
+            if not math.isfinite(value) or usual[-1] > 4 * min(usual):
+                return read_curve(recipe, rates, raw, broke_at=rate)
+            rates.append(rate)
+            raw.append(value)
+            optimiser.zero_grad()
+            fabric.backward(loss)
+            if recipe.gradient_clip:
+                fabric.clip_gradients(wrapped, optimiser, max_norm=recipe.gradient_clip)
+            optimiser.step()
+            progress(len(raw), steps)
     return read_curve(recipe, rates, raw)
 
 
