@@ -52,7 +52,7 @@ def measure(
     data: Path, name: str, model: str, preset: str, seed: int, changes: dict[str, Any]
 ) -> dict[str, Any]:
     """Train once; returns its times and its test accuracy."""
-    from layerscope.cli.process.own_process import settle_process, with_threads
+    from layerscope.cli.process.own_process import settle_process, sharing_cores
 
     settle_process()
     import layerscope as ls
@@ -63,7 +63,7 @@ def measure(
         on_start=lambda *_: marks.setdefault("start", time.perf_counter()),
         on_epoch=lambda _: marks.update(end=time.perf_counter()),
     )
-    with tempfile.TemporaryDirectory() as out:
+    with tempfile.TemporaryDirectory() as out, sharing_cores(listener, "auto") as sharing:
         run = ls.train(
             name,
             model=model,
@@ -71,7 +71,7 @@ def measure(
             data_dir=data,
             out=out,
             seed=seed,
-            listener=with_threads(listener),
+            listener=sharing,
             **changes,
         )
     from layerscope.formats.documents import plain

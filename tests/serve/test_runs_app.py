@@ -214,6 +214,19 @@ def test_two_hundred_bad_requests_are_each_answered_with_a_4xx(waiting_server: S
     assert len(waiting_server.queue.views()) == jobs
 
 
+def test_whoever_sends_too_much_hears_why(waiting_server: Served) -> None:
+    """An answer given while the other side still sends is lost with the connection."""
+    url = f"{waiting_server.url}/api/pictures?run=digit-cnn"
+    photo = b"\xff" * (uploads.MOST_BYTES + 5_000_000)
+    halves = (photo[:1000], photo[1000:])
+    for content in (photo, iter(halves)):  # its length is said, or not
+        answer = httpx.post(url, content=content, headers={"content-type": "image/png"})
+        assert answer.status_code == 413
+        assert "20,000,000" in answer.json()["error"]
+    answer = httpx.post(url, content=photo, headers={"content-type": "text/plain"})
+    assert answer.status_code == 415
+
+
 def test_an_upload_without_end_is_cut_off(
     waiting_server: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -11,6 +14,10 @@ from starlette.responses import Response
 from layerscope.errors import LayerscopeError, RunError
 from layerscope.serve.events import as_json
 from layerscope.serve.jobs.job_queue import FullError, StateError
+
+# Of what is too long, so much is read and dropped, for so long.
+MOST_DROPPED = 32_000_000
+DROPPED_FOR_S = 2.0
 
 
 class TooLargeError(LayerscopeError):
@@ -23,15 +30,29 @@ async def body_of(request: Request, most: int) -> bytes:
     Raises:
         TooLargeError: it is longer.
     """
-    said = request.headers.get("content-length", "")
+    said, chunks = request.headers.get("content-length", ""), request.stream()
     if said.isdigit() and int(said) > most:
+        if int(said) <= MOST_DROPPED:
+            await drop(chunks)
         raise TooLargeError(f"the request has {int(said):,} bytes; at most {most:,} are read")
     body = bytearray()
-    async for chunk in request.stream():
+    async for chunk in chunks:
         body += chunk
         if len(body) > most:
+            await drop(chunks)
             raise TooLargeError(f"the request has more than {most:,} bytes")
     return bytes(body)
+
+
+async def drop(chunks: AsyncIterator[bytes]) -> None:
+    """Read a little of what is too long: whoever still sends does not hear why it is refused."""
+    dropped = 0
+    with suppress(TimeoutError, ClientDisconnect):
+        async with asyncio.timeout(DROPPED_FOR_S):
+            async for chunk in chunks:
+                dropped += len(chunk)
+                if dropped > MOST_DROPPED:
+                    break
 
 
 def problem(status: int, text: str, *, close: bool = False) -> Response:
@@ -52,6 +73,8 @@ async def on_own_error(request: Request, error: Exception) -> Response:
 
 async def on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == 415:
+        await drop(request.stream())
     return problem(error.status_code, error.detail, close=error.status_code == 415)
 
 
