@@ -57,8 +57,9 @@ def test_a_notebook_shows_a_run_an_atlas_and_a_unit(
         page = Page(browser, viewport={"width": 1280, "height": 1600})
         page.page.set_default_timeout(120_000)
         page.page.goto(f"{url}/lab/tree/shown.ipynb")
+        # A key that is pressed before the kernel is there is lost.
+        page.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]")
         page.page.click(".jp-Notebook .jp-CodeCell >> nth=0 >> .cm-content")
-        # What the kernel is not ready for waits in its queue.
         for _ in range(3):
             page.page.keyboard.press("Shift+Enter")
         shown = [page.page.locator(FRAME).nth(n).content_frame for n in range(3)]
