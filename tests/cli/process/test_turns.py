@@ -11,7 +11,7 @@ import torch
 
 from layerscope.cli.process import turns
 from layerscope.cli.process.own_process import sharing_cores
-from layerscope.cli.process.turns import Turn, turn_in
+from layerscope.cli.process.turns import TURN, Turn, turn_in
 from layerscope.models import make_spec
 from layerscope.training.recipe import Recipe
 from layerscope.training.runs.progress import Progress
@@ -95,6 +95,9 @@ def test_an_emptied_or_missing_folder_stops_nobody(tmp_path: Path) -> None:
         file.unlink()
     turn.go_on()
     turn.end()
+    (turn.folder / TURN).mkdir()  # a lock that cannot be opened, as somebody else's cannot
+    turn.go_on()
+    assert turn.held is None
     (tmp_path / "file").touch()
     assert turn_in(tmp_path / "file" / "layerscope") is None
 
@@ -110,6 +113,7 @@ def test_trainings_of_several_threads_on_a_processor_take_turns(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("LAYERSCOPE_CACHE", str(tmp_path))
+    monkeypatch.setattr("layerscope.device.choose_device", torch.device)
     told: list[str] = []
     listener = Listener(
         on_start=lambda *_: told.append("start"), on_progress=lambda _: told.append("progress")

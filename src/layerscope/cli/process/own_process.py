@@ -69,6 +69,7 @@ def sharing_cores(listener: Listener, device: str) -> Iterator[Listener]:
     import torch
 
     from layerscope.data.downloads.places import cache_folder
+    from layerscope.device import choose_device
     from layerscope.models import build
 
     turn: Turn | None = None
@@ -76,10 +77,9 @@ def sharing_cores(listener: Listener, device: str) -> Iterator[Listener]:
     def on_start(spec: ModelSpec, recipe: Recipe, splits: Splits, folder: Path) -> None:
         nonlocal turn
         threads = fit_threads(build(spec, torch.Generator()), spec, recipe.batch_size)
-        elsewhere = device == "auto" and torch.accelerator.is_available()
         # Processes that train one network together wait for each other, so none may wait alone.
         together = torch.distributed.is_available() and torch.distributed.is_initialized()
-        if threads > 1 and device in ("auto", "cpu") and not elsewhere and not together:
+        if threads > 1 and choose_device(device).type == "cpu" and not together:
             turn = turn or turn_in(cache_folder())
         listener.on_start(spec, recipe, splits, folder)
         if turn:
