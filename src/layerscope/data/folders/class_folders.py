@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from layerscope.archives import is_tar
 from layerscope.data.catalogue import set_names
 from layerscope.data.folders.decode_cache import decode, natural_form
 from layerscope.data.folders.framing import Framing
 from layerscope.data.folders.listing import list_pictures
-from layerscope.data.folders.tar_archive import is_tar, name_of
+from layerscope.data.folders.tar_archive import name_of
 from layerscope.data.imageset import ImageSet, Splits
 from layerscope.data.split import stratified
 from layerscope.errors import DataError, nearest

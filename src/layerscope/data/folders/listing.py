@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from layerscope.archives import is_tar
 from layerscope.data.folders.labels_file import LABELS, read_labels
 from layerscope.data.folders.leftovers import counted, notes_on_files, notes_on_layout
 from layerscope.data.folders.picture import is_picture_name
-from layerscope.data.folders.tar_archive import is_tar, unpacked
+from layerscope.data.folders.tar_archive import unpacked
 from layerscope.errors import DataError
 
 TRAIN_NAMES = ("train", "training")

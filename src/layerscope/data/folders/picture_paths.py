@@ -6,9 +6,9 @@ import glob
 from collections.abc import Sequence
 from pathlib import Path
 
+from layerscope.archives import is_archive
 from layerscope.data.folders.leftovers import notes_on_files
 from layerscope.data.folders.picture import is_picture_name
-from layerscope.data.folders.tar_archive import is_tar
 from layerscope.errors import DataError
 
 
@@ -31,7 +31,7 @@ def pictures_under(paths: Sequence[Path]) -> list[Path]:
                 said = f" ({'; '.join(notes)})" if notes else ""
                 raise DataError(f"the folder {path} holds no picture{said}; name another one")
             found += inside
-        elif is_tar(path) or path.suffix.lower() == ".zip":
+        elif is_archive(path):
             raise DataError(f"{path} is an archive, no picture; unpack it and give its folder")
         elif path.exists() or path.is_symlink():
             found.append(path)  # a link to nothing among many is told of when it is read

@@ -8,25 +8,18 @@ import tarfile
 import tempfile
 from pathlib import Path, PurePosixPath
 
+from layerscope.archives import TARS
 from layerscope.data.downloads.places import cache_folder
 from layerscope.data.folders.labels_file import LABELS
 from layerscope.data.folders.picture import is_picture_name
 from layerscope.errors import DataError
 
-ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 MOST_BYTES = 64 << 30
-
-
-def is_tar(path: Path) -> bool:
-    """Whether a file's name says that it is a tar."""
-    return path.name.lower().endswith(ENDINGS) and path.is_file()
 
 
 def name_of(path: Path) -> str:
     """A tar's name without its endings."""
-    ending = next(
-        e for e in sorted(ENDINGS, key=len, reverse=True) if path.name.lower().endswith(e)
-    )
+    ending = next(e for e in sorted(TARS, key=len, reverse=True) if path.name.lower().endswith(e))
     return path.name[: -len(ending)]
 
 

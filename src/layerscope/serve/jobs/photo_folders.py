@@ -9,10 +9,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from layerscope.archives import is_archive
+
 PREFIX = "photos/"
 # Classes that a folder must have to be offered.
 FEWEST = 2
-ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 MOST = 500
 
 
@@ -48,8 +49,8 @@ class PhotoFolders:
 
 def holds_classes(path: Path) -> bool:
     """Whether a path is an archive, or a folder with folders for classes or a table of labels."""
-    if path.name.lower().endswith(ARCHIVES):
-        return path.is_file()
+    if is_archive(path):
+        return True
     classes = 0
     try:
         with os.scandir(path) as inside:
