@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -216,17 +217,22 @@ def read_json(path: Path) -> Table:
 
 def json_values(path: Path) -> Iterator[tuple[int, str, Any]]:
     """The values of a file of JSON: the number of each, where it stands, in words, and itself."""
-    with as_data_errors(path), path.open(encoding="utf-8-sig") as file:
-        is_list = file.read(MOST_CHARACTERS).lstrip().startswith("[")
-    if is_list and path.suffix.lower() == ".json":
+    if path.suffix.lower() == ".json" and begins_a_list(path):
         with as_data_errors(path):
-            value = parsed(path.read_text("utf-8-sig"), str(path))
-        yield from ((i, f"{path}, object {i}", one) for i, one in enumerate(value, start=1))
+            written = path.read_text("utf-8-sig")
+        for i, value in enumerate(parsed(written, str(path)), start=1):
+            yield i, f"{path}, object {i}", value
         return
     for number, line in enumerate(lines_of(path), start=1):
         if line.strip():
             where = f"{path}, line {number}"
             yield number, where, parsed(line, where)
+
+
+def begins_a_list(path: Path) -> bool:
+    """Whether the first thing in a file of JSON is a list's bracket."""
+    with as_data_errors(path), path.open("rb") as file:
+        return file.read(1000).removeprefix(BOM_UTF8).lstrip().startswith(b"[")
 
 
 def parsed(text: str, where: str) -> Any:
