@@ -5,15 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from two_choice import (
-    CANDIDATES,
-    matched,
-    mean_of,
-    means_by_class,
-    profile_scores,
-    right,
-    summed_up,
-)
+from patch_observers import means_by_class, profile_scores
+from two_choice import CANDIDATES, matched, mean_of, right, summed_up
 
 
 def gen(seed: int = 0) -> torch.Generator:
