@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
-from layerscope.graph.tracing.places.place_labels import axes_of, make_labels, without
+from layerscope.graph.tracing.places.place_labels import (
+    axes_of,
+    counted,
+    make_labels,
+    without,
+)
 from layerscope.graph.tracing.places.reach import Seen
 
 
@@ -44,6 +51,21 @@ def merged(parts: list[torch.Tensor], out: torch.Tensor) -> torch.Tensor:
         others = [other for other in ("picture", "unit", "row", "column") if other != name]
         total = total + without(best, *others)
     return total.expand(out.shape)
+
+
+def with_units(labels: torch.Tensor, axes: Sequence[int]) -> torch.Tensor:
+    """Labels of what weights made: its units lie along the weights' own axes.
+
+    Where units of the picture's side are left, the weights mixed places, and these stay the units.
+
+    Args:
+        labels: of the result, without a unit of its own along `axes`.
+        axes: that only the weights have, or share with what they were multiplied with.
+    """
+    still = [axis for axis in axes if labels.shape[axis] > 1 and not axes_names(labels, axis)]
+    if not still or axes_of(labels, "unit"):
+        return labels
+    return without(labels, "unit") + counted(tuple(labels.shape), still, "unit")
 
 
 def guessed(out: torch.Tensor, value: torch.Tensor, first: Seen) -> torch.Tensor:

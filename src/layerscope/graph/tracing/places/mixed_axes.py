@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from string import ascii_letters
 from typing import Any
 
 import torch
@@ -14,11 +15,12 @@ from layerscope.graph.tracing.places.joined_labels import (
     fixed,
     guessed_labels,
     merged,
+    with_units,
 )
-from layerscope.graph.tracing.places.place_labels import make_labels, numbered
+from layerscope.graph.tracing.places.place_labels import axes_of, make_labels, numbered
 from layerscope.graph.tracing.places.reach import Reach, Seen, mixed
 
-PRODUCTS = frozenset({"matmul", "bmm", "imatmul", "mm", "baddbmm"})
+PRODUCTS = frozenset({"matmul", "bmm", "imatmul", "mm", "addmm", "baddbmm"})
 REDUCING = frozenset(
     {"mean", "sum", "amax", "amin", "max", "min", "norm", "var", "std", "logsumexp", "prod",
      "median", "argmax", "argmin", "any", "all", "vector_norm", "nanmean", "count_nonzero",
@@ -71,22 +73,29 @@ def product(args: tuple[Any, ...], known: Known, out: torch.Tensor) -> Seen:
         parts.append(aligned(labels, out))
     if not parts:
         return Seen(guessed_labels(out), None)
+    labels = merged(parts, out)
     if len(parts) == 2:  # of two that see the picture each place of one meets all of the other
-        return Seen(merged(parts, out), WHOLE)
-    return Seen(merged(parts, out), reaches[0])
+        return Seen(labels, WHOLE)
+    weights, axis = (right, -1) if known(left) is not None else (left, -2)
+    if len(reaches) == 1 and weights.ndim > 1:
+        groups = range(out.ndim - weights.ndim, out.ndim - 2)
+        labels = with_units(labels, [*groups, out.ndim + axis])
+    return Seen(labels, reaches[0])
 
 
 def einsum(args: tuple[Any, ...], known: Known, out: torch.Tensor) -> Seen | None:
     """A sum of products by its letters; None where they cannot be read."""
-    if not args or not isinstance(args[0], str) or "." in args[0] or "->" not in args[0]:
+    if not args or not isinstance(args[0], str):
         return None
-    left, right = args[0].replace(" ", "").split("->")
     operands = args[1] if len(args) == 2 and isinstance(args[1], tuple | list) else args[1:]
+    left, right = spelled(args[0], [operand.ndim for operand in operands])
     parts: list[torch.Tensor] = []
     reaches: list[Reach] = []
-    for letters, operand in zip(left.split(","), operands, strict=False):
-        seen = known(operand) if isinstance(operand, torch.Tensor) else None
+    others: set[str] = set()
+    for letters, operand in zip(left, operands, strict=True):
+        seen = known(operand)
         if seen is None:
+            others |= set(letters)
             continue
         labels, reach = seen.labels, seen.reach
         for axis, letter in enumerate(letters):
@@ -102,8 +111,39 @@ def einsum(args: tuple[Any, ...], known: Known, out: torch.Tensor) -> Seen | Non
         reaches.append(reach)
     if not parts:
         return None
-    reach = reaches[0] if len(parts) == 1 else WHOLE
-    return Seen(merged(parts, out), reach)
+    labels = merged(parts, out)
+    if len(parts) > 1:
+        return Seen(labels, WHOLE)
+    return Seen(
+        with_units(labels, [i for i, letter in enumerate(right) if letter in others]), reaches[0]
+    )
+
+
+def spelled(equation: str, sizes: list[int]) -> tuple[list[str], str]:
+    """An equation of `einsum` with a letter for each axis: of each operand, and of the result.
+
+    Args:
+        equation: "bc,kc->bk"; with "..." for any number of axes, with no "->" for all letters that
+            come once, in alphabetical order.
+        sizes: how many axes each operand has.
+    """
+    left, arrow, right = equation.replace(" ", "").partition("->")
+    parts = left.split(",")
+    spare = [letter for letter in ascii_letters if letter not in equation]
+    most = max(
+        n - len(part) + 3 if "..." in part else 0 for part, n in zip(parts, sizes, strict=True)
+    )
+    dots = "".join(spare[:most])
+    if not arrow:
+        right = "..." * bool(dots) + "".join(
+            sorted({letter for letter in left if letter.isalpha() and left.count(letter) == 1})
+        )
+    # The axes of "..." are counted from the last.
+    letters = [
+        part.replace("...", dots[most - (n - len(part) + 3) :] if "..." in part else "")
+        for part, n in zip(parts, sizes, strict=True)
+    ]
+    return letters, right.replace("...", dots)
 
 
 def reduced(seen: Seen, args: tuple[Any, ...], kwargs: dict[str, Any], out: torch.Tensor) -> Seen:
@@ -122,6 +162,8 @@ def reduced(seen: Seen, args: tuple[Any, ...], kwargs: dict[str, Any], out: torc
     for axis in axes:
         reach = mixed(seen.labels, int(axis), reach)
         labels = fixed(labels, int(axis), *axes_names(labels, int(axis)))
+    if axes_of(seen.labels, "unit"):  # of products with weights, summed: prototypes, distances
+        labels = with_units(labels, range(n))
     if labels.ndim != out.ndim:
         lost = {int(axis) % n for axis in axes}
         labels = labels[tuple(0 if i in lost else slice(None) for i in range(n))]

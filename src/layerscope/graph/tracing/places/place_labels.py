@@ -8,6 +8,7 @@ axes are known without a rule for each way of writing them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -41,6 +42,12 @@ def numbered(shape: tuple[int, ...], axis: int, name: str) -> torch.Tensor:
     shift, bits = FIELDS[name]
     count = (torch.arange(shape[axis]) + 1).clamp(max=(1 << bits) - 1) << shift
     return count.view([-1 if i == axis else 1 for i in range(len(shape))])
+
+
+def counted(shape: tuple[int, ...], axes: Sequence[int], name: str) -> torch.Tensor:
+    """One field counted along several axes at once, the last of them fastest."""
+    sizes = [n if i in axes else 1 for i, n in enumerate(shape)]
+    return numbered((math.prod(sizes),), 0, name).view(sizes)
 
 
 def field_of(labels: torch.Tensor, name: str) -> torch.Tensor:
