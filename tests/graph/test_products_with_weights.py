@@ -97,6 +97,12 @@ def tokens(maps: torch.Tensor) -> torch.Tensor:
             ),
             "einsum", (6, 12), (2, 3),
         ),
+        (  # A mixture of experts: the gates follow the picture too.
+            lambda m, w: torch.einsum(
+                "bc,kc,bk->bk", m.mean((2, 3)), w["dense"], m[:, :1, 0, 0].expand(-1, 20)
+            ),
+            "einsum", (20,), (1,),
+        ),
         # Weights that mix places leave the units as they are.
         (lambda m, w: w["mix"] @ tokens(m), "matmul", (6, 12), (2,)),
         (lambda m, w: torch.einsum("mn,bnd->bmd", w["mix"], tokens(m)), "einsum", (6, 12), (2,)),
@@ -111,6 +117,34 @@ def test_units_of_tokens_and_maps_lie_where_weights_put_them(
     found = next(one for one in program.layers if one.name == layer)
     assert found.layout is not None
     assert (found.shape, found.layout.units) == (shape, units)
+
+
+class OwnKernels(nn.Module):
+    """Each picture is convolved with kernels mixed for it, all in one call (CondConv)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kernels = nn.Parameter(torch.randn(4, 8, 3, 3, 3))
+        self.routing, self.head = nn.Linear(3, 4), nn.Linear(8, 5)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        n, _, height, width = images.shape
+        gates = self.routing(images.mean((2, 3))).softmax(1)
+        kernels = torch.einsum("be,eocij->bocij", gates, self.kernels)
+        maps = torch.conv2d(images.reshape(1, -1, height, width), kernels.flatten(0, 1), groups=n)
+        return self.head(maps.reshape(n, -1, *maps.shape[2:]).relu().mean((2, 3)))
+
+
+def test_kernels_of_each_pictures_own_keep_pictures_apart() -> None:
+    model = OwnKernels()
+    program = read_program(model, torch.rand(2, 3, 8, 8))
+    assert not program.escaped
+    assert program.layers[-1].name == "head"
+    images = torch.rand(4, 3, 8, 8)
+    maps = program.output_of("conv2d", images)
+    alone = torch.cat([program.output_of("conv2d", images[i : i + 1]) for i in range(4)])
+    assert maps.shape == (4, 8, 6, 6)
+    assert torch.allclose(maps, alone, atol=1e-5)
 
 
 @pytest.mark.parametrize(

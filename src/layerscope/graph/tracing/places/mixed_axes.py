@@ -104,19 +104,15 @@ def einsum(args: tuple[Any, ...], known: Known, out: torch.Tensor) -> Seen | Non
                 labels = fixed(labels, axis, *axes_names(labels, axis))
         order = [letters.index(letter) for letter in right if letter in letters]
         rest = [axis for axis in range(len(letters)) if axis not in order]
-        labels = labels.permute(*order, *rest).flatten(len(order))
-        labels = labels[..., 0] if rest else labels
+        labels = labels.permute(*order, *rest)[(..., *[0] * len(rest))]
         sizes = [out.shape[i] if letter in letters else 1 for i, letter in enumerate(right)]
         parts.append(labels.reshape(sizes))
         reaches.append(reach)
     if not parts:
         return None
-    labels = merged(parts, out)
-    if len(parts) > 1:
-        return Seen(labels, WHOLE)
-    return Seen(
-        with_units(labels, [i for i, letter in enumerate(right) if letter in others]), reaches[0]
-    )
+    made = [i for i, letter in enumerate(right) if letter in others]
+    labels = with_units(merged(parts, out), made)
+    return Seen(labels, reaches[0] if len(parts) == 1 else WHOLE)
 
 
 def spelled(equation: str, sizes: list[int]) -> tuple[list[str], str]:

@@ -150,6 +150,11 @@ def layout_of(labels: torch.Tensor, rows: int) -> Layout | None:
         elif (copies := axis_of_copies(labels, places, rows_vary, columns_vary)) is not None:
             units = (copies,)
             places.remove(copies)
+    elif len(places) == 3:  # an axis of one beside a map's two stands with the units
+        single = [axis for axis in places if labels.shape[axis] == 1]
+        if len(single) == 1:
+            units = tuple(sorted((single[0], *units)))
+            places.remove(single[0])
     if len(places) == 2 and all(is_pure(axis, rows_vary, columns_vary, labels) for axis in places):
         first, second = places
         if (first in columns_vary or second in rows_vary) and not (

@@ -8,7 +8,14 @@ import torch
 from torch import nn
 
 from layerscope.graph.receptive_field import WHOLE
-from layerscope.graph.tracing.places.place_labels import make_labels, without
+from layerscope.graph.tracing.places.place_labels import (
+    axes_of,
+    field_of,
+    folding_of,
+    make_labels,
+    numbered,
+    without,
+)
 from layerscope.graph.tracing.places.reach import Reach, Seen, enlarged, slid
 from layerscope.graph.window import Window
 
@@ -52,12 +59,33 @@ def slide(
             reach = WHOLE
     if out.ndim == 3:
         column = 2
+    if (aside := pictures_on_channels(seen.labels, out, window)) is not None:
+        places = make_labels(tuple(out.shape), row=row, column=column)
+        return Seen(places + aside, reach)
     labels = make_labels(tuple(out.shape), unit=1 if out.ndim > 2 else None, row=row, column=column)
     kept = without(seen.labels, "unit", "row", "column")
     pictures = kept[(slice(None), *[n // 2 for n in kept.shape[1:]])]
     if len(pictures) == len(out):
         labels = labels + pictures.view(-1, *[1] * (out.ndim - 1))
     return Seen(labels, reach)
+
+
+def pictures_on_channels(
+    labels: torch.Tensor, out: torch.Tensor, window: Window | None
+) -> torch.Tensor | None:
+    """Pictures and units of a convolution whose groups are the pictures; None for all others.
+
+    So kernels that each picture has of its own are run for a whole batch (CondConv, Yang et al.
+    2019): pictures lie one behind another on the channels' axis.
+    """
+    if window is None or labels.ndim != 4 or axes_of(labels, "picture") != (1,):
+        return None
+    n = int(field_of(labels, "picture").max())
+    if window.groups % n or folding_of(labels, 1, n) != "outer":
+        return None
+    each = out.shape[1] // n
+    pictures = numbered((n, 1), 0, "picture") + numbered((1, each), 1, "unit")
+    return pictures.view(1, -1, 1, 1)
 
 
 def spills(module: nn.Module | None) -> bool:
