@@ -3,7 +3,7 @@
     python benchmarks/commands.py DATA_FOLDER
 
 Hardware: named in the result. n: one run of each command with its default seed; the accuracy's
-interval is the 95 % Wilson interval over the test pictures. The test split is scored once, at the
+interval is the 95% Wilson interval over the test pictures. The test split is scored once, at the
 end of each run. Times are of the whole process, from typing to the path of the report; `demo` runs
 with an empty cache, so it draws its pictures, too.
 """

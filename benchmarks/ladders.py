@@ -126,12 +126,12 @@ def tables(figures: dict[str, Any]) -> Iterator[str]:
         yield f"### {task}\n"
         accuracy = spread([100 * run["accuracy"] for run in runs])
         copies = sum(run["copies"] for run in runs)
-        yield f"Test accuracy {accuracy} %; {len(runs)} seeds, {copies} untrained copies.\n"
+        yield f"Test accuracy {accuracy}%; {len(runs)} seeds, {copies} untrained copies.\n"
         for counting, title in (
             (
                 "responds",
                 "Units that respond, seen in pictures too (in brackets: untrained copies; a star: "
-                "more than in copies at a false-discovery rate of 5 % over the table)",
+                "more than in copies at a false-discovery rate of 5% over the table)",
             ),
             ("synthetic", "The same by the measure alone"),
         ):
@@ -183,7 +183,7 @@ def excesses(runs: Sequence[dict[str, Any]], held: dict[tuple[int, str], Sides])
             ends = f"{100 * low:.0f} to {min(100, 100 * high):.0f}"
             title = runs[0]["ladder"][i]["title"]
             told.append(f"{title}, {kind}: {100 * away:.0f} points [{ends}]")
-    yield "Beyond untrained copies, with 95 % intervals: " + ("; ".join(told) or "nothing") + ".\n"
+    yield "Beyond untrained copies, with 95% intervals: " + ("; ".join(told) or "nothing") + ".\n"
 
 
 def cell(found: Sequence[dict[str, Any]], star: bool) -> str:
@@ -248,7 +248,7 @@ def seeds_beside_copies(both: Sides) -> float:
 
 
 def excess(both: Sides) -> tuple[float, float, float]:
-    """How much larger the share is in trained networks, with the ends of its 95 % interval.
+    """How much larger the share is in trained networks, with the ends of its 95% interval.
 
     Welch's interval; of a single network the prediction interval over copies.
     """

@@ -5,7 +5,7 @@
 
 One network each, measured on pictures of its test split: share of units that respond to each kind,
 where it holds in pictures; mean and standard deviation of untrained copies; units that training
-explains at a false-discovery rate of 5 and of 20 %; headline; dependence profiles beside three
+explains at a false-discovery rate of 5 and of 20%; headline; dependence profiles beside three
 copies; names that patches show. Hidden layers are the activations.
 """
 

@@ -1,4 +1,4 @@
-"""Claim: recording a training costs at most 5 % of its time and at most 8 MiB.
+"""Claim: recording a training costs at most 5% of its time and at most 8 MiB.
 
     python benchmarks/recording.py DATA_FOLDER
 
@@ -89,7 +89,7 @@ def main() -> None:
         rows.append(row)
         print(
             f"{row['model']:<12} {row['preset']:<8} {row['frames']} of {row['steps']} steps: "
-            f"{100 * row['cost_frac']:+.1f} % time, {row['recording_bytes'] / 2**20:.1f} MiB",
+            f"{100 * row['cost_frac']:+.1f}% time, {row['recording_bytes'] / 2**20:.1f} MiB",
             flush=True,
         )
         write_result("recording", __doc__.splitlines()[0], {"tasks": rows})

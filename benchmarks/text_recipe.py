@@ -3,7 +3,7 @@
     python benchmarks/text_recipe.py REVIEWS_CSV [CANDIDATE ...]
 
 Measured: accuracy and loss on validation, of each candidate's best epoch, with a validation split
-of 15 % drawn anew for each seed from the rows that are not tested on. The test rows are the same
+of 15% drawn anew for each seed from the rows that are not tested on. The test rows are the same
 for every seed; what a run scores on them is not read here. n: 4 seeds. Rows that are there already
 are kept, so that it goes on where it stopped.
 """

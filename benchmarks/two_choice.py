@@ -6,8 +6,8 @@
 The two-choice task of Borowski et al., "Exemplary Natural Images Explain CNN Activations Better
 than State-of-the-Art Feature Visualization", 2021, with a machine in the place of people. One half
 of the pictures makes a unit's description, its dependence profile and its reference patches; of the
-other half, a patch among the 5 % that drive the unit most stands against one that leaves it below
-its median, chosen from 30 such for the same brightness and contrast. Chance is 50 %. The observers:
+other half, a patch among the 5% that drive the unit most stands against one that leaves it below
+its median, chosen from 30 such for the same brightness and contrast. Chance is 50%. The observers:
 
 - class: the mean response to the class of each patch's picture, from the first half;
 - description: how much of the described thing is in each patch (correlation with its stimulus or
@@ -16,7 +16,7 @@ its median, chosen from 30 such for the same brightness and contrast. Chance is 
   its arrangement, each counted by how much the profile says that the unit needs it;
 - both: description and profile added up.
 
-Accuracies are means over units, with 95 % bootstrap intervals over units.
+Accuracies are means over units, with 95% bootstrap intervals over units.
 """
 
 from __future__ import annotations

@@ -49,11 +49,11 @@ def test_a_prediction_shows_its_picture_and_its_probabilities(tmp_path: Path) ->
     Image.new("RGB", (30, 20), (200, 10, 10)).save(file)
     probs = tuple((f"class {k}", p) for k, p in enumerate((0.6, 0.2, 0.1, 0.05, 0.03, 0.02)))
     prediction = Prediction(str(file), "class 0", probs)
-    assert repr(prediction) == f"<Prediction {file}: class 0, 60.0 %>"
+    assert repr(prediction) == f"<Prediction {file}: class 0, 60.0%>"
     parser = checked(prediction._repr_html_())
     (shown,) = pictures_of(parser)
     assert abs(shown.reshape(-1, 3).mean(0) - (200, 10, 10)).max() < 3
-    assert "60.0 %" in parser.words and "class 4" in parser.words
+    assert "60.0%" in parser.words and "class 4" in parser.words
     assert "class 5" not in parser.words
     widths = re.findall(r"width:([\d.]+)%", prediction._repr_html_())
     assert [float(width) for width in widths] == [60, 20, 10, 5, 3]

@@ -47,7 +47,7 @@ def test_a_terminal_shows_one_line_and_keeps_what_was_said() -> None:
     with ProgressDisplay(stream, clock=ticking(1.0)) as line:
         line.tell("measuring untrained copy 2 of 5", 0.25, 80.0)
         assert seen_after(stream.getvalue())[-1] == (
-            "#####............... 25 % measuring untrained copy 2 of 5, 1 min 20 s left"
+            "#####............... 25% measuring untrained copy 2 of 5, 1 min 20 s left"
         )
         line.say("report there")
         line.tell("writing", 0.5)
@@ -59,7 +59,7 @@ def test_a_log_gets_a_line_now_and_then() -> None:
     with ProgressDisplay(stream, clock=ticking(4.0)) as line:
         for i in range(10):
             line.tell(f"step {i}", i / 10)
-    assert stream.getvalue().splitlines() == ["20 % step 2", "50 % step 5", "80 % step 8"]
+    assert stream.getvalue().splitlines() == ["20% step 2", "50% step 5", "80% step 8"]
 
 
 def test_a_notebook_writes_over_its_own_output(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
@@ -77,7 +77,7 @@ def test_a_notebook_writes_over_its_own_output(monkeypatch: pytest.MonkeyPatch, 
     with ProgressDisplay(clock=ticking(1.0)) as line:
         line.tell("<epoch> 1", 0.5, 3.0)
         assert shown == [
-            '<progress value="0.500" max="1"></progress> 50 % &lt;epoch&gt; 1, 3 s left'
+            '<progress value="0.500" max="1"></progress> 50% &lt;epoch&gt; 1, 3 s left'
         ]
         line.say("epoch 1: done")
         line.tell("epoch 2", 0.75)

@@ -105,7 +105,7 @@ def settle_steps(found: Settling, above: float = 0.9) -> dict[str, int]:
 
 
 def way_gone(found: Settling) -> dict[str, int]:
-    """The first step from which on a layer has gone 90 % of its way from its first CKA to 1."""
+    """The first step from which on a layer has gone 90% of its way from its first CKA to 1."""
     gone = {}
     for name, values in found.cka.items():
         needed = values[0] + 0.9 * (1 - values[0])

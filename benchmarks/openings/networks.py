@@ -78,7 +78,7 @@ TRANSFORMERS = (
 
 
 def entries() -> list[Entry]:
-    """All networks: the small ones first, the others in an order drawn by lot.
+    """All networks: the small ones first, the others in an order drawn at random.
 
     However early a run is stopped, what it reached is a sample over all the families.
     """

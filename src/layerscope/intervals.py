@@ -6,7 +6,7 @@ import math
 
 
 def wilson_interval(correct: int, n: int, *, z: float = 1.959964) -> tuple[float, float]:
-    """The interval in which a share lies with 95 % confidence, given a sample of it.
+    """The interval in which a share lies with 95% confidence, given a sample of it.
 
     Unlike the textbook's normal interval it stays inside 0 to 1 and is right near the ends.
 

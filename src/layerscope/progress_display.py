@@ -61,7 +61,7 @@ class ProgressDisplay:
         if now - self.shown_at < EVERY_S[self.where]:
             return
         self.shown_at = now
-        percent = f"{100 * done_frac:.0f} %"
+        percent = f"{100 * done_frac:.0f}%"
         left = "" if left_s is None else f", {in_words(left_s)} left"
         if self.where == "notebook":
             self.show(

@@ -55,7 +55,7 @@ def test_a_terminals_line_that_is_written_over_holds_its_last_words(
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     from tutorial_pages import of_code, shown, with_settings
 
-    assert shown("  5 %  training\r 50 %  training\r\x1b[2Kdone\r\nnext\n") == "done\nnext"
+    assert shown("  5%  training\r 50%  training\r\x1b[2Kdone\r\nnext\n") == "done\nnext"
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("A = 1\nB = (2, 3)")])
     notebook.cells[0].metadata["tags"] = ["parameters"]
     with_settings(notebook, {"B": (4, 5)})

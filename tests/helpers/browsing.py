@@ -16,6 +16,9 @@ needs_page = pytest.mark.skipif(
     reason="the page is not built: pip install . builds it",
 )
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
+RAISED = str.maketrans(
+    "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079", "-0123456789"
+)
 
 
 class Page:
@@ -81,7 +84,9 @@ class Page:
 
     def number(self, testid: str) -> float:
         text = self.page.text_content(f"[data-testid={testid}]")
-        return float(text.replace("\u2212", "-").replace(",", "").rstrip("%"))
+        plain = text.replace("\u2212", "-").replace(",", "").rstrip("%")
+        mantissa, _, power = plain.partition("\u00a0\u00d7\u00a010")
+        return float(mantissa) * 10.0 ** int(power.translate(RAISED) or 0)
 
     def go(self, step: int) -> None:
         if not self.page.locator("[data-testid=step-body]").count():

@@ -4,7 +4,7 @@ Bau et al., "Network Dissection", 2017, section 3.2 (concepts vanish with what w
 et al., "Sanity Checks for Saliency Maps", 2018, section 3 (weights, then labels made random).
 
 Named is a unit that responds to a part or a class, where it holds in pictures, and of whose like at
-most 5 % would be there untrained. Seen: of `fashion-cnn` 10 of 170 units, all in its dense layer.
+most 5% would be there untrained. Seen: of `fashion-cnn` 10 of 170 units, all in its dense layer.
 There most units tell some class from the rest, and most untrained ones do too (a bag is wide).
 """
 

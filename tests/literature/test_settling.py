@@ -9,7 +9,7 @@ Seen over five seeds, in steps until CKA stays at 0.9 or more: compact's eight a
 0, 50, 60 (1.0 each).
 
 What does not hold for digit-cnn: that its early layers *learn* first. They begin nearly where they
-end (CKA 0.99 before any training), and held against its own way from there to 1, of which 90 %
+end (CKA 0.99 before any training), and held against its own way from there to 1, of which 90%
 must be gone, the order is lost (Spearman -0.87 to 0.5). In compact it stays (0.72 to 0.95).
 """
 

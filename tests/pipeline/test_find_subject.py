@@ -108,7 +108,7 @@ def test_the_values_that_a_network_takes_are_found_and_told(here: Path) -> None:
     assert accuracy(subject) == 1.0
     told = " | ".join(subject.told)
     assert "values of 0..255: nothing says which" in told
-    assert "dataset 50 %" in told
+    assert "dataset 50%" in told
     assert "ends in softmax" in told
     assert "in the order of the pictures' own" in told
     # As it was: the set's own mean and deviation, which nobody trained it on.
@@ -140,9 +140,9 @@ def test_classes_in_another_order_are_noticed_and_named(here: Path) -> None:
         subject.model, subject.pictures, spec=subject.spec, out=here / "a", effort=None,
         tell=told.append,
     )  # fmt: skip
-    assert "names 0 of 16 of these pictures right: 0.0 %" in told[0]
-    assert "always saying the most frequent class would be 50.0 %" in told[0]
-    assert told[1].startswith("WARNING: with its classes in another order 100.0 % would be right")
+    assert "names 0 of 16 of these pictures right: 0.0%" in told[0]
+    assert "always saying the most frequent class would be 50.0%" in told[0]
+    assert told[1].startswith("WARNING: with its classes in another order 100.0% would be right")
     (here / "classes.txt").write_text("light\ndark\n")
     named = find_subject("nets.py:turned", data="shades", classes=here / "classes.txt")
     assert named.spec.class_names == ("light", "dark")

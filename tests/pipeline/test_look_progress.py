@@ -132,7 +132,7 @@ def test_kept_parts_count_for_nothing_and_the_share_never_falls() -> None:
 
 def test_it_is_said_in_words() -> None:
     assert str(LookProgress(copy_part(1, 5), 0.256, 4000.0)) == (
-        "26 %, measuring untrained copy 2 of 5, 1 h 6 min left"
+        "26%, measuring untrained copy 2 of 5, 1 h 6 min left"
     )
-    assert str(LookProgress(READING, 0.0, None)) == "0 %, reading the network"
+    assert str(LookProgress(READING, 0.0, None)) == "0%, reading the network"
     assert in_words(59.6) == "1 min 0 s"

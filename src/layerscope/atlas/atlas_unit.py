@@ -124,7 +124,7 @@ class AtlasUnit(UnitRecord, frozen=True, kw_only=True):
             for one in self.descriptions
         ]
         table = html_repr.table(("responds to", "strength", "in pictures", "q"), rows)
-        zero = f"zero in {100 * self.zero_frac:.0f} % of places"
+        zero = f"zero in {100 * self.zero_frac:.0f}% of places"
         note = f"mean {self.mean:.3g}, largest {self.max:.3g}, {zero}"
         return html_repr.section(
             f"{self.title}, unit {self.index}: {self.words}",

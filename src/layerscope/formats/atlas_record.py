@@ -88,12 +88,12 @@ class AccuracyRecord(Struct, frozen=True, kw_only=True):
         n: pictures, a seeded choice of those that were measured.
         correct: how many it names right.
         accuracy: share of right ones.
-        interval: 95 %, Wilson.
+        interval: 95%, Wilson.
         balanced_accuracy: the mean over the classes of the share of each that is right.
         n_classes: how many classes the pictures are of; guessing has a balanced accuracy of one in
             so many.
         most_frequent_frac: what always saying the most frequent class would get right.
-        permuted_frac: what 99 % of 200 shuffles of the labels stay at or below: up to it, accuracy
+        permuted_frac: what 99% of 200 shuffles of the labels stay at or below: up to it, accuracy
             is no better than chance.
     """
 
@@ -184,7 +184,7 @@ class LadderFrac(Struct, frozen=True, kw_only=True):
         untrained_mean: the same share, over the copies; null without them.
         untrained_sd: its deviation over the copies; null with fewer than two.
         excess: the share less the untrained mean.
-        excess_interval: 95 % prediction interval: where the excess would lie beside another copy.
+        excess_interval: 95% prediction interval: where the excess would lie beside another copy.
         q: of the test that the excess is above 0, over all layers and kinds.
         significant: whether q is at most 0.05.
     """

@@ -114,7 +114,7 @@ class PairedDifference(Struct, frozen=True, kw_only=True):
 
     Args:
         mean: its accuracy less that of the report's own run.
-        interval: 95 %, paired by picture.
+        interval: 95%, paired by picture.
         n: pictures.
         p: chance of so many disagreements if both were alike (McNemar).
     """

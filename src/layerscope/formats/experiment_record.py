@@ -21,7 +21,7 @@ class ArmRecord(Struct, frozen=True, kw_only=True):
         train_s: median seconds of its trainings; null where none is finished.
         parameters: of the network; likewise.
         runs: folders of the finished runs, by seed.
-        interval: Student's 95 % interval of the mean accuracy; null for fewer than two seeds.
+        interval: Student's 95% interval of the mean accuracy; null for fewer than two seeds.
     """
 
     label: str
@@ -38,7 +38,7 @@ class DifferenceRecord(Struct, frozen=True, kw_only=True):
 
     Args:
         mean: the arm's accuracy less the first one's.
-        interval: 95 % interval of it; null where nothing can be said (one seed).
+        interval: 95% interval of it; null where nothing can be said (one seed).
         n: pairs.
         what: "seeds" or "test pictures".
         p: chance of so many disagreements if both were alike (McNemar); null over seeds.

@@ -87,14 +87,14 @@ class Probe(Struct, frozen=True, kw_only=True):
 
     Args:
         accuracy: on the scored pictures.
-        interval: 95 %, Wilson.
+        interval: 95%, Wilson.
         n: pictures scored.
         chance: share of the most frequent class.
         untrained: the accuracy on untrained copies of the network.
         learned_n: pictures that it was fitted on; null in older atlases.
         learned_split: the split that they are of, such as "train".
         over_halves: the accuracy of probes fitted on a half of these pictures, over several halves
-            drawn by lot; null where none were fitted.
+            drawn at random; null where none were fitted.
     """
 
     accuracy: Frac
@@ -222,7 +222,7 @@ class DependenceFigure(Struct, frozen=True, kw_only=True):
 
     Args:
         value: the mean.
-        interval: 95 %, a bootstrap over the units.
+        interval: 95%, a bootstrap over the units.
         untrained: the same of untrained copies.
     """
 

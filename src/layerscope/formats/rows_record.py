@@ -82,9 +82,9 @@ class Estimate(Struct, frozen=True, kw_only=True):
     Args:
         name: of the model.
         value: the figure.
-        interval: 95 %.
+        interval: 95%.
         difference: the network's figure less this one, on the same rows; null of the network.
-        difference_interval: 95 %, of a paired bootstrap.
+        difference_interval: 95%, of a paired bootstrap.
     """
 
     name: str
@@ -135,7 +135,7 @@ class RowsEvaluation(Struct, frozen=True, kw_only=True):
         per_class: each class's figures; none without classes.
         confusion: the confusion matrix, K x K counts: rows are the true class.
         cross_validated: of small tables; null else.
-        error_interval: of numbers, how far 90 % of the validation rows lay from what was told of
+        error_interval: of numbers, how far 90% of the validation rows lay from what was told of
             them, in the target's unit.
     """
 

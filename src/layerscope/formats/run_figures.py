@@ -77,7 +77,7 @@ class CalibrationBin(Struct, frozen=True, kw_only=True):
 
 
 class Calibration(Struct, frozen=True, kw_only=True):
-    """Whether a confidence of 80 % is right 80 % of the time.
+    """Whether a confidence of 80% is right 80% of the time.
 
     Args:
         error: expected calibration error: the mean gap between confidence and accuracy over the
@@ -117,7 +117,7 @@ class Evaluation(Struct, frozen=True, kw_only=True):
         n: pictures.
         correct: how many are right.
         accuracy: share of right ones.
-        interval: 95 %, Wilson.
+        interval: 95%, Wilson.
         per_class: each class's figures.
         confusion: the confusion matrix, K x K counts: rows are the true class.
         calibration: confidence beside accuracy.

@@ -215,7 +215,7 @@ class Results(Struct, frozen=True, kw_only=True):
 
     Args:
         test_accuracy: of the weights that the test split was scored with.
-        test_interval: 95 %, Wilson.
+        test_interval: 95%, Wilson.
         validation_accuracy: of the chosen epoch; null where no epoch was finished.
         best_epoch: the chosen one.
         train_s: training time.

@@ -68,11 +68,11 @@ class DescriptionRecord(Struct, frozen=True, kw_only=True):
         kind: of the ladder, such as "edge".
         words: such as "edge at 45°", "ear", "cat", "not cat" for a unit silent for cats.
         strength: of the kind's measure, 0 to 1.
-        interval: 95 % of the strength over the phases, offsets and draws of the stimuli; null for
+        interval: 95% of the strength over the phases, offsets and draws of the stimuli; null for
             kinds without stimuli.
         holds: whether the thing is there where pictures drive the unit most, more clearly than its
             rivals; false: in synthetic stimuli only; null in atlases that did not check it.
-        auroc: how well it tells the unit's strongest 5 % of places from all others; null where the
+        auroc: how well it tells the unit's strongest 5% of places from all others; null where the
             unit hardly ever fires.
         rival: what else could be there, and comes closest, such as "the same at right angles".
         rival_auroc: its figure.
@@ -142,7 +142,7 @@ class Concept(Struct, frozen=True, kw_only=True):
         value: of the measure.
         measure: "auroc" for a class (with what brightness, contrast and edges explain taken away),
             "iou" for a part.
-        untrained_p95: 95 % of the untrained units of the same layer stay below.
+        untrained_p95: 95% of the untrained units of the same layer stay below.
     """
 
     kind: Literal["class", "part"]
@@ -158,7 +158,7 @@ class ClassChange(Struct, frozen=True, kw_only=True):
     Args:
         label: the class, as a row of `data.class_names`.
         change: without less with.
-        interval: 95 %, paired by picture, for all classes together.
+        interval: 95%, paired by picture, for all classes together.
     """
 
     label: Count
@@ -178,9 +178,9 @@ class Ablation(Struct, frozen=True, kw_only=True):
         class_accuracy_change: the same for each of the K classes; null for one without pictures.
         control: the change of accuracy when random directions of equal activation norm are ablated
             instead.
-        accuracy_interval: 95 %, paired by picture; null in older atlases, as the rest here.
+        accuracy_interval: 95%, paired by picture; null in older atlases, as the rest here.
         loss_change: of the mean log loss, in nats: above zero where the unit helps.
-        loss_interval: 95 %, paired by picture.
+        loss_interval: 95%, paired by picture.
         p: of a change of the log loss as far from zero (Student's paired test).
         q: the same as a false-discovery rate over the layer's units.
         loss_control: the change of the log loss along the random directions.
@@ -189,7 +189,7 @@ class Ablation(Struct, frozen=True, kw_only=True):
         control_draws: how many random directions.
         control_frac: share of them that lose at least as much.
         largest_class_changes: the two classes whose accuracy changes most.
-        class_control_p95: 95 % of random directions change no class's accuracy by more than this.
+        class_control_p95: 95% of random directions change no class's accuracy by more than this.
     """
 
     baseline: Literal["mean", "resample", "zero"]
@@ -258,7 +258,7 @@ class Dependence(Struct, frozen=True, kw_only=True):
     Args:
         n: patches, each of another picture.
         remaining: change -> [share, low, high]: 1 nothing is lost, 0 no more is left than the
-            unit's mean over pictures, below 0 less than that; with a 95 % interval over the
+            unit's mean over pictures, below 0 less than that; with a 95% interval over the
             patches. "grey": without colour; "hue": all hues turned by 120°; "blur": a Gaussian of
             1/16 of the side; "halves", "quarters": cut into 2 x 2 or 4 x 4 blocks that change
             places; "phase": the same waves at random phases; "negative": light and dark exchanged;
@@ -279,7 +279,7 @@ class PatchClustersRecord(Struct, frozen=True, kw_only=True):
         count: clusters; 1 where the patches fall apart no more than a single cloud would.
         sizes: patches of each cluster, largest first.
         split: share of the patches' spread that lies between two clusters.
-        null_p95: 95 % of single normal clouds of the same covariance stay below.
+        null_p95: 95% of single normal clouds of the same covariance stay below.
     """
 
     n: Count

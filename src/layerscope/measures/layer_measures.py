@@ -65,7 +65,7 @@ def linear_probe(
         seed: of the projection of wide layers.
 
     Returns:
-        `accuracy`, its 95 % `interval`, `n` scored, `chance` (always naming the commonest class).
+        `accuracy`, its 95% `interval`, `n` scored, `chance` (always naming the commonest class).
 
     Raises:
         LayerNotFoundError, UnreachedError: see `features`.

@@ -25,7 +25,7 @@ class Agreement:
     Args:
         n: pictures whose class the network knows.
         correct: of these, how many it names right.
-        interval: 95 % Wilson interval of the share.
+        interval: 95% Wilson interval of the share.
         most_frequent_frac: what the most frequent class alone would get right.
         permuted_frac: the largest share that shuffled labels get right, but for one in a hundred.
         reordered_frac: what would be right if each label meant the class that fits it best, one

@@ -68,7 +68,7 @@ class Prediction:
     def __repr__(self) -> str:
         if self.label is None:
             return f"<Prediction {self.path}: {self.error}>"
-        return f"<Prediction {self.path}: {self.label}, {100 * self.probs[0][1]:.1f} %>"
+        return f"<Prediction {self.path}: {self.label}, {100 * self.probs[0][1]:.1f}%>"
 
     def _repr_html_(self) -> str:
         """For a notebook: the picture, and the five most probable classes."""
@@ -77,7 +77,7 @@ class Prediction:
         if self.label is None:
             return html_repr.section(self.path, note=self.error or "")
         rows = [
-            (name, html_repr.bar(prob), f"{100 * prob:.1f} %")
+            (name, html_repr.bar(prob), f"{100 * prob:.1f}%")
             for name, prob in self.probs[:SHOWN_CLASSES]
         ]
         shown, pixels = "", self.pixels

@@ -70,7 +70,7 @@ class LookProgress:
 
     Example:
         >>> str(LookProgress(Part("ablation", "features.3"), 0.34, 80.0))
-        '34 %, ablating features.3, 1 min 20 s left'
+        '34%, ablating features.3, 1 min 20 s left'
     """
 
     part: Part
@@ -79,7 +79,7 @@ class LookProgress:
 
     def __str__(self) -> str:
         left = "" if self.left_s is None else f", {in_words(self.left_s)} left"
-        return f"{100 * self.done_frac:.0f} %, {self.part}{left}"
+        return f"{100 * self.done_frac:.0f}%, {self.part}{left}"
 
 
 class LookTimer:

@@ -91,7 +91,7 @@ def backbone_recipe(default: Recipe, *, pretrained: bool) -> Recipe:
     """For a network of torchvision or timm: few and careful steps from what it knows already."""
     recipe = default.with_changes(batch_size=32, optimiser="adamw", learning_rate=1e-3)
     if pretrained:
-        # A head drawn by lot sends noise back: it learns alone first. What is learned already then
+        # A random head sends noise back: it learns alone first. What is learned already then
         # moves a little.
         return replace(recipe, freeze="head", unfreeze_epoch=2, backbone_rate_frac=0.1)
     return recipe

@@ -134,8 +134,8 @@ def test_the_headline_says_what_exceeds_the_control() -> None:
     rungs = ladder({"relu": measures([0.5] * 24, classes=[0.9] * 10)}, copies)
     said = headline(rungs, {"relu": "ReLU 1"}, ["cat", "dog"])
     assert said == (
-        "ReLU 1 responds to edges and lines (60 % of units; 10 ± 4 % untrained); "
-        "ReLU 1 separates cat from dog (25 %; 0 ± 0 %)."
+        "ReLU 1 responds to edges and lines (60% of units; 10 ± 4% untrained); "
+        "ReLU 1 separates cat from dog (25%; 0 ± 0%)."
     )
     nothing = ladder({"relu": measures([0.5] * 4)}, copies)
     assert "no" in headline(nothing, {"relu": "ReLU 1"}, ["cat", "dog"]).lower()

@@ -144,7 +144,7 @@ def test_overlap_is_the_naive_loops_and_finds_the_red_detector() -> None:
     program = read_program(network, normalise(pictures.take(torch.arange(1))))
     fields = receptive_fields(program.layers, height=24, width=24)
     rows = torch.arange(len(pictures))
-    # A square is a sixteenth of a picture: on are the strongest 6 %. Maps have 484 places: sampled.
+    # A square is a sixteenth of a picture: on are the strongest 6%. Maps have 484 places: sampled.
     found = part_overlap(
         program, ["1", "3"], fields, pictures, rows, normalise=normalise,
         generator=make_generator(0, "places"), quantile=0.9, batch_size=7,

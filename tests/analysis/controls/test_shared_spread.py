@@ -65,12 +65,12 @@ def test_three_copies_are_enough_for_what_is_plain_and_for_nothing_else() -> Non
     rungs = ladder(network(generator, edges=0.5), copies)
     titles = {rung.layer: rung.layer for rung in rungs}
     said = headline(rungs, titles, ["cat", "dog"])
-    assert said.startswith("relu 0 responds to edges and lines (50 % of units;")
+    assert said.startswith("relu 0 responds to edges and lines (50% of units;")
     false = sum(
         bool(found_in(ladder(network(generator), [network(generator) for _ in range(3)])))
         for _ in range(60)
     )
-    assert false <= 3  # of 60: 5 %
+    assert false <= 3  # of 60: 5%
 
 
 def test_copies_that_scatter_far_still_rule_a_headline_out() -> None:

@@ -28,7 +28,7 @@ def clouds(units: int, centres: int, n: int = 90, D: int = 12, apart: float = 6.
 
 def test_one_thing_is_one_cluster_and_several_are_as_many() -> None:
     counts = [cluster_patches(clouds(40, k), gen()).count for k in (1, 2, 3)]
-    assert float((counts[0] == 1).float().mean()) >= 0.9  # at a level of 5 %
+    assert float((counts[0] == 1).float().mean()) >= 0.9  # at a level of 5%
     assert counts[1].tolist() == [2] * 40
     assert counts[2].tolist() == [3] * 40
 

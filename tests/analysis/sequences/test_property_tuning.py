@@ -1,4 +1,4 @@
-"""Planted units are named; untrained ones, and properties dealt out anew, are not."""
+"""Planted units are named; untrained ones, and properties permuted, are not."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def test_into_a_pipe_a_line_goes_every_few_seconds(capsys: pytest.CaptureFixture
             line.tell("training", step / 100, f"epoch {1 + step // 50} of 2")
     said = capsys.readouterr().err.splitlines()
     assert len(said) == int(20 / EVERY_S)
-    assert said[0] == " 25 %  epoch 1 of 2, 15 s left"
+    assert said[0] == " 25%  epoch 1 of 2, 15 s left"
     assert out.getvalue() == ""
 
 
@@ -96,8 +96,8 @@ def test_into_a_pipe_a_long_step_is_told_of_too(
         line.tell("looking", 0.5, "measuring units")
         time.sleep(0.3)  # such as one large layer
     said = capsys.readouterr().err.splitlines()
-    assert sum(row == "  0 %  getting ready" for row in said) >= 2
-    assert sum(row.startswith(" 50 %  measuring units") for row in said) >= 2
+    assert sum(row == "  0%  getting ready" for row in said) >= 2
+    assert sum(row.startswith(" 50%  measuring units") for row in said) >= 2
     time.sleep(0.15)
     assert not capsys.readouterr().err  # over is over
 
@@ -113,7 +113,7 @@ def test_on_a_terminal_there_is_one_line_from_the_start_with_one_estimate() -> N
     plain = re.sub(r"\x1b\[[^A-Za-z]*[A-Za-z]", "", out.getvalue()).replace("\r", "\n")
     shown = [row for row in plain.splitlines() if "epoch 2 of 2" in row]
     assert shown and all(len(row) <= 80 for row in shown)
-    assert shown[-1].count("left") == 1 and "15 s left" in shown[-1] and "25 %" in shown[-1]
+    assert shown[-1].count("left") == 1 and "15 s left" in shown[-1] and "25%" in shown[-1]
 
 
 @pytest.mark.parametrize(

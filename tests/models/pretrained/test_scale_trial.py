@@ -45,7 +45,7 @@ def test_the_range_that_a_network_was_trained_on_is_found(scale: str) -> None:
     assert trials[0].agreement is not None
     assert trials[0].agreement.accuracy == 1.0
     assert f"values of {scale}: nothing says" in told(trials)
-    assert f"{scale} 100 %" in told(trials)
+    assert f"{scale} 100%" in told(trials)
 
 
 @pytest.mark.parametrize("columns", [[1, 2, 3, 0], [None] * 4])
@@ -60,7 +60,7 @@ def test_nothing_is_named_right_by_a_network_that_knows_none_of_the_classes() ->
     said = told(try_scales(Nearest("0..255"), greys(), FRAME, [None] * 4))
     assert "names right" not in said
     assert "nor which of its outputs stand for these pictures' classes" in said
-    assert "predictions and labels agree for 0..255 100 %" in said
+    assert "predictions and labels agree for 0..255 100%" in said
     assert "shuffled" not in said
     # Outputs in an order of its own fit no better than by luck where pictures are all alike to it.
     by_lot = nn.Sequential(nn.Flatten(), nn.Linear(192, 4))

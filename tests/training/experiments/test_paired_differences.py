@@ -48,7 +48,7 @@ def test_several_comparisons_hold_together() -> None:
         arms = [generator.normal(size=5) for _ in range(4)]
         found = [over_seeds(arm, base, comparisons=4) for arm in arms]
         wrong += any(d.interval[0] > 0 or d.interval[1] < 0 for d in found if d.interval)
-    assert wrong / 2000 < 0.06  # the family errs in at most 5 % of experiments
+    assert wrong / 2000 < 0.06  # the family errs in at most 5% of experiments
     one, four = over_seeds([1, 2, 4], [0, 0, 0]), over_seeds([1, 2, 4], [0, 0, 0], comparisons=4)
     assert one.interval is not None
     assert four.interval is not None

@@ -29,7 +29,7 @@ def test_three_pictures_against_a_thousand_are_not_announced_as_nearly_perfect()
 
 def test_a_good_network_on_uneven_classes_is_warned_about_the_measure_alone() -> None:
     found = baselines([Row("cat", 900, 1.0), Row("dog", 100, 0.98)], wilson_interval(998, 1000)[0])
-    assert len(found.warnings) == 1 and "90.0 % of the test pictures are 'cat'" in found.warnings[0]
+    assert len(found.warnings) == 1 and "90.0% of the test pictures are 'cat'" in found.warnings[0]
     even = baselines([Row("cat", 500, 0.9), Row("dog", 500, 0.8)], wilson_interval(850, 1000)[0])
     assert even.warnings == ()
 

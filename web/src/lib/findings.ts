@@ -2,7 +2,7 @@
 
 import type { Atlas, Evidence, LadderFrac, Layer, Rung, Unit } from "./formats";
 import { layerNamed, unitsLayer } from "./atlas";
-import { percent, pText } from "./format";
+import { percent, percentWithin, pText } from "./format";
 import { lookOf } from "./kinds";
 
 export const UNDESCRIBED = "undescribed";
@@ -24,10 +24,9 @@ export function shareText(rung: Rung, kind: string, counting: Counting = "respon
 /** What stands beside a share: the untrained copies, and how far it exceeds them. */
 export function controlText(s: LadderFrac): string {
   if (s.untrained_mean === null) return "; no untrained network to compare with";
-  const sd = s.untrained_sd === null ? "" : ` ± ${percent(s.untrained_sd)}`;
   const interval = s.excess_interval ? `, excess ${signed(s.excess ?? 0)} (95% prediction interval ${signed(s.excess_interval[0])} to ${signed(s.excess_interval[1])})` : "";
   const verdict = s.q === null ? "" : s.significant ? `, significant (q ${pText(s.q)})` : `, not significant (q ${pText(s.q)})`;
-  return `; untrained ${percent(s.untrained_mean)}${sd}${interval}${verdict}`;
+  return `; untrained ${percentWithin(s.untrained_mean, s.untrained_sd, 1)}${interval}${verdict}`;
 }
 
 function signed(value: number): string {

@@ -11,6 +11,18 @@ export function percent(share: number | null, decimals = 1): string {
   return share === null ? "\u2013" : `${(100 * share).toFixed(decimals)}%`;
 }
 
+/** A share and its deviation: "4 ± 2%". */
+export function percentWithin(share: number, deviation: number | null, decimals = 0): string {
+  return deviation === null ? percent(share, decimals) : `${(100 * share).toFixed(decimals)} \u00b1 ${percent(deviation, decimals)}`;
+}
+
+/** A small number in powers of ten: "6 × 10⁻⁵". */
+export function scientific(value: number, digits = 0): string {
+  const [mantissa, power] = value.toExponential(digits).split("e");
+  const raised = power.replace("+", "").replace(/./g, (sign) => (sign === "-" ? "\u207b" : "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"[Number(sign)]));
+  return `${mantissa.replace("-", "\u2212")}\u00a0\u00d7\u00a010${raised}`;
+}
+
 export function short(count: number): string {
   if (count >= 1e9) return `${(count / 1e9).toPrecision(3)} billion`;
   if (count >= 1e6) return `${(count / 1e6).toPrecision(3)} million`;

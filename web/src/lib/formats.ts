@@ -270,7 +270,7 @@ export interface Accuracy {
   correct: number;
   /** share of right ones. */
   accuracy: number;
-  /** 95 %, Wilson. */
+  /** 95%, Wilson. */
   interval: [number, number];
   /** the mean over the classes of the share of each that is right. */
   balanced_accuracy: number;
@@ -278,7 +278,7 @@ export interface Accuracy {
   n_classes: number;
   /** what always saying the most frequent class would get right. */
   most_frequent_frac: number;
-  /** what 99 % of 200 shuffles of the labels stay at or below: up to it, accuracy is no better than chance. */
+  /** what 99% of 200 shuffles of the labels stay at or below: up to it, accuracy is no better than chance. */
   permuted_frac: number;
 }
 
@@ -352,7 +352,7 @@ export interface Evaluation {
   correct: number;
   /** share of right ones. */
   accuracy: number;
-  /** 95 %, Wilson. */
+  /** 95%, Wilson. */
   interval: [number, number];
   /** each class's figures. */
   per_class: ClassFigures[];
@@ -412,7 +412,7 @@ export interface DifferingSetting {
 export interface PairedDifference {
   /** its accuracy less that of the report's own run. */
   mean: number;
-  /** 95 %, paired by picture. */
+  /** 95%, paired by picture. */
   interval: [number, number];
   /** pictures. */
   n: number;
@@ -750,7 +750,7 @@ export interface Hardware {
 export interface Results {
   /** of the weights that the test split was scored with. */
   test_accuracy: number;
-  /** 95 %, Wilson. */
+  /** 95%, Wilson. */
   test_interval: [number, number];
   /** of the chosen epoch; null where no epoch was finished. */
   validation_accuracy: number | null;
@@ -806,7 +806,7 @@ export interface ClassFigures {
   f1: number | null;
 }
 
-/** Whether a confidence of 80 % is right 80 % of the time. */
+/** Whether a confidence of 80% is right 80% of the time. */
 export interface Calibration {
   /** expected calibration error: the mean gap between confidence and accuracy over the bins, weighted by how many predictions lie in each (Guo et al., 2017, equation 5). */
   error: number;
@@ -900,11 +900,11 @@ export interface Description {
   words: string;
   /** of the kind's measure, 0 to 1. */
   strength: number;
-  /** 95 % of the strength over the phases, offsets and draws of the stimuli; null for kinds without stimuli. */
+  /** 95% of the strength over the phases, offsets and draws of the stimuli; null for kinds without stimuli. */
   interval: [number, number] | null;
   /** whether the thing is there where pictures drive the unit most, more clearly than its rivals; false: in synthetic stimuli only; null in atlases that did not check it. */
   holds: boolean | null;
-  /** how well it tells the unit's strongest 5 % of places from all others; null where the unit hardly ever fires. */
+  /** how well it tells the unit's strongest 5% of places from all others; null where the unit hardly ever fires. */
   auroc: number | null;
   /** what else could be there, and comes closest, such as "the same at right angles". */
   rival: string | null;
@@ -958,7 +958,7 @@ export interface Concept {
   value: number;
   /** "auroc" for a class (with what brightness, contrast and edges explain taken away), "iou" for a part. */
   measure: "auroc" | "iou";
-  /** 95 % of the untrained units of the same layer stay below. */
+  /** 95% of the untrained units of the same layer stay below. */
   untrained_p95: number;
 }
 
@@ -974,11 +974,11 @@ export interface Ablation {
   class_accuracy_change: (number | null)[];
   /** the change of accuracy when random directions of equal activation norm are ablated instead. */
   control: ControlRange | null;
-  /** 95 %, paired by picture; null in older atlases, as the rest here. */
+  /** 95%, paired by picture; null in older atlases, as the rest here. */
   accuracy_interval: [number, number] | null;
   /** of the mean log loss, in nats: above zero where the unit helps. */
   loss_change: number | null;
-  /** 95 %, paired by picture. */
+  /** 95%, paired by picture. */
   loss_interval: [number, number] | null;
   /** of a change of the log loss as far from zero (Student's paired test). */
   p: number | null;
@@ -996,7 +996,7 @@ export interface Ablation {
   control_frac: number | null;
   /** the two classes whose accuracy changes most. */
   largest_class_changes: ClassChange[];
-  /** 95 % of random directions change no class's accuracy by more than this. */
+  /** 95% of random directions change no class's accuracy by more than this. */
   class_control_p95: number | null;
 }
 
@@ -1034,7 +1034,7 @@ export interface Recurrence {
 export interface Dependence {
   /** patches, each of another picture. */
   n: number;
-  /** change -> [share, low, high]: 1 nothing is lost, 0 no more is left than the unit's mean over pictures, below 0 less than that; with a 95 % interval over the patches. "grey": without colour; "hue": all hues turned by 120°; "blur": a Gaussian of 1/16 of the side; "halves", "quarters": cut into 2 x 2 or 4 x 4 blocks that change places; "phase": the same waves at random phases; "negative": light and dark exchanged; "mirror"; "turn": by a right angle; "shift": by 1/8 of the side. Changes that such small patches do not allow are missing. */
+  /** change -> [share, low, high]: 1 nothing is lost, 0 no more is left than the unit's mean over pictures, below 0 less than that; with a 95% interval over the patches. "grey": without colour; "hue": all hues turned by 120°; "blur": a Gaussian of 1/16 of the side; "halves", "quarters": cut into 2 x 2 or 4 x 4 blocks that change places; "phase": the same waves at random phases; "negative": light and dark exchanged; "mirror"; "turn": by a right angle; "shift": by 1/8 of the side. Changes that such small patches do not allow are missing. */
   remaining: Record<string, [number, number, number]>;
 }
 
@@ -1048,7 +1048,7 @@ export interface PatchClusters {
   sizes: number[];
   /** share of the patches' spread that lies between two clusters. */
   split: number;
-  /** 95 % of single normal clouds of the same covariance stay below. */
+  /** 95% of single normal clouds of the same covariance stay below. */
   null_p95: number;
 }
 
@@ -1082,7 +1082,7 @@ export interface Patch {
 export interface Probe {
   /** on the scored pictures. */
   accuracy: number;
-  /** 95 %, Wilson. */
+  /** 95%, Wilson. */
   interval: [number, number];
   /** pictures scored. */
   n: number;
@@ -1094,7 +1094,7 @@ export interface Probe {
   learned_n: number | null;
   /** the split that they are of, such as "train". */
   learned_split: string;
-  /** the accuracy of probes fitted on a half of these pictures, over several halves drawn by lot; null where none were fitted. */
+  /** the accuracy of probes fitted on a half of these pictures, over several halves drawn at random; null where none were fitted. */
   over_halves: ControlRange | null;
 }
 
@@ -1184,7 +1184,7 @@ export interface LadderFrac {
   untrained_sd: number | null;
   /** the share less the untrained mean. */
   excess: number | null;
-  /** 95 % prediction interval: where the excess would lie beside another copy. */
+  /** 95% prediction interval: where the excess would lie beside another copy. */
   excess_interval: [number, number] | null;
   /** of the test that the excess is above 0, over all layers and kinds. */
   q: number | null;
@@ -1238,7 +1238,7 @@ export interface ClassChange {
   label: number;
   /** without less with. */
   change: number;
-  /** 95 %, paired by picture, for all classes together. */
+  /** 95%, paired by picture, for all classes together. */
   interval: [number, number];
 }
 
@@ -1278,7 +1278,7 @@ export interface Kept {
 export interface DependenceFigure {
   /** the mean. */
   value: number;
-  /** 95 %, a bootstrap over the units. */
+  /** 95%, a bootstrap over the units. */
   interval: [number, number];
   /** the same of untrained copies. */
   untrained: ControlRange | null;

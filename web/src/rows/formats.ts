@@ -162,13 +162,13 @@ export interface Removal {
   fall: number;
   /** with as many words drawn at random. */
   random_fall: number;
-  /** 95 %, of the mean difference of the two; null of few sentences. */
+  /** 95%, of the mean difference of the two; null of few sentences. */
   interval: [number, number] | null;
   /** whether it lies above 0. */
   holds: boolean;
   /** mean rank correlation with the same method's marks on an untrained network; null where it is not known. */
   untrained: number | null;
-  /** of integrated gradients, share of the sentences whose values sum to the change of the logit within 5 %; null of others. */
+  /** of integrated gradients, share of the sentences whose values sum to the change of the logit within 5%; null of others. */
   complete_frac: number | null;
   /** sentences. */
   n: number;
@@ -190,7 +190,7 @@ export interface Attention {
   layer: string;
   /** mean Spearman correlation of attention and the size of occlusion's effect. */
   agreement: number;
-  /** 95 %; null of few sentences. */
+  /** 95%; null of few sentences. */
   interval: [number, number] | null;
   /** how often attention permuted among a sentence's words agrees as well. */
   p: number;
@@ -224,7 +224,7 @@ export interface Column {
   std: number;
   /** how much the loss rises when the column is permuted. */
   importance: number;
-  /** 95 %, over rows. */
+  /** 95%, over rows. */
   interval: [number, number];
   /** at which the dependence is taken, in the column's own unit; places of the categories for those. */
   values: number[];
@@ -262,7 +262,7 @@ export interface Forecast {
   wanted: number;
   /** share of test days that do. */
   covered: number;
-  /** 95 %, of that share. */
+  /** 95%, of that share. */
   interval: [number, number];
   /** of the days shown. */
   dates: string[];
@@ -282,11 +282,11 @@ export interface Estimate {
   name: string;
   /** the figure. */
   value: number;
-  /** 95 %. */
+  /** 95%. */
   interval: [number, number];
   /** the network's figure less this one, on the same rows; null of the network. */
   difference: number | null;
-  /** 95 %, of a paired bootstrap. */
+  /** 95%, of a paired bootstrap. */
   difference_interval: [number, number] | null;
 }
 
@@ -314,7 +314,7 @@ export interface StateProbe {
   name: string;
   /** on sentences that it was not fitted on. */
   accuracy: number;
-  /** 95 %. */
+  /** 95%. */
   interval: [number, number];
   /** of the commonest answer. */
   chance: number;
@@ -364,7 +364,7 @@ export interface Property {
   correlation: number;
   /** likewise; above 0.5 the unit is higher with the property. */
   auroc: number;
-  /** what 95 % of untrained units' correlations stay below, by size. */
+  /** what 95% of untrained units' correlations stay below, by size. */
   untrained: number;
   /** the same of the trained layer's, with the property permuted among sentences; null where it cannot be. */
   dealt: number | null;
@@ -374,7 +374,7 @@ export interface Property {
 export interface StateEffect {
   /** change of the mean loss. */
   loss: number;
-  /** 95 %, paired by sentence. */
+  /** 95%, paired by sentence. */
   interval: [number, number];
   /** false-discovery rate over the layer's units. */
   q: number;

@@ -62,9 +62,9 @@ class Effects:
             over places of the squared difference.
         loss: of the log loss, paired by picture, in nats; q is over these S changes.
         accuracy: float64 (S,), the change.
-        accuracy_interval: float64 (S, 2), 95 %.
+        accuracy_interval: float64 (S, 2), 95%.
         class_accuracy: float64 (S, K), of each class; NaN for a class without pictures.
-        class_interval: float64 (S, K, 2), 95 % for all K classes together.
+        class_interval: float64 (S, K, 2), 95% for all K classes together.
         control: None where none was run.
     """
 
@@ -197,7 +197,7 @@ def control_of(
     if not plan.draws:
         return None
     n = controls.losses.shape[1]
-    # The pictures are in an order drawn by lot, so that the first are a fair sample.
+    # The pictures are in an order drawn at random, so that the first are a fair sample.
     same = Scores(scores.loss[:n], scores.right[:n], scores.losses[:, :n], scores.rights[:, :n])
     own, drawn = (
         figures_of(same, labels[:n], n_classes),

@@ -17,7 +17,7 @@ class PairedChange:
 
     Args:
         mean: float64 (S,).
-        interval: float64 (S, 2), 95 %.
+        interval: float64 (S, 2), 95%.
         p: float64 (S,), of a mean change this far from 0, to either side; 1 where nothing changes.
         q: float64 (S,), the same as a false-discovery rate over all S.
     """
@@ -61,7 +61,7 @@ def discovery_rates(p: torch.Tensor) -> torch.Tensor:
 def share_interval(
     gained: torch.Tensor, lost: torch.Tensor, n: torch.Tensor, *, tests: int = 1
 ) -> torch.Tensor:
-    """The 95 % interval of a change of accuracy on the same pictures.
+    """The 95% interval of a change of accuracy on the same pictures.
 
     Args:
         gained: int64 (…), pictures that became right.

@@ -29,8 +29,8 @@ class AttentionCheck:
     Args:
         agreement: mean over sentences of Spearman's correlation between the attention that a word
             receives and the size of its occlusion's effect.
-        interval: 95 %, by Student's t over sentences; None of fewer than five.
-        dealt: float64 (draws,), the same with each sentence's attention dealt out anew among its
+        interval: 95%, by Student's t over sentences; None of fewer than five.
+        dealt: float64 (draws,), the same with each sentence's attention permuted among its
             words.
         n: sentences.
     """
@@ -42,7 +42,7 @@ class AttentionCheck:
 
     @property
     def p(self) -> float:
-        """How often attention dealt out anew agrees at least as well, itself counted."""
+        """How often permuted attention agrees at least as well, itself counted."""
         return float(1 + (self.dealt >= self.agreement).sum()) / (1 + len(self.dealt))
 
 

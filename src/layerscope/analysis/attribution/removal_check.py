@@ -25,7 +25,7 @@ class RemovalCheck:
     Args:
         fall: mean fall with the words removed that the method marks most strongly.
         random_fall: with as many words drawn at random.
-        interval: 95 %, of the mean difference of the two, by Student's t over sentences; None of
+        interval: 95%, of the mean difference of the two, by Student's t over sentences; None of
             fewer than five.
         untrained: mean rank correlation with the same method's marks on an untrained network; near
             0 where the marks come from what was learned. None where that was not asked.

@@ -77,7 +77,7 @@ class Description:
         kind: one of `KINDS`.
         words: such as "edge at 45°", "ear", "cat", "not cat".
         strength: of the kind's measure, 0 to 1.
-        interval: 95 % of the strength over phases, offsets and draws; None where there is none.
+        interval: 95% of the strength over phases, offsets and draws; None where there is none.
         holds: whether it is there where pictures drive the unit most; else it was seen in synthetic
             stimuli only.
         auroc: how well it tells the unit's strongest places from the others; None where the unit

@@ -29,8 +29,8 @@ def headline(rungs: Sequence[Rung], titles: Mapping[str, str], class_names: Sequ
         class_names: of the pictures.
 
     Returns:
-        Such as "ReLU 1 responds to edges and lines (56 % of units; 8 ± 5 % untrained); ReLU 3
-        separates cat from dog (42 %; 0 ± 0 %)." Where nothing exceeds the control, that is said.
+        Such as "ReLU 1 responds to edges and lines (56% of units; 8 ± 5% untrained); ReLU 3
+        separates cat from dog (42%; 0 ± 0%)." Where nothing exceeds the control, that is said.
 
     Example:
         >>> headline([], {}, ["cat", "dog"])
@@ -73,9 +73,9 @@ def clause(kind: str, title: str, share: Share, class_names: Sequence[str], *, f
     """One layer's part of the sentence."""
     doing = f"responds to {WORDS[kind]}" if kind != "class" else separates(class_names)
     units = " of units" if first else ""
-    untrained = f"{100 * (share.untrained_mean or 0):.0f} ± {100 * (share.untrained_sd or 0):.0f} %"
+    untrained = f"{100 * (share.untrained_mean or 0):.0f} ± {100 * (share.untrained_sd or 0):.0f}%"
     control = f"{untrained} untrained" if first else untrained
-    return f"{title} {doing} ({100 * share.share:.0f} %{units}; {control})"
+    return f"{title} {doing} ({100 * share.share:.0f}%{units}; {control})"
 
 
 def separates(class_names: Sequence[str]) -> str:

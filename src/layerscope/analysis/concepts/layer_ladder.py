@@ -28,7 +28,7 @@ class Share:
         untrained: the same share in each untrained copy.
         untrained_mean, untrained_sd: over the copies; None without them.
         excess: the trained share less the untrained mean; None without copies.
-        excess_interval: 95 % prediction interval over copies: where the excess would lie with
+        excess_interval: 95% prediction interval over copies: where the excess would lie with
             another untrained copy; None with fewer than two.
         p: the chance of so large a share in one more untrained copy, by the spread of copies or by
             the number of units alone, whichever is larger; None likewise.

@@ -38,7 +38,7 @@ class DependenceProfiles:
         remaining: change -> float (U,): 1 nothing is lost, 0 no more is left than what pictures
             give on average, below 0 less than that. NaN for a unit that its patches do not drive
             above its mean, or where patches are too small for the change.
-        intervals: change -> (low, high), float (U,) each: 95 %, over the patches.
+        intervals: change -> (low, high), float (U,) each: 95%, over the patches.
     """
 
     units: tuple[int, ...]

@@ -25,7 +25,7 @@ class PatchClusters:
             single cloud.
         labels: int64 (U, n), the cluster of each patch, the largest cluster first.
         split: float (U,), the share of their spread that lies between two clusters.
-        null_p95: float (U,), 95 % of single clouds of the same spread stay below.
+        null_p95: float (U,), 95% of single clouds of the same spread stay below.
     """
 
     count: torch.Tensor
@@ -39,7 +39,7 @@ def cluster_patches(vectors: torch.Tensor, generator: torch.Generator) -> PatchC
 
     A unit of one meaning has one cloud of patches; one that responds to two unlike things has two.
     k-means finds two clusters in any cloud: they count where they explain more of the spread than
-    they do in 95 % of normal clouds of the same covariance. Then there are as many as the gap
+    they do in 95% of normal clouds of the same covariance. Then there are as many as the gap
     statistic says.
 
     Args:

@@ -31,7 +31,7 @@ class PathCheck:
         path_similarity: float64 (U,), mean rank correlation of the optimised image with each of the
             unit's natural pictures, over the layers before; NaN where there is no layer before.
         natural_path: float64 (U,), the same among the natural pictures.
-        limit: float64 (U,), above which 95 % of further natural pictures would be alike to these:
+        limit: float64 (U,), above which 95% of further natural pictures would be alike to these:
             a prediction limit from the natural pictures' own means.
         unnatural: bool (U,), whether the optimised image lies below it.
         layers: the layers that were compared.

@@ -25,7 +25,7 @@ class ClassSelectivity:
             contrast and edges explain is taken from its responses; 1 - AUROC for a unit that is
             silent for it. Chosen on four fifths of the pictures and measured on the rest.
         plain_auroc: float64 (U,), of the part that these explain.
-        chance_auroc: float, 95 % of units stay below with permuted labels, the best class of each.
+        chance_auroc: float, 95% of units stay below with permuted labels, the best class of each.
         classes: int64 (U,), which class that is.
         silent: bool (U,), whether the unit responds least to it instead of most.
     """

@@ -1,4 +1,4 @@
-"""Which property each unit's state tells, beside untrained copies and properties dealt out anew."""
+"""Which property each unit's state tells, beside untrained copies and properties permuted."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class PropertyTuning:
         correlation: float64 (U, P), within strata.
         auroc: float64 (U, P), above 0.5 where the unit is higher with the property.
         untrained: float64 (M, P), correlations of the units of all untrained copies.
-        shuffled: float64 (R, U, P), with the property dealt out to other sentences; 0 where it
+        shuffled: float64 (R, U, P), with the property permuted among sentences; 0 where it
             cannot be.
         best: int64 (U,), which property is the unit's own.
         training: how many such units there are untrained.
-        chance: how many there are where the properties are dealt out anew.
+        chance: how many there are where the properties are permuted.
     """
 
     names: tuple[str, ...]

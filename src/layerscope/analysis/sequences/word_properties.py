@@ -32,7 +32,7 @@ class WordProperty:
         present: bool (N, T).
         counted: bool (N, T), the words at which it is asked.
         strata: int64 (N, T); words are compared with words of the same stratum alone.
-        shuffles: whether it can be dealt out to other sentences; a position cannot.
+        shuffles: whether it can be permuted among sentences; a position cannot.
     """
 
     name: str
@@ -42,7 +42,7 @@ class WordProperty:
     shuffles: bool = True
 
     def shuffled(self, generator: torch.Generator) -> WordProperty:
-        """The same property dealt out to other sentences, each sentence's words together."""
+        """The same property permuted among sentences, each sentence's words together."""
         mixed = torch.randperm(len(self.present), generator=generator)
         return WordProperty(
             self.name, self.present[mixed], self.counted, self.strata, self.shuffles

@@ -29,7 +29,7 @@ class Probe:
 
     Args:
         accuracy: on the test features.
-        interval: its 95 % Wilson interval.
+        interval: its 95% Wilson interval.
         n: test pictures.
         chance: accuracy of always naming the class that is the commonest in training.
         C: inverse strength of the penalty that was chosen.

@@ -20,7 +20,7 @@ class Compared:
         error: its mean error.
         difference: mean over rows of the network's error less this one's; below 0 the network is
             better.
-        interval: 95 %, paired by row.
+        interval: 95%, paired by row.
     """
 
     name: str

@@ -68,7 +68,7 @@ def fewest_residuals(wanted: float) -> int:
 
 
 def coverage(interval: ForecastInterval, residuals: torch.Tensor) -> tuple[float, float, float]:
-    """The share of other residuals inside an interval, with its own 95 % interval (Wilson)."""
+    """The share of other residuals inside an interval, with its own 95% interval (Wilson)."""
     inside = int(((residuals >= interval.low) & (residuals <= interval.high)).sum())
     low, high = wilson_interval(inside, len(residuals))
     return inside / len(residuals), low, high

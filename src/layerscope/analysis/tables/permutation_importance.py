@@ -1,4 +1,4 @@
-"""How much worse a network gets when one column is dealt out anew among the rows."""
+"""How much worse a network gets when one column is permuted among the rows."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def permutation_importance(
 ) -> Importance:
     """Deal each column out anew and measure the loss.
 
-    A category takes several inputs, which are dealt out together.
+    A category takes several inputs, which are permuted together.
 
     Args:
         predict: the network.

@@ -97,7 +97,7 @@ def make_battery(
     down = (torch.arange(top * times, bottom * times) + 0.5) / times - centre_px[0]
     over = (torch.arange(left * times, right * times) + 0.5) / times - centre_px[1]
     up, x = torch.meshgrid(-down, over, indexing="ij")
-    # Full to 90 % of the window, then falling: a rim is an edge, too.
+    # Full to 90% of the window, then falling: a rim is an edge, too.
     away = (up.square() + x.square()).sqrt() / max(window_px / 2, 0.5)
     window = ((1.15 - away) / 0.3).clamp(0, 1) if window_px >= 4 else torch.ones_like(x)
     both_ways = LEAST_ROOM <= ground <= 1 - LEAST_ROOM

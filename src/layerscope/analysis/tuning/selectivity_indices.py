@@ -155,7 +155,7 @@ def intervals(
         generator: draws which of them count.
 
     Returns:
-        kind -> (low, high), float (U,) each: 95 % percentile intervals of a bootstrap.
+        kind -> (low, high), float (U,) each: 95% percentile intervals of a bootstrap.
 
     Source: Efron, "Bootstrap methods: another look at the jackknife", 1979.
     """

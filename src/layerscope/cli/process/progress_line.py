@@ -58,7 +58,7 @@ class ProgressLine:
         self.bar = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=12),
-            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.percentage:>3.0f}%"),
             TextColumn("{task.fields[left]}", style="dim"),
             console=console,
             transient=True,
@@ -121,7 +121,7 @@ class ProgressLine:
             self.told = now
             what, left = self.standing(now)
             after = f", {left}" if left else ""
-            print(f"{100 * self.done:3.0f} %  {what}{after}", file=sys.stderr, flush=True)  # noqa: T201
+            print(f"{100 * self.done:3.0f}%  {what}{after}", file=sys.stderr, flush=True)  # noqa: T201
 
     def _beat(self) -> None:
         """Print also while one step takes long, or before the first one is reported."""

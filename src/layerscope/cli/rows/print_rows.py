@@ -113,7 +113,7 @@ def figure_table(figures: Sequence[RowsFigure]):
     """Each figure, the network first, then simpler models and whether it beats them."""
     from layerscope.training.rows.rows_scores import verdict
 
-    table = columns("figure", "model", "value", "95 % interval", "", left=["model", ""])
+    table = columns("figure", "model", "value", "95% interval", "", left=["model", ""])
 
     def add(figure: RowsFigure, estimate: Estimate, name: str, said: str) -> None:
         low, high = estimate.interval
@@ -137,7 +137,7 @@ def unit(figure: RowsFigure) -> str:
 def row_predictions(run: RowsRun, found: Sequence[RowPrediction], *, top: int) -> None:
     """Print what a network says of rows."""
     task = run.spec.task
-    heads = {"classes": ("label", "probability", "then"), "number": ("value", "90 % lie in", "")}
+    heads = {"classes": ("label", "probability", "then"), "number": ("value", "90% lie in", "")}
     names = heads.get(task, ("goes on", "next word", "then"))
     table = columns("given", *names, left=[names[0], "then"])
     notes = []

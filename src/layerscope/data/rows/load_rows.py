@@ -217,7 +217,7 @@ def load_texts(table: Table, source: str, roles: Roles, parting: tuple[float, in
     unknown = sum(word not in vocabulary.ids for i in index[2] for word in words[i])
     share = unknown / max(1, sum(len(words[i]) for i in index[2]))
     notes.append(
-        f"{len(vocabulary) - 2:,} words are known; {100 * share:.1f} % of the test's are not"
+        f"{len(vocabulary) - 2:,} words are known; {100 * share:.1f}% of the test's are not"
     )
     labels = targets_of(table, target)
     tokens, lengths = padded([vocabulary.encode(row) for row in words], length)
@@ -356,7 +356,7 @@ def load_stream(name: str, source: str, written: str, validation_frac: float) ->
         encoding=TextEncoding(vocabulary, STREAM_WORDS),
         notes=(
             f"{len(words):,} words, {len(vocabulary) - 2:,} different ones known; "
-            f"{100 * unknown:.1f} % of the test's are not",
+            f"{100 * unknown:.1f}% of the test's are not",
         ),
         # Which words are known is part of what is told.
         fingerprint=read_fingerprint(words, vocabulary.words),

@@ -40,12 +40,12 @@ class RemovalRecord(Struct, frozen=True, kw_only=True):
         fall: how much the named logit falls with the fifth of the words removed together that the
             method marks most strongly, on average.
         random_fall: with as many words drawn at random.
-        interval: 95 %, of the mean difference of the two; null of few sentences.
+        interval: 95%, of the mean difference of the two; null of few sentences.
         holds: whether it lies above 0.
         untrained: mean rank correlation with the same method's marks on an untrained network; null
             where it is not known.
         complete_frac: of integrated gradients, share of the sentences whose values sum to the
-            change of the logit within 5 %; null of others.
+            change of the logit within 5%; null of others.
         n: sentences.
     """
 
@@ -65,7 +65,7 @@ class AttentionRecord(Struct, frozen=True, kw_only=True):
     Args:
         layer: its path.
         agreement: mean Spearman correlation of attention and the size of occlusion's effect.
-        interval: 95 %; null of few sentences.
+        interval: 95%; null of few sentences.
         p: how often attention permuted among a sentence's words agrees as well.
         untrained: the agreement in an untrained copy.
         n: sentences.

@@ -17,7 +17,7 @@ class ColumnRecord(Struct, frozen=True, kw_only=True):
         mean: of a number in the training rows; what an input is less.
         std: what an input is over.
         importance: how much the loss rises when the column is permuted.
-        interval: 95 %, over rows.
+        interval: 95%, over rows.
         values: at which the dependence is taken, in the column's own unit; places of the
             categories for those.
         dependence: the mean prediction there; the target's own unit, or the second class's
@@ -93,7 +93,7 @@ class ForecastRecord(Struct, frozen=True, kw_only=True):
         high: for the upper end.
         wanted: share of days that shall lie inside.
         covered: share of test days that do.
-        interval: 95 %, of that share.
+        interval: 95%, of that share.
         dates: of the days shown.
         values: what came.
         forecasts: what was forecast.

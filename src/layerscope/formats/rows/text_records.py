@@ -28,7 +28,7 @@ class PropertyRecord(Struct, frozen=True, kw_only=True):
         name: of the property.
         correlation: within strata.
         auroc: likewise; above 0.5 the unit is higher with the property.
-        untrained: what 95 % of untrained units' correlations stay below, by size.
+        untrained: what 95% of untrained units' correlations stay below, by size.
         dealt: the same of the trained layer's, with the property permuted among sentences; null
             where it cannot be.
     """
@@ -45,7 +45,7 @@ class StateEffectRecord(Struct, frozen=True, kw_only=True):
 
     Args:
         loss: change of the mean loss.
-        interval: 95 %, paired by sentence.
+        interval: 95%, paired by sentence.
         q: false-discovery rate over the layer's units.
         random_p: how often random directions of as much activity lose at least as much.
         needed: whether both are small.
@@ -87,7 +87,7 @@ class StateProbeRecord(Struct, frozen=True, kw_only=True):
     Args:
         name: what it tells.
         accuracy: on sentences that it was not fitted on.
-        interval: 95 %.
+        interval: 95%.
         chance: of the commonest answer.
         untrained: of untrained copies, lowest and highest; null without any.
     """

@@ -114,9 +114,9 @@ def told(trials: Sequence[ScaleTrial]) -> str:
 
 
 def shares_of(trials: Sequence[ScaleTrial], *, reordered: bool) -> str:
-    """The share of each trial: "dataset 41 %, 0..1 98 %"."""
+    """The share of each trial: "dataset 41%, 0..1 98%"."""
     found = [(trial.scale, trial.agreement) for trial in trials if trial.agreement]
     shares = [(one.reordered_frac if reordered else one.accuracy) for _, one in found]
     return ", ".join(
-        f"{scale} {100 * share:.0f} %" for (scale, _), share in zip(found, shares, strict=True)
+        f"{scale} {100 * share:.0f}%" for (scale, _), share in zip(found, shares, strict=True)
     )

@@ -140,7 +140,7 @@ def fitted(
 
 
 def drawn_halves(labels: torch.Tensor, n: int) -> list[torch.Tensor]:
-    """Halves of some pictures drawn by lot, each class by itself: n times int64 rows.
+    """Halves of some pictures drawn at random, each class by itself: n times int64 rows.
 
     None where a half would hold a single class.
     """

@@ -125,7 +125,7 @@ def shares(found: Agreement) -> str:
         )
     return (
         f"the network names {found.correct:,} of {found.n:,} of these pictures right: "
-        f"{percent(found.accuracy)} (95 % interval {percent(low)} to {percent(high)}){balanced}; "
+        f"{percent(found.accuracy)} (95% interval {percent(low)} to {percent(high)}){balanced}; "
         f"always saying the most frequent class would be {percent(found.most_frequent_frac)}"
     )
 
@@ -144,7 +144,7 @@ def warnings(found: Agreement, spec: ModelSpec) -> list[str]:
         ]
     if found.is_chance and found.n >= FEW and found.n_classes > 1:
         return [
-            "labels dealt out by lot would fit as well: check the range of values (--scale), the "
+            "permuted labels would fit as well: check the range of values (--scale), the "
             "order of the classes (--classes FILE) and the weights"
         ]
     return []
@@ -161,7 +161,7 @@ def flat_outputs(logits: torch.Tensor) -> list[str]:
 
 def percent(share: float) -> str:
     """A share as a person writes it."""
-    return f"{100 * share:.1f} %"
+    return f"{100 * share:.1f}%"
 
 
 def shown(names: Sequence[str]) -> str:

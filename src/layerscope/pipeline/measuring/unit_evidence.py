@@ -142,7 +142,7 @@ def concepts(
 ) -> tuple[Concept, ...]:
     """The classes and parts that a unit responds to best, those furthest above their control first.
 
-    A class counts by AUROC, a part by IoU; each beside what 95 % of untrained units stay below.
+    A class counts by AUROC, a part by IoU; each beside what 95% of untrained units stay below.
     """
     found = []
     if seen.classes is not None:

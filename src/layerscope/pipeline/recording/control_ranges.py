@@ -1,4 +1,4 @@
-"""Ranges of a control, as the atlas has them: from least to most, or the middle 95 %."""
+"""Ranges of a control, as the atlas has them: from least to most, or the middle 95%."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def least_to_most(values: Sequence[float]) -> ControlRange | None:
 
 
 def middle_95_percent(draws: torch.Tensor) -> ControlRange:
-    """The mean of many draws, and what 95 % of them lie between: float (draws,).
+    """The mean of many draws, and what 95% of them lie between: float (draws,).
 
     Example:
         >>> found = middle_95_percent(torch.arange(1001.0))

@@ -17,7 +17,7 @@ HOW = {
     "corner": "how much more its best corner, curve or crossing drives the unit than other shapes",
     "texture": "how well grain, checkerboards or textures synthesised from these pictures drive "
     "the unit, whatever their phase",
-    "part": "how well the places where the unit is on (its strongest 0.5 %) cover a part: "
+    "part": "how well the places where the unit is on (its strongest 0.5%) cover a part: "
     "intersection over union with the part's mask",
     "class": "how well the unit's largest activation separates one class from the others, once "
     "brightness, contrast and edges are accounted for: 2 AUROC - 1",

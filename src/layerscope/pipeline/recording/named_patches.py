@@ -48,7 +48,7 @@ def named_by_patches(
         named_patches=count,
         patches_note=(
             f"Only {count} of its {len(patches)} strongest patches show it: these are extremes. "
-            f"Among the strongest 5 % of all places it is what tells them best{clearly}."
+            f"Among the strongest 5% of all places it is what tells them best{clearly}."
         ),
     )
 

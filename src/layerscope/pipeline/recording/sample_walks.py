@@ -32,7 +32,7 @@ MINOR_KINDS = ("batch_norm", "dropout", "add", "other")
 
 
 def choose_rows(imageset: ImageSet, n: int, *, seed: int) -> list[int]:
-    """Choose pictures by lot, the classes in turn, so that none is picked for its looks."""
+    """Choose pictures at random, the classes in turn, so that none is picked for its looks."""
     order = torch.randperm(len(imageset), generator=make_generator(seed, "samples")).tolist()
     by_class: dict[int, list[int]] = {}
     for row in order:

@@ -121,7 +121,7 @@ def rate_too_high(evidence: Evidence) -> Finding | None:
             )
             return Finding(
                 "rate-too-high",
-                f"the learning rate is too high: a step moved a layer by {100 * largest:.0f} % of "
+                f"the learning rate is too high: a step moved a layer by {100 * largest:.0f}% of "
                 f"its weights, and in epoch {row.epoch} the training loss {how}: lower "
                 "learning_rate",
                 largest,
@@ -227,8 +227,8 @@ def dead_units(evidence: Evidence) -> Finding | None:
                 fields += ("activation", "batch_norm") if has_norm else ("activation",)
             return Finding(
                 "dead-units",
-                f"{100 * row.dead_frac[worst]:.0f} % of the units of {worst} were zero for every "
-                f"validation picture looked at in epoch {row.epoch} ({100 * now:.0f} % now); such "
+                f"{100 * row.dead_frac[worst]:.0f}% of the units of {worst} were zero for every "
+                f"validation picture looked at in epoch {row.epoch} ({100 * now:.0f}% now); such "
                 f"units learn no more: {advice}",
                 row.dead_frac[worst],
                 row.epoch,
@@ -285,8 +285,8 @@ def under_fitting(evidence: Evidence) -> Finding | None:
         return Finding(
             "under-fitting",
             f"the network is underfitting: after {last.epoch} epochs it knows only "
-            f"{100 * last.train_accuracy:.1f} % of the very pictures it learns from (guessing: "
-            f"{100 * chance:.0f} %): train for more epochs or with a higher learning_rate, {more}, "
+            f"{100 * last.train_accuracy:.1f}% of the very pictures it learns from (guessing: "
+            f"{100 * chance:.0f}%): train for more epochs or with a higher learning_rate, {more}, "
             "or augment less",
             last.train_accuracy,
             1,

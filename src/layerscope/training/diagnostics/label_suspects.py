@@ -23,7 +23,7 @@ def label_suspects(
         rows: int64 (N,), where each picture stands in the training split.
 
     Returns:
-        A finding where more than 5 % of the surest tenth carry another label, with 97.5 %
+        A finding where more than 5% of the surest tenth carry another label, with 97.5%
         confidence. A network is right about nearly all that it is surest of, however hard the rest;
         labels that are wrong at random are wrong there, too. None as well where the network does
         not beat the most frequent class: it has learned nothing that could contradict a label.
@@ -50,7 +50,7 @@ def label_suspects(
     return Finding(
         "label-suspects",
         f"labels look wrong: of the {n:,} validation pictures that the network is surest of, "
-        f"{len(wrong)} ({100 * len(wrong) / n:.0f} %) carry another label, such as picture "
+        f"{len(wrong)} ({100 * len(wrong) / n:.0f}%) carry another label, such as picture "
         f"{int(rows[first])} ({class_names[int(labels[first])]!r}, taken for "
         f"{class_names[int(guess[first])]!r}): look at them with 'layerscope data show DATA "
         f"--rows {','.join(str(int(rows[i])) for i in wrong[:20])}', and set label_smoothing_frac "

@@ -52,7 +52,7 @@ def plot_arms(
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=1))
     axes.set_ylabel("validation accuracy", color=INK)
     axes.set_title(
-        "dots: seeds, joined where they are the same · blue: mean and 95 % interval",
+        "dots: seeds, joined where they are the same · blue: mean and 95% interval",
         loc="left",
         fontsize=9,
         color=SOFT,

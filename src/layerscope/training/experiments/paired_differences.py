@@ -38,7 +38,7 @@ class Difference:
 
     Args:
         mean: the arm's figure less the baseline's.
-        interval: 95 % interval of it; None where nothing can be said (one seed).
+        interval: 95% interval of it; None where nothing can be said (one seed).
         n: pairs.
         what: "seeds", "test pictures" or "test rows".
         p: chance of so many disagreements if both were alike (McNemar); None over seeds, and of
@@ -128,7 +128,7 @@ def over_pictures(
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float] | None:
-    """Student's 95 % interval of a mean over seeds; None for one seed."""
+    """Student's 95% interval of a mean over seeds; None for one seed."""
     from scipy.stats import t
 
     n = len(values)

@@ -28,7 +28,7 @@ class Group:
         validation: accuracy or, of a number that is told, the share of its variance that is
             explained; by seed.
         test: the figure of `Comparison.on_test`, by seed.
-        test_intervals: 95 %, likewise; none where a run does not hold them.
+        test_intervals: 95%, likewise; none where a run does not hold them.
     """
 
     label: str

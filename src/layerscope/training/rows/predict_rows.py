@@ -31,7 +31,7 @@ class RowPrediction:
         label: the class, the number, or the words that come next.
         probs: (class or word, probability), the most probable first; none of a number.
         value: of a number, in its own unit.
-        interval: where 90 % of the validation rows lay around such a value.
+        interval: where 90% of the validation rows lay around such a value.
         unknown: words of the sentence that the network does not know.
     """
 

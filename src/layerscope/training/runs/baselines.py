@@ -44,7 +44,7 @@ def baselines(per_class: Sequence[ClassRecall], lowest: float) -> Baselines:
 
     Args:
         per_class: how many pictures each class has, and how many of them were found.
-        lowest: the lower end of the accuracy's 95 % interval.
+        lowest: the lower end of the accuracy's 95% interval.
     """
     n = sum(row.n for row in per_class)
     most = max(per_class, key=lambda row: row.n)
@@ -58,7 +58,7 @@ def baselines(per_class: Sequence[ClassRecall], lowest: float) -> Baselines:
         )
     elif frac >= MOSTLY_FRAC:
         warnings.append(
-            f"{100 * frac:.1f} % of the test pictures are {most.name!r}, so the accuracy says "
+            f"{100 * frac:.1f}% of the test pictures are {most.name!r}, so the accuracy says "
             "little: read the balanced accuracy and the recall of each class"
         )
     few = [f"{row.name!r} ({row.n})" for row in per_class if row.n < FEW]

@@ -27,7 +27,7 @@ def evaluate(
         data_dir: a folder that is looked at first for named sets.
 
     Returns:
-        `accuracy`, its 95 % `interval`, `per_class` figures, the `confusion` matrix, `calibration`
+        `accuracy`, its 95% `interval`, `per_class` figures, the `confusion` matrix, `calibration`
         and the most confident `mistakes`.
 
     Raises:

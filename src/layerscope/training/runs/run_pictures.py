@@ -48,7 +48,7 @@ def run_html(
     results = record.results
     low, high = results.test_interval
     rows = [
-        ("test accuracy", f"{results.test_accuracy:.4f} (95 % {low:.4f} to {high:.4f})"),
+        ("test accuracy", f"{results.test_accuracy:.4f} (95% {low:.4f} to {high:.4f})"),
         ("pictures", f"{record.data.n_train:,} to learn from, {record.data.n_test:,} to test on"),
         ("epochs", f"{len(history)}, the best was {results.best_epoch}"),
         ("training time", f"{results.train_s:.1f} s"),
