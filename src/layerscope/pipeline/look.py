@@ -13,6 +13,7 @@ import torch
 from msgspec import structs
 from torch import nn
 
+from layerscope.analysis.activations.memory_format import in_fastest_format
 from layerscope.analysis.activations.pooled_features import FeatureCollector
 from layerscope.analysis.activations.scan import scan
 from layerscope.analysis.activations.sharded_scan import scan_shards
@@ -247,18 +248,20 @@ def measure(
         )
     evidence = GatheredEvidence()
     if effort is not None and not too_few(imageset, effort):
-        evidence = gather_evidence(
-            program,
-            spec,
-            imageset,
-            [name for name in measured if name in scans],
-            effort=effort,
-            seed=seed,
-            stages=stages,
-            progress=timer.at,
-            features=features.gathered if features else None,
-            training=training,
-        )
+        # The filters are laid out once, not again for every batch of every measure.
+        with in_fastest_format(model, spec.normalise(imageset.take(chosen[:1])).to(device)):
+            evidence = gather_evidence(
+                program,
+                spec,
+                imageset,
+                [name for name in measured if name in scans],
+                effort=effort,
+                seed=seed,
+                stages=stages,
+                progress=timer.at,
+                features=features.gathered if features else None,
+                training=training,
+            )
     timer.at(WRITING, 0, 1)
     samples = write_samples(stages.atlas, program, spec, imageset, seed=seed, own=own)
     records = layer_records(stages.atlas, model, spec, layers, scans, imageset, evidence)

@@ -8,6 +8,7 @@ import torch
 from msgspec import Struct
 from torch import nn
 
+from layerscope.analysis.activations.memory_format import in_fastest_format
 from layerscope.analysis.concepts.descriptions import KindMeasures
 from layerscope.analysis.controls.untrained_copies import calibrate_batch_norms, untrained_copy
 from layerscope.analysis.observe import Observed, Scenes, observe
@@ -103,11 +104,12 @@ def measure_copy(
         on_gpu=calibration.device.type != "cpu",
     )
     calibrate_batch_norms(network, calibration, batch_size=at_once)
-    return control_record(
-        read_copy(program, network, calibration[:1]), trained, scenes, calibration,
-        with_layers=with_layers, with_likeness=copy == 0, probing=probing, fields=fields,
-        effort=effort, profiled=profiled or {},
-    )  # fmt: skip
+    with in_fastest_format(network, calibration[:1]):
+        return control_record(
+            read_copy(program, network, calibration[:1]), trained, scenes, calibration,
+            with_layers=with_layers, with_likeness=copy == 0, probing=probing, fields=fields,
+            effort=effort, profiled=profiled or {},
+        )  # fmt: skip
 
 
 def untrained(model: nn.Module, spec: ModelSpec, generator: torch.Generator) -> nn.Module:
