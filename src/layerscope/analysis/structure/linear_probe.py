@@ -86,7 +86,8 @@ def probe(
     train, test = ((x.double() - centre) / width for x in (train_features, test_features))
     # A rotation changes neither the penalty nor the fit, and makes it quick to find.
     axes = principal_axes(train)
-    train, test = train @ axes, test @ axes
+    # From here on single precision does: what it rounds is far below the tolerance of a fit.
+    train, test = (train @ axes).float(), (test @ axes).float()
 
     C, start = strength, None
     if C is None:
@@ -165,7 +166,7 @@ def fit_decorrelated(
     where features are uncorrelated.
 
     Args:
-        X: float64 (N, D), columns nearly uncorrelated.
+        X: float (N, D), columns nearly uncorrelated. In its type the log loss is computed.
         labels: int64 (N,) in [0, n_classes); every class occurs.
         n_classes: K.
         C: inverse strength of the penalty, which leaves the biases free.
@@ -173,38 +174,40 @@ def fit_decorrelated(
         tolerance: the largest gradient of the mean loss that counts as none.
 
     Returns:
-        Weight float64 (K, D) and bias float64 (K,), whose sum over classes is zero.
+        Weight (K, D) and bias (K,) in the type of X; the biases' sum over classes is zero.
     """
     penalty = 1 / (C * len(X))
     scale = (X.square().mean(0) / 2 + penalty).sqrt()
-    features = X / scale
     (N, D), K = X.shape, n_classes
     weight, bias = start or (X.new_zeros(K, D), X.new_zeros(K))
-    at, each = labels[None], torch.arange(N)
+    # The last column is 1: its weights are the biases, which no penalty holds.
+    features = F.pad(X / scale, (0, 1), value=1.0)
+    across = (
+        features.T.contiguous()
+    )  # classes down, pictures across: sums over a few are then quick
+    held = F.pad(penalty / scale.double().square(), (0, 1)).numpy()
+    at, minus_one = labels[None], X.new_full((1, N), -1.0)
 
     def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        both = torch.from_numpy(flat).view(K, D + 1)
-        scaled, free = both[:, :D], both[:, D:]
-        # Classes down, pictures across: sums over a few classes are then quick.
-        logits = scaled @ features.T + free
-        logs = logits - logits.logsumexp(0)
-        value = -logs[labels, each].mean() + penalty / 2 * (scaled / scale).square().sum()
-        away = logs.exp_().scatter_add_(0, at, away_from_own) / N
-        slope = torch.cat(
-            [away @ features + penalty * scaled / scale.square(), away.sum(1, keepdim=True)], 1
-        )
-        return float(value), slope.numpy().ravel()
+        scaled = flat.reshape(K, D + 1)
+        logits = torch.from_numpy(scaled).to(X.dtype) @ across
+        logits -= logits.gather(0, at)  # of the picture's own class: 0
+        log_loss = logits.logsumexp(0)
+        away = logits.sub_(log_loss).exp_().scatter_add_(0, at, minus_one)
+        pull = held * scaled
+        slope = (away @ features).double().numpy() / N + pull
+        value = float(log_loss.mean(dtype=torch.float64)) + (pull * scaled).sum() / 2
+        return value, slope.ravel()
 
-    away_from_own = X.new_full((1, N), -1.0)
     with few_threads(N * D * K):
         found = minimize(
             loss,
-            torch.cat([weight * scale, bias[:, None]], 1).numpy().ravel(),
+            torch.cat([weight * scale, bias[:, None]], 1).double().numpy().ravel(),
             jac=True,
             method="L-BFGS-B",
             options={"maxiter": 300, "maxcor": 20, "gtol": tolerance, "ftol": 0.0},
         )
-    both = torch.from_numpy(found.x).view(K, D + 1)
+    both = torch.from_numpy(found.x).view(K, D + 1).to(X.dtype)
     bias = both[:, D]
     return both[:, :D] / scale, bias - bias.mean()
 
