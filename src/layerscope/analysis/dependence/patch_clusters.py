@@ -114,21 +114,27 @@ def k_means(
     M, n, _ = points.shape
     best = torch.full((M,), torch.inf)
     labels = torch.zeros(M, n, dtype=torch.long)
+    across = points.mT.contiguous()  # clusters down, points across: minima over a few are quick so
     squares = points.square().sum((1, 2))
     for _ in range(STARTS if k > 1 else 1):
-        means = starts(points, k, generator)
+        means = starts(points, across, k, generator)
         moving = torch.arange(M)  # sets whose clusters still change
+        some, some_across = points, across
         for _ in range(ITERATIONS if k > 1 else 1):
-            some, before = points[moving], means[moving]
-            member = (nearer(some, before).argmin(2)[..., None] == torch.arange(k)).to(some.dtype)
-            size = member.sum(1)[:, :, None]
+            before = means[moving]
+            away = nearer(some_across, before)
+            member = (away == away.amin(1, keepdim=True)).to(some.dtype)
+            size = member.sum(2, keepdim=True)
             # A cluster that lost all its members stays where it is.
-            after = torch.where(size > 0, member.mT @ some / size.clamp(min=1), before)
+            after = torch.where(size > 0, member @ some / size.clamp(min=1), before)
             means[moving] = after
-            moving = moving[(after != before).flatten(1).any(1)]
-            if not len(moving):
+            changed = (after != before).flatten(1).any(1)
+            if not changed.any():
                 break
-        away, nearest = nearer(points, means).min(2)
+            if not changed.all():
+                moving = moving[changed]
+                some, some_across = points[moving], across[moving]
+        away, nearest = nearer(across, means).min(1)
         inertia = (squares + away.sum(1)).clamp(min=0)
         better = inertia < best
         best = torch.where(better, inertia, best)
@@ -136,12 +142,14 @@ def k_means(
     return best, labels
 
 
-def nearer(points: torch.Tensor, means: torch.Tensor) -> torch.Tensor:
-    """Squared distances less each point's own square: float (M, n, P), (M, k, P) -> (M, n, k)."""
-    return torch.baddbmm(means.square().sum(2)[:, None], points, means.mT, alpha=-2)
+def nearer(across: torch.Tensor, means: torch.Tensor) -> torch.Tensor:
+    """Squared distances less each point's own square: float (M, P, n), (M, k, P) -> (M, k, n)."""
+    return torch.baddbmm(means.square().sum(2)[:, :, None], means, across, alpha=-2)
 
 
-def starts(points: torch.Tensor, k: int, generator: torch.Generator) -> torch.Tensor:
+def starts(
+    points: torch.Tensor, across: torch.Tensor, k: int, generator: torch.Generator
+) -> torch.Tensor:
     """Starting means: a random point, then each time one far from those before (k-means++).
 
     Source: Arthur and Vassilvitskii, "k-means++: the advantages of careful seeding", 2007.
@@ -152,7 +160,7 @@ def starts(points: torch.Tensor, k: int, generator: torch.Generator) -> torch.Te
     squares = points.square().sum(2)
     away = torch.full_like(squares, torch.inf)
     while means.shape[1] < k:
-        latest = squares + nearer(points, means[:, -1:])[..., 0]
+        latest = squares + nearer(across, means[:, -1:])[:, 0]
         away = away.minimum(latest.clamp(min=0) + 1e-12)
         drawn = torch.multinomial(away, 1, generator=generator)[:, 0]
         means = torch.cat([means, points[each, drawn][:, None]], 1)
