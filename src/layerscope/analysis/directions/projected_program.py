@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -32,6 +32,24 @@ class ProjectedProgram(Program):
         grad: bool = False,
     ) -> torch.Tensor:
         """Run the network; `visit` is told the directions' values, and cannot replace them."""
+        return self.inner.run(images, self.reading(visit), grad=grad)
+
+    def show(
+        self,
+        images: torch.Tensor,
+        names: Collection[str],
+        visit: Callable[[str, torch.Tensor], None],
+    ) -> None:
+        """Show the directions of some layers, and run nothing behind the last where that is known.
+
+        Arguments as `Program.show`'s.
+        """
+        self.inner.show(images, names, self.reading(visit))
+
+    def reading(
+        self, visit: Callable[[str, torch.Tensor], torch.Tensor | None]
+    ) -> Callable[[str, torch.Tensor], None]:
+        """What tells `visit` the directions' values where it is told a layer's output."""
 
         def show(name: str, output: torch.Tensor) -> None:
             directions = self.directions.get(name)
@@ -42,7 +60,7 @@ class ProjectedProgram(Program):
                 read = directions.values(output.movedim(axis, -1)).movedim(-1, axis)
                 visit(name, read.contiguous())
 
-        return self.inner.run(images, show, grad=grad)
+        return show
 
 
 def projected(program: Program, directions: Mapping[str, LayerDirections]) -> ProjectedProgram:
