@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from layerscope.training.experiments.arms import Experiment, experiment
     from layerscope.training.experiments.comparison import compare
     from layerscope.training.experiments.rate_finder import RateSearch, find_rate
+    from layerscope.training.experiments.rows_arms import experiment_rows
     from layerscope.training.experiments.rows_rate_finder import find_rows_rate
     from layerscope.training.experiments.run_groups import Comparison
     from layerscope.training.recipe import Recipe
@@ -84,6 +85,7 @@ _HOMES = {
     "compare": ("layerscope.training.experiments.comparison", "compare"),
     "evaluate": ("layerscope.training.runs.evaluate_run", "evaluate"),
     "experiment": ("layerscope.training.experiments.arms", "experiment"),
+    "experiment_rows": ("layerscope.training.experiments.rows_arms", "experiment_rows"),
     "find_rate": ("layerscope.training.experiments.rate_finder", "find_rate"),
     "find_rows_rate": ("layerscope.training.experiments.rows_rate_finder", "find_rows_rate"),
     "load_atlas": ("layerscope.api.open_atlas", "load_atlas"),
@@ -135,6 +137,7 @@ __all__ = [
     "compare",
     "evaluate",
     "experiment",
+    "experiment_rows",
     "find_rate",
     "find_rows_rate",
     "load_atlas",

@@ -9,11 +9,14 @@ from typing import Any
 import httpx
 import pytest
 from browsing import Page
+from tiny_row_runs import things
 
+from layerscope.cli.rows.print_rows import in_a_sentence
 from layerscope.data.imageset import Splits
 from layerscope.serve.guard import Rules
 from layerscope.serve.live_app import live_app, telling
 from layerscope.serve.web_server import BesideServer, bound, link
+from layerscope.training.rows.rows_session import RowsListener, train_rows
 from layerscope.training.session import Listener, train
 from layerscope.training.watch import Watch
 from layerscope.view.page_files import page_path
@@ -95,3 +98,44 @@ def test_a_training_is_watched_paused_and_changed_by_hand(
             assert all(asked.startswith((url, "data:")) for asked in tab.requests)
             tab.page.screenshot(path=str(tmp_path / "live.png"), full_page=True)
             tab.page.close()
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(not page_path("live").is_file(), reason="the page is not built")
+def test_a_training_on_rows_is_watched_beside_simpler_models(browser: Any, tmp_path: Path) -> None:
+    watch = Watch()
+    watch.pause(True)
+    sock = bound("127.0.0.1", 0)
+    rules = Rules("127.0.0.1", sock.getsockname()[1], TOKEN)
+    app, server = live_app(watch, rules)
+
+    def training() -> None:
+        run = train_rows(
+            things(tmp_path), target="price", out=tmp_path, device="cpu", epochs=2, hidden=8,
+            folds=False, listener=telling(RowsListener(), watch),
+        )  # fmt: skip
+        watch.tell("over", {"sentence": in_a_sentence(run), "path": str(run.path)})
+
+    with BesideServer(app, sock, on_stop=server.over.set):
+        page = Page(browser, color_scheme="light", bypass_csp=True)
+        page.page.goto(link(rules))
+        thread = threading.Thread(target=training)
+        thread.start()
+        page.page.click("[data-testid=live-single]")
+        page.page.click("[data-testid=live-single]")
+        page.page.wait_for_selector("[data-testid=playback-moment]:has-text('step 2,')")
+        (start,) = [one.value for one in watch.since(-1)[1] if one.name == "start"]
+        dots = page.page.locator("[data-testid=live-scatter] circle")
+        assert dots.count() == len(start["rows"]["truth"])
+        assert f"{start['rows']['truth'][0]:.3g} price" in dots.first.text_content()
+        assert not page.faults()
+        page.page.click("[data-testid=live-pause]")
+        over = page.page.wait_for_selector("[data-testid=live-over]", timeout=60_000)
+        thread.join(60)
+        assert "Test mean absolute error (price): " in over.text_content()
+        beside = page.page.text_content("[data-testid=live-epochs]")
+        for one in start["rows"]["baselines"]:
+            assert one["name"] in beside
+        assert f"the mean {start['rows']['baselines'][1]['value']:.1f}" in beside
+        assert not page.complaints
+        page.page.close()

@@ -7,6 +7,13 @@ from typing import Annotated
 
 import typer
 
+from layerscope.cli.options.column_options import (
+    DateColumn,
+    GroupColumn,
+    TargetColumn,
+    TextColumn,
+    Window,
+)
 from layerscope.cli.reference import completions as offer
 from layerscope.cli.train_command import BatchSize, Device, Optimiser, Rate, Settings, StartWeights
 
@@ -15,7 +22,8 @@ def experiment(
     data: Annotated[
         str,
         typer.Argument(
-            help="A set's name, or a folder, zip or tar of photos.", autocompletion=offer.sets
+            help="A set's name, a folder, zip or tar of photos, or a file of rows.",
+            autocompletion=offer.sets,
         ),
     ],
     vary: Annotated[
@@ -29,8 +37,8 @@ def experiment(
     ],
     seeds: Annotated[int, typer.Option(help="How many seeds each value is trained with.")] = 3,
     model: Annotated[
-        str, typer.Option(help="As for train.", autocompletion=offer.networks)
-    ] = "compact",
+        str | None, typer.Option(help="As for train.", autocompletion=offer.networks)
+    ] = None,
     preset: Annotated[
         str, typer.Option(help="As for train.", autocompletion=offer.presets)
     ] = "default",
@@ -43,6 +51,11 @@ def experiment(
     settings: Settings = None,
     weights: StartWeights = None,
     size: Annotated[int | None, typer.Option(help="Side of the pictures in pixels.")] = None,
+    text: TextColumn = None,
+    target: TargetColumn = None,
+    date: DateColumn = None,
+    group: GroupColumn = None,
+    window: Window = None,
     data_dir: Annotated[
         Path | None, typer.Option(help="Where the data sets lie; else LAYERSCOPE_DATA.")
     ] = None,
@@ -54,29 +67,40 @@ def experiment(
     """Train with every value on several seeds, and say what it changes, with intervals."""
     from layerscope.cli.printing import print_experiments
     from layerscope.cli.printing.console import say, working
-    from layerscope.cli.rows.rows_commands import refuse_rows
+    from layerscope.cli.rows.rows_commands import experiment_command, is_of_rows, refuse_columns
 
     with working(training=1) as line:
-        refuse_rows("experiment", data)
         from layerscope.cli.process.own_process import sharing_cores
         from layerscope.cli.settings import parse_settings, parse_variations
         from layerscope.training.experiments.arms import experiment as run_experiment
         from layerscope.training.experiments.arms_plot import plot_arms
 
-        chosen = parse_settings(
-            settings or (), epochs=epochs, batch_size=batch_size, optimiser=optimiser,
-            learning_rate=learning_rate,
-        )  # fmt: skip
-        listener, on_arm = print_experiments.experimenting(line)
-        with sharing_cores(listener, device) as listener:
-            result = run_experiment(
-                data, parse_variations(vary), model=model, preset=preset, seeds=seeds,
-                size=size, weights=weights, data_dir=data_dir, out=out, device=device,
-                listener=listener, on_arm=on_arm, **chosen,
+        columns = {"text": text, "target": target, "date": date, "group": group}
+        flags = {"epochs": epochs, "batch_size": batch_size, "optimiser": optimiser,
+                 "learning_rate": learning_rate}  # fmt: skip
+        if is_of_rows(data, None):
+            result = experiment_command(
+                line, data, vary, model=model, columns=columns, window=window, seeds=seeds,
+                settings=settings or [], flags=flags, out=out, device=device,
+                refused={"--preset": None if preset == "default" else preset, "--weights": weights,
+                         "--size": size, "--data-dir": data_dir},
             )  # fmt: skip
+        else:
+            refuse_columns({**columns, "window": window}, data)
+            listener, on_arm = print_experiments.experimenting(line)
+            with sharing_cores(listener, device) as listener:
+                result = run_experiment(
+                    data, parse_variations(vary), model=model or "compact", preset=preset,
+                    seeds=seeds, size=size, weights=weights, data_dir=data_dir, out=out,
+                    device=device, listener=listener, on_arm=on_arm,
+                    **parse_settings(settings or (), **flags),
+                )  # fmt: skip
     print_experiments.arms(result)
     figure = result.path / "experiment.png"
-    plot_arms([arm.label for arm in result.arms], [arm.accuracies for arm in result.arms], figure)
+    plot_arms(
+        [arm.label for arm in result.arms], [arm.accuracies for arm in result.arms], figure,
+        what=f"validation {result.scale.figure or 'accuracy'}",
+    )  # fmt: skip
     say(f"figure {figure}; all of it in {result.path / 'experiment.json'}")
 
 

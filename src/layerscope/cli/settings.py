@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from layerscope.errors import RecipeError, nearest
@@ -67,11 +67,14 @@ def typed_settings(
     return found | {name: value for name, value in flags.items() if value is not None}
 
 
-def parse_variations(variations: list[str]) -> dict[str, list[Any]]:
+def parse_variations(
+    variations: list[str], parse: Callable[[Sequence[str]], Mapping[str, Any]] | None = None
+) -> dict[str, list[Any]]:
     """Read what an experiment varies.
 
     Args:
         variations: texts such as "pooling=max,none" or "widths=32,64;32,64,128".
+        parse: reads one value; None takes `parse_settings`.
 
     Returns:
         Field -> its values, typed.
@@ -92,7 +95,7 @@ def parse_variations(variations: list[str]) -> dict[str, list[Any]]:
         if name in found:
             raise RecipeError(f"{name} is varied twice; give all its values at once")
         for value in text.split(";" if ";" in text else ","):
-            typed = parse_settings([f"{name}={value}"])[name]
+            typed = dict((parse or parse_settings)([f"{name}={value}"]))[name]
             if isinstance(typed, tuple) and ";" not in text:
                 raise RecipeError(
                     f"{name} takes lists; part them by ';', such as {name}=32,64;32,64,128"

@@ -212,11 +212,11 @@ def train(
         if is_of_rows(data, resume):
             train_command(
                 line, data, resume, model=model, columns=columns, window=window, out=out,
-                device=device, seed=seed, settings=settings or [],
+                device=device, seed=seed, settings=settings or [], watch=watch,
                 flags={"epochs": epochs, "batch_size": batch_size, "optimiser": optimiser,
                        "learning_rate": learning_rate, "augment": augment},
                 refused={"--preset": None if preset == "default" else preset, "--weights": weights,
-                         "--size": size, "--data-dir": data_dir, "--watch": watch or None},
+                         "--size": size, "--data-dir": data_dir},
             )  # fmt: skip
             return
         refuse_columns({**columns, "window": window}, data or str(resume))
@@ -249,7 +249,8 @@ def train(
                     **chosen,
                 )  # fmt: skip
         if tell_finished:
-            tell_finished(run)
+            accuracy = run.record.results.test_accuracy
+            tell_finished({"accuracy": accuracy, "path": str(run.path)})
         if run.evaluation is None:  # of several processes, only the first one speaks
             return
         print_training.evaluation(run)

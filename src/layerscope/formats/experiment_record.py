@@ -17,7 +17,8 @@ class ArmRecord(Struct, frozen=True, kw_only=True):
     Args:
         label: such as "pooling=none".
         changes: field of the recipe or the network -> value.
-        accuracies: on validation, by seed; null where a seed is not finished.
+        accuracies: on validation, by seed; null where a seed is not finished. Of a number that is
+            told, the share of its variance that is explained.
         train_s: median seconds of its trainings; null where none is finished.
         parameters: of the network; likewise.
         runs: folders of the finished runs, by seed.
@@ -62,6 +63,8 @@ class QuestionRecord(Struct, frozen=True, kw_only=True):
         shape: field of the network -> value that every arm has.
         changes: field of the recipe -> value that every arm has.
         vary: field -> its values.
+        columns: of rows, what each named column was for: "text", "target", "date", "group".
+        window: steps of a series' window; null where none was named.
     """
 
     data: str
@@ -71,6 +74,8 @@ class QuestionRecord(Struct, frozen=True, kw_only=True):
     shape: dict[str, Setting]
     changes: dict[str, Setting]
     vary: dict[str, tuple[Setting, ...]]
+    columns: dict[str, str] = {}
+    window: int | None = None
 
 
 class ExperimentRecord(Struct, frozen=True, kw_only=True):

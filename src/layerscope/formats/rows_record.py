@@ -17,7 +17,7 @@ from layerscope.formats.documents import read_document
 from layerscope.formats.quantities import Count, Frac, NonNegative
 from layerscope.formats.run_figures import ClassFigures
 from layerscope.formats.run_files import EVALUATION, RECORD, REMEDY
-from layerscope.formats.run_record import Finding, Hardware, RecipeRecord
+from layerscope.formats.run_record import Finding, HandChange, Hardware, RecipeRecord
 
 ROWS_SCHEMA = 1
 
@@ -183,6 +183,8 @@ class RowsRunRecord(Struct, frozen=True, kw_only=True):
         hardware: the machine.
         results: the outcome.
         findings: what went wrong.
+        by_hand: learning rates that were changed while the training ran; such a run cannot be
+            made again from its recipe.
     """
 
     schema: Literal[1]
@@ -197,6 +199,7 @@ class RowsRunRecord(Struct, frozen=True, kw_only=True):
     hardware: Hardware
     results: RowsResults
     findings: tuple[Finding, ...] = ()
+    by_hand: tuple[HandChange, ...] = ()
 
 
 class RowsPlanRecord(Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import asdict, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -25,8 +25,12 @@ from layerscope.training.session import Listener
 from layerscope.training.watch import Watch
 from layerscope.view.page_files import page_text
 
+if TYPE_CHECKING:
+    from layerscope.training.rows.rows_session import RowsListener
+
 EVERY_S = 0.1
 Asked = TypeVar("Asked")
+L = TypeVar("L", Listener, "RowsListener")
 
 
 class Paused(Struct, frozen=True, forbid_unknown_fields=True):
@@ -133,8 +137,8 @@ def live_app(watch: Watch, rules: Rules) -> tuple[Guard, LiveServer]:
     return Guard(app, rules), server
 
 
-def telling(listener: Listener, watch: Watch) -> Listener:
-    """The same listener, which tells those who watch too."""
+def telling(listener: L, watch: Watch) -> L:
+    """The same listener, of pictures or of rows, which tells those who watch too."""
 
     def on_progress(now: Progress) -> None:
         listener.on_progress(now)

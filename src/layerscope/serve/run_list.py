@@ -171,6 +171,7 @@ def view_of_rows(folder: Path) -> RunView:
         done=record.recipe.epochs,
         created=record.created,
         figure=f"{first.name} {first.network.value:.3g}{unit} ({low:.3g} to {high:.3g})",
+        by_hand=bool(record.by_hand),
     )
 
 

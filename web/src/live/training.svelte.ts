@@ -2,6 +2,7 @@
 
 import type { Playback } from "../lib/formats";
 import { Files, parseSafetensors, type Tensor } from "../lib/source";
+import type { RowsStart } from "./figure";
 import { stacked, thinned } from "./stack";
 
 export interface Start {
@@ -14,8 +15,11 @@ export interface Start {
   batch_size: number;
   class_names: string[];
   layers: string[];
-  input: { channels: number; height: number; width: number };
-  probe_labels: number[];
+  /** Of pictures. */
+  input?: { channels: number; height: number; width: number };
+  probe_labels?: number[];
+  /** Of words and numbers. */
+  rows?: RowsStart;
 }
 export interface Progress {
   epoch: number;
@@ -48,6 +52,12 @@ export interface End {
   why: string;
   run: string;
   report: boolean;
+}
+/** What came of it: an accuracy, or a sentence where another figure counts. */
+export interface Over {
+  accuracy?: number;
+  sentence?: string;
+  path: string;
 }
 export interface RateChange {
   step: number;
@@ -86,7 +96,7 @@ export function playbackOf(start: Start, frames: Frame[], files: Files): Playbac
     gradient_norm: frames.map((frame) => frame.gradient_norm),
     update_frac: frames.map((frame) => frame.update_frac),
     probe_pixels: { file: "probe", name: "pixels" },
-    probe_labels: start.probe_labels,
+    probe_labels: start.probe_labels ?? [],
     probs: held.probs,
     embedding: held.embedding,
     weights: Object.fromEntries(of("weight/").map((layer) => [layer, held[`weight/${layer}`]])),
@@ -105,7 +115,7 @@ export class Training {
   ended = $state(false);
   end = $state.raw<End | null>(null);
   work = $state.raw<Work | null>(null);
-  over = $state.raw<{ accuracy: number; path: string } | null>(null);
+  over = $state.raw<Over | null>(null);
   playback = $state.raw<Playback | null>(null);
   trouble = $state("");
   readonly files = new Files();
@@ -125,7 +135,7 @@ export class Training {
     on<RateChange>("rate", (value) => (this.changes = [...this.changes, value]));
     on<{ sentence: string }>("finding", (value) => (this.findings = [...this.findings, value.sentence]));
     on<{ paused: boolean }>("paused", (value) => (this.paused = value.paused));
-    on<{ accuracy: number; path: string }>("over", (value) => (this.over = value));
+    on<Over>("over", (value) => (this.over = value));
     on<Work>("work", (value) => (this.work = value));
     on<End | Record<string, never>>("end", (value) => {
       this.ended = true;

@@ -4,11 +4,11 @@ import type { Input, Playback } from "../lib/formats";
 import { fixed, percent, whole } from "../lib/format";
 import type { Files, Tensor } from "../lib/source";
 
-/** Where a frame stands in its training, in words. */
-export function momentText({ steps, epochs, loss, accuracy }: Playback, frame: number, last?: number): string {
+/** Where a frame stands in its training, in words; `what` says what its accuracy is a share of. */
+export function momentText({ steps, epochs, loss, accuracy }: Playback, frame: number, last?: number, what = "of the batch right"): string {
   const of = last === undefined ? "" : ` of ${whole.format(last + 1)}`;
   const lost = loss[frame];
-  return `step ${whole.format(steps[frame] + 1)}${of}, epoch ${epochs[frame]}: loss ${lost === null ? "∞" : fixed(lost, 3)}, ${percent(accuracy[frame], 0)} of the batch right`;
+  return `step ${whole.format(steps[frame] + 1)}${of}, epoch ${epochs[frame]}: loss ${lost === null ? "∞" : fixed(lost, 3)}, ${percent(accuracy[frame], 0)} ${what}`;
 }
 
 /** The first layer's weights, frame by frame, where they can be drawn as pictures; null where they look at something else. */

@@ -41,7 +41,7 @@ def arms(result: Experiment) -> None:
 
     def of_seeds(seeds: Sequence[int]) -> Table:
         each = (f"seed {seed}" for seed in seeds)
-        table = columns("arm", "validation", *each, "parameters", "train")
+        table = columns("arm", heading(result.scale, "validation"), *each, "parameters", "train")
         for arm in result.arms:
             table.add_row(
                 one_line(arm.label),

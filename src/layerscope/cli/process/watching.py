@@ -5,23 +5,21 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from layerscope.cli.housekeeping.open_command import has_screen
 from layerscope.cli.printing.console import say
 from layerscope.cli.process.progress_line import ProgressLine
 
 if TYPE_CHECKING:
-    from layerscope.data.imageset import Splits
-    from layerscope.models import ModelSpec
     from layerscope.serve.guard import Rules
-    from layerscope.training.recipe import Recipe
-    from layerscope.training.runs.run_folder import Run
+    from layerscope.training.rows.rows_session import RowsListener
     from layerscope.training.session import Listener
     from layerscope.training.watch import Watch
 
+L = TypeVar("L", "Listener", "RowsListener")
 # A browser that was opened has so long to show the page before the training begins.
 BROWSER_S = 20.0
 # The last events are on their way so long.
@@ -36,18 +34,19 @@ def live_file() -> Path | None:
 
 @contextlib.contextmanager
 def watched(
-    listener: Listener, line: ProgressLine, *, port: int = 0, told_in: Path | None = None
-) -> Iterator[tuple[Listener, Callable[[Run], None]]]:
+    listener: L, line: ProgressLine, *, port: int = 0, told_in: Path | None = None
+) -> Iterator[tuple[L, Callable[[Mapping[str, Any]], None]]]:
     """Show a training in a browser.
 
     Args:
-        listener: told how it goes.
+        listener: told how it goes, of pictures or of rows.
         line: the command's progress, which the page shows too.
         port: of the page; 0 takes a free one.
         told_in: a file that names port and token to who shows the page; None opens it here.
 
     Yields:
-        The listener to train with, and what to call with the finished run.
+        The listener to train with, and what to call with what came of it: "path", and "accuracy"
+        or a "sentence".
     """
     from dataclasses import replace
 
@@ -63,14 +62,13 @@ def watched(
     rules = Rules("127.0.0.1", sock.getsockname()[1], new_token())
     app, server = live_app(watch, rules)
 
-    def on_start(spec: ModelSpec, recipe: Recipe, splits: Splits, folder: Path) -> None:
+    def on_start(spec: Any, recipe: Any, splits: Any, folder: Path) -> None:
         listener.on_start(spec, recipe, splits, folder)
         if told_in is not None:
             write_json(told_in.with_name(MADE), {"run": folder.name})
 
-    def finished(run: Run) -> None:
-        accuracy = run.record.results.test_accuracy
-        watch.tell("over", {"accuracy": accuracy, "path": str(run.path)})
+    def finished(outcome: Mapping[str, Any]) -> None:
+        watch.tell("over", outcome)
 
     def on_tell(done: float, what: str, left: str) -> None:
         watch.tell("work", {"part": line.part, "frac": done, "what": what, "left": left})

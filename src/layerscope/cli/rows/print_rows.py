@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from layerscope.cli.printing.console import columns, console, number, percent, say, warn
+from layerscope.cli.printing.print_training import by_hand
 from layerscope.cli.printing.terminal_width import one_line
 from layerscope.cli.process.progress_line import ProgressLine
 
@@ -93,6 +94,8 @@ def evaluation(run: RowsRun) -> None:
         f"(95% interval {number(low)} to {number(high)}{unit(first)}, on {found.n:,} rows)"
     )
     console.print(figure_table(found.figures))
+    if changes := run.record.by_hand:
+        warn(by_hand(changes))
     if found.cross_validated:
         folds = found.cross_validated
         say(
@@ -107,6 +110,22 @@ def evaluation(run: RowsRun) -> None:
             )
         console.print(table)
     say(f"run folder {run.path}")
+
+
+def in_a_sentence(run: RowsRun) -> str:
+    """How a finished training did on the test rows, beside the first of the simpler models."""
+    first = run.evaluation.figures[0]
+    other = first.baselines[0]
+    return (
+        f"Test {first.name}{unit(first)}: {valued(first.network)}; {other.name}: {valued(other)}."
+        + (" The learning rate was changed by hand." if run.record.by_hand else "")
+    )
+
+
+def valued(estimate: Estimate) -> str:
+    """A value with its interval."""
+    low, high = estimate.interval
+    return f"{number(estimate.value)} (95% interval {number(low)} to {number(high)})"
 
 
 def figure_table(figures: Sequence[RowsFigure]):

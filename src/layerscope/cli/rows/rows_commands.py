@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from layerscope.cli.process.progress_line import ProgressLine
-from layerscope.cli.settings import parse_row_settings
+from layerscope.cli.settings import parse_row_settings, parse_variations
 from layerscope.errors import DataError, LayerscopeError, ModelError, RecipeError
 
 if TYPE_CHECKING:
+    from layerscope.training.experiments.arms import Experiment
     from layerscope.training.experiments.rate_finder import RateSearch
 
 # Defaults of `train` that are of pictures.
@@ -33,36 +35,48 @@ def train_command(
     out: Path,
     device: str,
     seed: int,
+    watch: bool,
     refused: dict[str, Any],
 ) -> None:
     """Train on rows, or go on with it, and print how it did.
 
     Args:
+        watch: whether a page shows it while it runs.
         refused: option -> value, of options that only pictures have.
 
     Raises:
         RecipeError: an option was given that rows do not have.
     """
-    from layerscope.cli.rows.print_rows import evaluation, listener
+    from layerscope.cli.process.watching import live_file, watched
+    from layerscope.cli.rows.print_rows import evaluation, in_a_sentence, listener
     from layerscope.training.rows.rows_session import resume_rows, train_rows
 
     refuse_options(refused, data or str(resume))
     chosen = parse_row_settings(settings, **flags)
+    if resume and (set(chosen) - {"epochs"} or any(columns.values()) or window or model):
+        raise RecipeError(
+            "a resumed run goes on as it was begun; leave its settings out, but for --epochs"
+        )
     one_thread()
-    told = listener(line)
-    if resume is not None:
-        if set(chosen) - {"epochs"} or any(columns.values()) or window or model:
-            raise RecipeError(
-                "a resumed run goes on as it was begun; leave its settings out, but for --epochs"
-            )
-        run = resume_rows(resume, epochs=chosen.get("epochs"), device=device, listener=told)
-    else:
-        assert data is not None, "one of the two is given"
-        run = train_rows(
-            data, model=model, window=window, out=out, device=device, seed=seed, listener=told,
-            **columns, **chosen,
-        )  # fmt: skip
-    evaluation(run)
+    told, tell_finished = listener(line), None
+    told_in = live_file()
+    with ExitStack() as stack:
+        if watch or told_in:
+            from layerscope.serve.web_server import need_server
+
+            need_server()
+            told, tell_finished = stack.enter_context(watched(told, line, told_in=told_in))
+        if resume is not None:
+            run = resume_rows(resume, epochs=chosen.get("epochs"), device=device, listener=told)
+        else:
+            assert data is not None, "one of the two is given"
+            run = train_rows(
+                data, model=model, window=window, out=out, device=device, seed=seed,
+                listener=told, **columns, **chosen,
+            )  # fmt: skip
+        if tell_finished:
+            tell_finished({"sentence": in_a_sentence(run), "path": str(run.path)})
+        evaluation(run)
 
 
 def rate_command(
@@ -98,6 +112,44 @@ def rate_command(
     )  # fmt: skip
 
 
+def experiment_command(
+    line: ProgressLine,
+    data: str,
+    vary: list[str],
+    *,
+    model: str | None,
+    columns: dict[str, str | None],
+    window: int | None,
+    seeds: int,
+    settings: list[str],
+    flags: dict[str, Any],
+    out: Path,
+    device: str,
+    refused: dict[str, Any],
+) -> Experiment:
+    """Train on rows with every value on several seeds.
+
+    Args:
+        refused: option -> value, of options that only pictures have.
+
+    Raises:
+        RecipeError: an option was given that rows do not have.
+    """
+    from layerscope.cli.printing.print_experiments import experimenting
+    from layerscope.training.experiments.rows_arms import experiment_rows
+    from layerscope.training.rows.rows_session import RowsListener
+
+    refuse_options(refused, data)
+    chosen = parse_row_settings(settings, **flags)
+    varied = parse_variations(vary, parse_row_settings)
+    one_thread()
+    told, on_arm = experimenting(line)
+    return experiment_rows(
+        data, varied, model=model, window=window, seeds=seeds, out=out, device=device,
+        listener=RowsListener(on_progress=told.on_progress), on_arm=on_arm, **columns, **chosen,
+    )  # fmt: skip
+
+
 def refuse_options(refused: dict[str, Any], data: str) -> None:
     """Refuse options that only pictures have."""
     for option, value in refused.items():
@@ -111,18 +163,6 @@ def is_of_rows(data: str | None, resume: Path | None) -> bool:
     from layerscope.training.rows.rows_session import is_rows_plan
 
     return is_rows(data) if data is not None else resume is not None and is_rows_plan(resume)
-
-
-def refuse_rows(command: str, data: str) -> None:
-    """Refuse words and numbers where a command trains on pictures alone."""
-    from layerscope.data.rows.row_source import is_rows
-
-    if is_rows(data):
-        raise RecipeError(
-            f"{command} is for {OF_PICTURES}, and {data} holds rows; train each value and seed "
-            f"with 'layerscope train {data} --set FIELD=VALUE --seed 1 --out tried', and "
-            "'layerscope compare tried' pairs them"
-        )
 
 
 def refuse_columns(columns: dict[str, Any], data: str) -> None:

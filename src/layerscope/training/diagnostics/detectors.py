@@ -21,6 +21,9 @@ from layerscope.training.diagnostics.recorder import Vitals
 from layerscope.training.recipe import Recipe
 from layerscope.training.runs.progress import Setback, Spike
 
+# A first step that moves a layer by more than so many times its weights began at none.
+FROM_ZERO = 1e6
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -106,11 +109,10 @@ def not_finite(evidence: Evidence) -> Finding | None:
 def rate_too_high(evidence: Evidence) -> Finding | None:
     """Steps that throw the weights about, and a loss that does not fall for it."""
     chance = evidence.guessing_loss
+    moved = largest_moves(evidence.vitals)
     for i, row in enumerate(evidence.history):
-        largest = max(
-            (max(v.update_frac.values()) for v in evidence.vitals if v.epoch <= row.epoch),
-            default=0.0,
-        )
+        so_far = [f for v, f in zip(evidence.vitals, moved, strict=True) if v.epoch <= row.epoch]
+        largest = max(so_far, default=0.0)
         stuck = row.train_loss > 0.97 * chance
         rose = i > 0 and row.train_loss > 1.3 * evidence.history[i - 1].train_loss
         if largest > 0.2 and (stuck or rose):
@@ -136,7 +138,7 @@ def rate_too_low(evidence: Evidence) -> Finding | None:
     vitals, history = evidence.vitals, evidence.history
     if not history or not vitals:
         return None
-    moved = median(max(v.update_frac.values()) for v in vitals)
+    moved = median(largest_moves(vitals))
     began, now = vitals[0].loss, history[-1].train_loss
     if moved < 4e-4 and 0.5 * began < now < began and not evidence.setbacks:
         return Finding(
@@ -149,6 +151,20 @@ def rate_too_low(evidence: Evidence) -> Finding | None:
             ("learning_rate",),
         )
     return None
+
+
+def largest_moves(vitals: Sequence[Vitals]) -> list[float]:
+    """How far each step moved the layer that it moved furthest, relative to its weights.
+
+    A layer that begins at zero, such as the straight way of `table-mlp`, is left out: its first
+    steps are all that it has, whatever the rate.
+    """
+    began = vitals[0].update_frac if vitals else {}
+    at_zero = {path for path, frac in began.items() if FROM_ZERO < frac < math.inf}
+    return [
+        max((frac for path, frac in v.update_frac.items() if path not in at_zero), default=0.0)
+        for v in vitals
+    ]
 
 
 def vanishing_gradients(evidence: Evidence) -> Finding | None:

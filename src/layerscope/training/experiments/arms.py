@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -14,7 +13,7 @@ from typing import Any, Unpack, cast
 from layerscope.data.imageset import Splits
 from layerscope.errors import RecipeError, RunError
 from layerscope.files import write_json
-from layerscope.formats.documents import plain
+from layerscope.formats.documents import plain, read_document
 from layerscope.formats.experiment_record import (
     EXPERIMENT_SCHEMA,
     ArmRecord,
@@ -22,15 +21,23 @@ from layerscope.formats.experiment_record import (
     ExperimentRecord,
     QuestionRecord,
 )
-from layerscope.formats.run_files import read_run_record
+from layerscope.formats.rows_record import RowsResults, is_rows_document, read_rows_record
+from layerscope.formats.run_files import RECORD, read_run_record
+from layerscope.formats.run_record import Results
 from layerscope.progress_display import ProgressDisplay
-from layerscope.training.experiments.paired_differences import Difference, mean_interval, over_seeds
+from layerscope.training.experiments.paired_differences import (
+    ACCURACY,
+    Difference,
+    Scale,
+    mean_interval,
+    over_seeds,
+)
 from layerscope.training.experiments.run_groups import as_typed
 from layerscope.training.input.prepare import Gathered, gather, prepare
 from layerscope.training.machine import make_fabric, versions
 from layerscope.training.runs.progress import Progress
 from layerscope.training.session import Listener, begin, resume
-from layerscope.training.train_settings import Settings, by_name, of_network, of_recipe
+from layerscope.training.train_settings import Settings, of_network, of_recipe
 
 NAME = "experiment.json"
 # Told which training begins: (arm, seed, its number from 1 on, how many there are).
@@ -44,14 +51,15 @@ class Arm:
     Args:
         label: such as "pooling=none".
         changes: field -> value, of the recipe or the network.
-        accuracies: on validation, by seed; None where a seed is not finished.
+        accuracies: on validation, by seed; None where a seed is not finished. Of a number that is
+            told, the share of its variance that is explained.
         train_s: median seconds of its trainings.
         parameters: of the network.
         runs: the run folders, by seed.
     """
 
     label: str
-    changes: Settings
+    changes: Mapping[str, Any]
     accuracies: tuple[float | None, ...] = ()
     train_s: float | None = None
     parameters: int | None = None
@@ -67,19 +75,21 @@ class Experiment:
         arms: the first is what the others are compared with.
         seeds: which.
         differences: of every other arm, over the seeds that both have; None where there are none.
+        scale: what they are differences of.
     """
 
     path: Path
     arms: tuple[Arm, ...]
     seeds: tuple[int, ...]
     differences: tuple[Difference | None, ...]
+    scale: Scale = ACCURACY
 
     @property
     def verdicts(self) -> tuple[str, ...]:
         """One sentence for each arm but the first."""
         first = self.arms[0].label
         return tuple(
-            difference.verdict(arm.label, first)
+            difference.verdict(arm.label, first, self.scale)
             if difference
             else f"{arm.label} against {first}: no seed is finished in both"
             for arm, difference in zip(self.arms[1:], self.differences, strict=True)
@@ -94,11 +104,11 @@ class Experiment:
         return ExperimentRecord(
             schema=EXPERIMENT_SCHEMA,
             seeds=self.seeds,
-            measure="validation accuracy at the chosen epoch",
+            measure=f"validation {self.scale.figure or 'accuracy'} at the chosen epoch",
             arms=tuple(
                 ArmRecord(
                     label=arm.label,
-                    changes=by_name(arm.changes),
+                    changes=dict(arm.changes),
                     accuracies=arm.accuracies,
                     train_s=arm.train_s,
                     parameters=arm.parameters,
@@ -177,7 +187,7 @@ def experiment(
         changes=of_recipe(settings),
         vary={name: tuple(values) for name, values in vary.items()},
     )
-    asked: list[Settings] = [{**settings, **arm.changes} for arm in arms]
+    asked = [cast("Settings", {**settings, **arm.changes}) for arm in arms]
     for one in asked:  # refuses a value that cannot be before anything is trained
         prepare(gathered, preset=preset, settings=one)
     claim_folder(folder, question)
@@ -269,7 +279,7 @@ def grid(vary: Mapping[str, Sequence[Any]]) -> tuple[Arm, ...]:
     for combination in itertools.product(*vary.values()):
         changes = dict(zip(vary, combination, strict=True))
         label = ", ".join(f"{name}={as_typed(value)}" for name, value in changes.items())
-        arms.append(Arm(label, cast("Settings", changes)))
+        arms.append(Arm(label, changes))
     return tuple(arms)
 
 
@@ -278,7 +288,12 @@ def claim_folder(folder: Path, question: QuestionRecord) -> None:
     path = folder / "question.json"
     if path.is_file():
         begun = any(folder.glob("arm-*/seed-*/*/plan.json"))
-        if begun and json.loads(path.read_text(encoding="utf-8")) != plain(question):
+        remedy = "remove the experiment's folder, or name a new one (--out)"
+        if (
+            begun
+            and question
+            != read_document(path, QuestionRecord, error=RunError, remedy=remedy).record
+        ):
             raise RunError(
                 f"{folder} holds another experiment; name a new folder (--out), or give the "
                 "settings that it was begun with"
@@ -292,13 +307,24 @@ def claim_folder(folder: Path, question: QuestionRecord) -> None:
 
 def finished(home: Path) -> Path | None:
     """The finished run of an arm and a seed."""
-    for record in sorted(home.glob("*/run.json")):
-        if read_run_record(record.parent).finished:
-            return record.parent
-    return None
+    runs = (record.parent for record in sorted(home.glob("*/run.json")))
+    return next((run for run in runs if results_of(run)), None)
 
 
-def read_results(folder: Path, arms: Sequence[Arm], seeds: Sequence[int]) -> Experiment:
+def results_of(run: Path) -> Results | RowsResults | None:
+    """What came of a finished training, on pictures or on rows; None of one that is not finished.
+
+    One on rows is written down at its end alone.
+    """
+    if is_rows_document(run / RECORD):
+        return read_rows_record(run).results
+    record = read_run_record(run)
+    return record.results if record.finished else None
+
+
+def read_results(
+    folder: Path, arms: Sequence[Arm], seeds: Sequence[int], scale: Scale = ACCURACY
+) -> Experiment:
     """Read what is finished, and compare every arm with the first."""
     filled = tuple(read_arm(folder / f"arm-{i}", arm, seeds) for i, arm in enumerate(arms))
     differences: list[Difference | None] = []
@@ -310,20 +336,20 @@ def read_results(folder: Path, arms: Sequence[Arm], seeds: Sequence[int]) -> Exp
         ]
         mine, theirs = [a for a, _ in pairs], [b for _, b in pairs]
         differences.append(over_seeds(mine, theirs, comparisons=len(filled) - 1) if pairs else None)
-    return Experiment(folder, filled, tuple(seeds), tuple(differences))
+    return Experiment(folder, filled, tuple(seeds), tuple(differences), scale)
 
 
 def read_arm(home: Path, arm: Arm, seeds: Sequence[int]) -> Arm:
     """The same arm with the results of its finished runs."""
     runs = [finished(home / f"seed-{seed}") for seed in seeds]
-    records = [read_run_record(run) if run else None for run in runs]
-    done = [record for record in records if record]
+    found = [results_of(run) if run else None for run in runs]
+    done = [results for results in found if results]
     return Arm(
         label=arm.label,
         changes=arm.changes,
-        accuracies=tuple(r.results.validation_accuracy if r else None for r in records),
-        train_s=median(r.results.train_s for r in done) if done else None,
-        parameters=done[0].results.parameters if done else None,
+        accuracies=tuple(results.validation_accuracy if results else None for results in found),
+        train_s=median(results.train_s for results in done) if done else None,
+        parameters=done[0].parameters if done else None,
         runs=tuple(str(run) for run in runs if run),
     )
 

@@ -13,7 +13,11 @@ INK, SOFT, LINE, MEAN = "#1f2933", "#8a949e", "#c3ccd4", "#2f6f9f"
 
 
 def plot_arms(
-    labels: Sequence[str], accuracies: Sequence[Sequence[float | None]], path: Path
+    labels: Sequence[str],
+    accuracies: Sequence[Sequence[float | None]],
+    path: Path,
+    *,
+    what: str = "validation accuracy",
 ) -> None:
     """Draw arms beside each other.
 
@@ -21,6 +25,7 @@ def plot_arms(
         labels: one for each arm.
         accuracies: of each arm, by seed; None where a seed is missing.
         path: of the PNG.
+        what: is drawn, a share.
     """
     from matplotlib.figure import Figure  # the object alone: no window, no global state
     from matplotlib.ticker import PercentFormatter
@@ -50,7 +55,7 @@ def plot_arms(
     axes.set_xticks(range(len(labels)), [label.replace(", ", "\n") for label in labels], color=INK)
     axes.set_xlim(-0.4, len(labels) - 0.2)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=1))
-    axes.set_ylabel("validation accuracy", color=INK)
+    axes.set_ylabel(what, color=INK)
     axes.set_title(
         "dots: seeds, joined where they are the same · blue: mean and 95% interval",
         loc="left",

@@ -26,6 +26,7 @@ from layerscope.training.experiments.run_groups import (
     by_seed,
     differing_settings,
     labelled,
+    rates_by_hand,
 )
 from layerscope.training.runs.run_folder import HITS
 
@@ -120,15 +121,8 @@ def read_record(folder: Path) -> RunRecord:
 def settings_of(record: RunRecord) -> dict[str, Setting]:
     """Every choice of a run in one flat record."""
     shape, recipe = structs.asdict(record.model.shape), structs.asdict(record.recipe)
-    hand = {"rates_by_hand": by_hand(record)}
+    hand = {"rates_by_hand": rates_by_hand(record.by_hand)}
     return {"model": record.model.name, "weights": start_of(record), **shape, **recipe, **hand}
-
-
-def by_hand(record: RunRecord) -> str:
-    """The learning rates that somebody changed while it was trained, by step; "none" without."""
-    rates = ["schedule" if one.rate is None else f"{one.rate:g}" for one in record.by_hand]
-    steps = [one.step + 1 for one in record.by_hand]
-    return " ".join(f"{step}:{rate}" for step, rate in zip(steps, rates, strict=True)) or "none"
 
 
 def start_of(record: RunRecord) -> str:

@@ -29,6 +29,7 @@ from layerscope.training.experiments.run_groups import (
     by_seed,
     differing_settings,
     labelled,
+    rates_by_hand,
 )
 from layerscope.training.rows.rows_scores import (
     BLOCK,
@@ -114,7 +115,8 @@ def settings_of(record: RowsRunRecord) -> dict[str, Setting]:
     """Every choice of a run in one flat record."""
     window = {"window": record.model.length} if record.kind == "series" else {}
     recipe = structs.asdict(record.recipe)
-    return {"model": record.model.name, **record.model.shape, **recipe, **window}
+    hand = {"rates_by_hand": rates_by_hand(record.by_hand)}
+    return {"model": record.model.name, **record.model.shape, **recipe, **window, **hand}
 
 
 def make_group(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from layerscope.errors import RunError
 from layerscope.formats.quantities import Setting
+from layerscope.formats.run_record import HandChange
 from layerscope.training.experiments.paired_differences import (
     ACCURACY,
     Difference,
@@ -131,6 +132,18 @@ def as_typed(value: Setting) -> str:
     if isinstance(value, list | tuple):
         return ",".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def rates_by_hand(changes: Sequence[HandChange]) -> str:
+    """The learning rates that somebody changed in a training, by step; "none" without.
+
+    Example:
+        >>> rates_by_hand([HandChange(step=3, epoch=1, rate_before=0.1, rate=0.02)])
+        '4:0.02'
+    """
+    rates = ["schedule" if one.rate is None else f"{one.rate:g}" for one in changes]
+    steps = [one.step + 1 for one in changes]
+    return " ".join(f"{step}:{rate}" for step, rate in zip(steps, rates, strict=True)) or "none"
 
 
 def by_rising_seed(paths: Sequence[Path], seeds: Mapping[Path, int]) -> list[Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,7 +34,7 @@ from layerscope.training.loop import Fitted
 from layerscope.training.machine import hardware, versions
 from layerscope.training.recipe import Recipe
 from layerscope.training.rows.row_folds import cross_validated, worth_folds
-from layerscope.training.rows.rows_baselines import baselines_of
+from layerscope.training.rows.rows_baselines import Model, baselines_of
 from layerscope.training.rows.rows_run import network_record_of
 from layerscope.training.rows.rows_scores import (
     BLOCK,
@@ -64,12 +64,18 @@ def write_rows_run(
     fabric: Fabric,
     fitted: Fitted,
     *,
+    simpler: Mapping[str, Model] | None = None,
+    folds: bool = True,
     on_fold: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
     """Score the chosen weights on the test rows, once, and write the run folder.
 
     A run that was finished before keeps its score: whoever looks at the test rows again and again
     chooses by them.
+
+    Args:
+        simpler: models that are fitted already; None fits them.
+        folds: whether a small table is told over folds too.
     """
     network = build_rows(spec, make_generator(plan.seed, "weights"))
     network.load_state_dict(fitted.best_weights)
@@ -79,8 +85,9 @@ def write_rows_run(
     if test_epoch is None:
         test_epoch = fitted.best_epoch
         found, scores = evaluate_rows(
-            network, spec, recipe, splits, seed=plan.seed, on_fold=on_fold
-        )
+            network, spec, recipe, splits, seed=plan.seed, simpler=simpler, folds=folds,
+            on_fold=on_fold,
+        )  # fmt: skip
         write_tensors(folder / ROW_SCORES, scores)
         write_json(folder / EVALUATION, plain(found))
     chosen = next((row for row in fitted.history if row.epoch == fitted.best_epoch), None)
@@ -116,6 +123,7 @@ def write_rows_run(
             parameters=sum(p.numel() for p in network.parameters()),
         ),
         findings=fitted.findings,
+        by_hand=fitted.by_hand,
     )
     write_tensors(folder / WEIGHTS, fitted.best_weights)
     write_history(folder / HISTORY, fitted.history)
@@ -140,15 +148,21 @@ def evaluate_rows(
     splits: RowSplits,
     *,
     seed: int,
+    simpler: Mapping[str, Model] | None = None,
+    folds: bool = True,
     on_fold: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[RowsEvaluation, dict[str, torch.Tensor]]:
     """The test rows' figures, those of simpler models beside; small tables over folds too.
+
+    Args:
+        network, spec, recipe, splits, seed: of the training.
+        simpler, folds, on_fold: as for `write_rows_run`.
 
     Returns:
         The figures; and what the network scored on each test row, as `row_scores` gives it.
     """
     outputs = {NETWORK: outputs_of(network, spec, splits.test)}
-    for name, model in baselines_of(splits).items():
+    for name, model in (simpler or baselines_of(splits)).items():
         outputs[name] = model(splits.test)
     targets = splits.test.targets
     std, unit = unit_of(splits)
@@ -164,15 +178,15 @@ def evaluate_rows(
         held_out = splits.validation
         errors = held_out.targets.double() - outputs_of(network, spec, held_out)
         interval = quantiles(errors[:, 0] * std, ERROR_SHARE)
-    folds = None
-    if worth_folds(splits):
-        folds = cross_validated(spec, recipe, splits, seed=seed, on_fold=on_fold)
+    told_over = None
+    if folds and worth_folds(splits):
+        told_over = cross_validated(spec, recipe, splits, seed=seed, on_fold=on_fold)
     evaluation = RowsEvaluation(
         n=len(splits.test),
         figures=figures,
         per_class=per_class,
         confusion=confusion,
-        cross_validated=folds,
+        cross_validated=told_over,
         error_interval=interval,
     )
     return evaluation, row_scores(spec, outputs[NETWORK], targets, std=std)
@@ -186,8 +200,3 @@ def unit_of(splits: RowSplits) -> tuple[float, str]:
     if isinstance(encoding, SeriesEncoding):
         return encoding.std[0], encoding.columns[0]
     return 1.0, ""
-
-
-def loss_in_units(loss: float, std: float) -> float:
-    """A mean squared error as its root in the target's own unit."""
-    return float(torch.tensor(loss).sqrt()) * std

@@ -45,6 +45,7 @@ from layerscope.training.loop import Fitted, fit
 from layerscope.training.machine import make_fabric
 from layerscope.training.recipe import Recipe
 from layerscope.training.rows.finish_rows import write_rows_run
+from layerscope.training.rows.rows_baselines import baselines_of
 from layerscope.training.rows.rows_feed import rows_feed
 from layerscope.training.rows.rows_recipe import check_rows_recipe, rows_recipe
 from layerscope.training.rows.rows_run import (
@@ -54,6 +55,7 @@ from layerscope.training.rows.rows_run import (
     rows_spec_of,
     write_encoding,
 )
+from layerscope.training.rows.watched_rows import rows_beginning
 from layerscope.training.runs.checkpoint import read_checkpoint, write_checkpoint
 from layerscope.training.runs.network_records import recipe_of, recipe_record
 from layerscope.training.runs.progress import Progress
@@ -61,6 +63,7 @@ from layerscope.training.runs.resume_plan import PLAN, unfinished_run
 from layerscope.training.runs.run_folder import new_run_folder
 from layerscope.training.runs.run_lock import trained_here
 from layerscope.training.session import TrainingStopped
+from layerscope.training.watch import Watch
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -68,7 +71,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RowsListener:
-    """What a training on rows tells while it runs; every field may be left out."""
+    """What a training on rows tells while it runs; every field may be left out.
+
+    `watch` is asked between batches, so that it can be paused and its learning rate changed.
+    """
 
     on_start: Callable[[RowsSpec, Recipe, RowSplits, Path], None] = (
         lambda spec, recipe, splits, folder: None
@@ -77,6 +83,7 @@ class RowsListener:
     on_epoch: Callable[[EpochFigures], None] = lambda _: None
     on_finding: Callable[[Finding], None] = lambda _: None
     on_fold: Callable[[int, int], None] = lambda done, total: None
+    watch: Watch | None = None
 
 
 def train_rows(
@@ -92,6 +99,7 @@ def train_rows(
     out: Path | str = "runs",
     device: str = "auto",
     seed: int = 0,
+    folds: bool = True,
     listener: RowsListener | None = None,
     **settings: Any,
 ) -> RowsRun:
@@ -109,6 +117,7 @@ def train_rows(
         out: the folder of runs.
         device: as `layerscope.device.choose_device` names it.
         seed: of everything that is drawn but the test rows, which are always the same.
+        folds: whether a table of up to 2,000 rows is told over five folds too.
         listener: told how it goes.
         **settings: fields of `Recipe` and of `RowsShape`, such as `epochs=3, cell="gru"`.
 
@@ -146,7 +155,7 @@ def train_rows(
     )
     write_json(folder / PLAN, plain(plan))
     with trained_here(folder):
-        return carry_out_rows(plan, splits, folder, fabric, listener or RowsListener())
+        return carry_out_rows(plan, splits, folder, fabric, listener or RowsListener(), folds=folds)
 
 
 def settled_rows(
@@ -165,15 +174,23 @@ def settled_rows(
         data, model, window, recipe, seed, settings: as for `train_rows`.
         columns: "text", "target", "date" and "group", as far as they are named.
     """
-    of_recipe, of_shape = parted_settings(settings)
+    of_recipe, _ = parted_settings(settings)
     validation_frac = of_recipe.get("validation_frac", (recipe or Recipe()).validation_frac)
     Recipe(validation_frac=validation_frac)  # refuses what is no share
     splits = load_rows(
         data, **columns, window=window, seed=seed, validation_frac=validation_frac
     )  # fmt: skip
+    return (splits, *settled_choices(splits, model=model, recipe=recipe, settings=settings))
+
+
+def settled_choices(
+    splits: RowSplits, *, model: str | None, recipe: Recipe | None, settings: dict[str, Any]
+) -> tuple[RowsSpec, Recipe]:
+    """The network and the recipe for rows that are loaded; the same arguments."""
+    of_recipe, of_shape = parted_settings(settings)
     settled = (recipe or rows_recipe(splits.kind)).with_changes(**of_recipe)
     check_rows_recipe(settled)
-    return splits, spec_for(splits, model).with_shape(**of_shape), settled
+    return spec_for(splits, model).with_shape(**of_shape), settled
 
 
 def first_rows_network(spec: RowsSpec, splits: RowSplits, seed: int) -> nn.Module:
@@ -249,6 +266,7 @@ def resume_rows(
     *,
     epochs: int | None = None,
     device: str = "auto",
+    folds: bool = True,
     listener: RowsListener | None = None,
 ) -> RowsRun:
     """Go on with an interrupted training on words or numbers, or with more epochs.
@@ -287,7 +305,7 @@ def resume_rows(
     with trained_here(folder):
         remove_parts(folder)
         write_json(folder / PLAN, plain(plan))
-        return carry_out_rows(plan, splits, folder, fabric, listener or RowsListener())
+        return carry_out_rows(plan, splits, folder, fabric, listener or RowsListener(), folds=folds)
 
 
 def carry_out_rows(
@@ -296,6 +314,8 @@ def carry_out_rows(
     folder: Path,
     fabric: Fabric,
     listener: RowsListener,
+    *,
+    folds: bool = True,
 ) -> RowsRun:
     """Train as planned, from the beginning or from the folder's checkpoint; write the run."""
     spec, recipe = rows_spec_of(plan.model), recipe_of(plan.recipe)
@@ -305,7 +325,19 @@ def carry_out_rows(
     model = first_rows_network(spec, splits, plan.seed)
     validation = rows_feed(splits.validation, fabric.device)
     steps = chosen_steps(steps_per_epoch(len(splits.train), recipe.batch_size), recipe.epochs)
-    recorder = Recorder(model, spec, validation, steps, fabric=fabric, folder=folder)
+    watch = listener.watch
+    recorder = Recorder(
+        model, spec, validation, steps, fabric=fabric, folder=folder,
+        on_frame=watch.frame if watch else None,
+    )  # fmt: skip
+    simpler = None
+    if watch:
+        simpler = baselines_of(splits)
+        told = rows_beginning(
+            plan, spec, splits, folder, layers=tuple(recorder.weights), rows=recorder.rows,
+            simpler=simpler,
+        )  # fmt: skip
+        watch.begin(told, {})
     if start:
         recorder.vitals = vitals_of(folder, through_epoch=start.epoch)
     fitted: Fitted = fit(
@@ -318,6 +350,7 @@ def carry_out_rows(
         shuffle=make_generator(plan.seed, "shuffle"),
         changes=make_generator(plan.seed, "augment"),
         recorder=recorder,
+        watch=watch,
         start=start,
         on_progress=listener.on_progress,
         on_epoch=listener.on_epoch,
@@ -326,5 +359,8 @@ def carry_out_rows(
     )
     if fitted.stopped:
         raise TrainingStopped(folder, len(fitted.history), recipe.epochs)
-    write_rows_run(plan, spec, recipe, splits, folder, fabric, fitted, on_fold=listener.on_fold)
+    write_rows_run(
+        plan, spec, recipe, splits, folder, fabric, fitted, simpler=simpler, folds=folds,
+        on_fold=listener.on_fold,
+    )  # fmt: skip
     return replace(open_rows_run(folder, device=str(fabric.device)), data=splits)
