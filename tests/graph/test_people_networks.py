@@ -11,6 +11,7 @@ from torch import nn
 
 from helpers.people.architectures import ARCHITECTURES
 from helpers.people.networks import NETWORKS
+from helpers.people.parts import K
 from layerscope.graph.program import Program
 from layerscope.graph.read import read_program
 from layerscope.graph.receptive_field import receptive_fields
@@ -84,6 +85,7 @@ def test_each_is_read_replayed_and_left_as_it_was(name: str) -> None:
     else:
         assert replay.ok, replay.escaped
         assert len(program.layers) > 1
+        assert program.layers[-1].shape == (1 if name == "one_logit_each" else K,)
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -5,8 +5,13 @@ Each takes float (B, 3, 16, 16) unless it says otherwise, and returns (B, 4) log
 
 from __future__ import annotations
 
-from helpers.people import layouts, reach, tutorials, untraceable, weights
+from helpers.people import layouts, products, reach, tutorials, untraceable, weights
 
 NETWORKS = (
-    tutorials.NETWORKS | layouts.NETWORKS | reach.NETWORKS | weights.NETWORKS | untraceable.NETWORKS
+    tutorials.NETWORKS
+    | layouts.NETWORKS
+    | reach.NETWORKS
+    | weights.NETWORKS
+    | products.NETWORKS
+    | untraceable.NETWORKS
 )

@@ -96,7 +96,7 @@ def follow(
         if found is not None:
             return [found]
     if word in SLIDING or isinstance(module, SLIDING_MODULES):
-        if spills(module):
+        if spills(module) or len(given) > 1:  # kernels, or where to look, made from the picture
             first = Seen(first.labels, None if first.reach is None else WHOLE)
         enlarging = interpolation_of(word, module, kwargs)
         return [slide(first, out, window, enlarging) for out in made]
