@@ -47,6 +47,9 @@ def test_every_layer_has_a_strip_whose_share_is_the_ladders(page: Page, made: Pa
             counted.values(), key=lambda s: s["frac"] if s["excess"] is None else s["excess"]
         )
         assert strip.locator(".share .number").inner_text() == f"{100 * best['frac']:.0f}%"
+        if best["untrained_mean"] is not None and best["untrained_sd"] is not None:
+            control = f"{100 * best['untrained_mean']:.0f} ± {100 * best['untrained_sd']:.0f}%"
+            assert strip.locator(".share .together").inner_text() == control
     assert told
 
 

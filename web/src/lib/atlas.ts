@@ -5,6 +5,12 @@ import type { Atlas, Layer } from "./formats";
 /** The schema that this page reads; what writes a report converts older ones. */
 export const SCHEMA: Atlas["schema"] = 3;
 
+/** What a channel of the picture itself is called. */
+export function channelName(atlas: Atlas, channel: number): string {
+  if (atlas.input.channels === 1) return "pixels";
+  return (atlas.input.bgr ? ["blue", "green", "red"] : ["red", "green", "blue"])[channel];
+}
+
 export function layerNamed(atlas: Atlas, name: string): Layer | undefined {
   return atlas.layers.find((layer) => layer.name === name);
 }

@@ -3,6 +3,8 @@ import { percent, percentWithin, scientific } from "./format";
 
 test("a share and its deviation carry the sign of a percentage once, with no space", () => {
   expect(percent(0.36, 0)).toBe("36%");
+  expect(percent(-0.001, 0)).toBe("0%");
+  expect(percent(-0.03, 0)).toBe("−3%");
   expect(percentWithin(0.04, 0.02)).toBe("4 ± 2%");
   expect(percentWithin(0.041, 0.019, 1)).toBe("4.1 ± 1.9%");
   expect(percentWithin(0.04, null)).toBe("4%");

@@ -8,12 +8,12 @@ export function fixed(value: number, decimals = 2): string {
 }
 
 export function percent(share: number | null, decimals = 1): string {
-  return share === null ? "\u2013" : `${(100 * share).toFixed(decimals)}%`;
+  return share === null ? "\u2013" : `${fixed(100 * share, decimals)}%`;
 }
 
 /** A share and its deviation: "4 ± 2%". */
 export function percentWithin(share: number, deviation: number | null, decimals = 0): string {
-  return deviation === null ? percent(share, decimals) : `${(100 * share).toFixed(decimals)} \u00b1 ${percent(deviation, decimals)}`;
+  return deviation === null ? percent(share, decimals) : `${fixed(100 * share, decimals)} \u00b1 ${percent(deviation, decimals)}`;
 }
 
 /** A small number in powers of ten: "6 × 10⁻⁵". */
