@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from layerscope.cores import cores_apart
 from layerscope.data import creatures, embedded
-from layerscope.data.embedded import draw_into, one_core_each
+from layerscope.data.embedded import draw_into
 from layerscope.seed import derive_seed
 
 N, SIZE = 30, 32
@@ -48,7 +49,7 @@ def test_each_part_is_drawn_by_one_thread_of_torchs_and_several_at_once(threads:
         together.wait()  # passed only by two parts that are drawn at the same time
         return torch.get_num_threads()
 
-    with one_core_each() as pool:
+    with cores_apart() as pool:
         assert list(pool.map(part, range(2))) == [1, 1]
     assert torch.get_num_threads() == 2
 

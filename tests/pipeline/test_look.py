@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -18,10 +21,11 @@ from layerscope.atlas.atlas_folder import Atlas, load_atlas
 from layerscope.data.imageset import Splits
 from layerscope.errors import AtlasError, DataError, LayerNotFoundError
 from layerscope.formats.file_references import ArrayRef
-from layerscope.pipeline import look_request
+from layerscope.pipeline import look_request, stages
 from layerscope.pipeline.effort import Effort
 from layerscope.pipeline.look import look
 from layerscope.pipeline.look_progress import PICTURES, READING, UNITS, WRITING, LookProgress
+from layerscope.pipeline.measuring import evidence
 from layerscope.pipeline.preliminaries import AS_TRAINED
 from layerscope.pipeline.subject import subject_of
 from layerscope.training.runs.run_folder import Run
@@ -172,6 +176,25 @@ def test_the_same_seed_gives_the_same_atlas(run: Run, atlas: Atlas, tmp_path: Pa
     for file in sorted(atlas.path.rglob("*.*")):
         if file.name != "atlas.json":
             assert file.read_bytes() == (again.path / file.relative_to(atlas.path)).read_bytes()
+
+
+def test_copies_measured_side_by_side_are_those_measured_one_by_one(
+    run: Run, atlas: Atlas, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    @contextmanager
+    def two_workers(most: int) -> Iterator[ThreadPoolExecutor]:
+        asked.append(most)
+        with ThreadPoolExecutor(2) as pool:
+            yield pool
+
+    monkeypatch.setattr(evidence, "copies_at_once", lambda *_: 2)
+    monkeypatch.setattr(stages, "cores_apart", two_workers)
+    effort = dataclasses.replace(LITTLE, ablation_pictures=0, featurevis_steps=0)
+    found = look(run, seed=3, out=tmp_path / "atlas", effort=effort)
+    assert asked == [2]
+    assert found.record.evidence == atlas.record.evidence
 
 
 def test_every_number_of_the_evidence_stands_beside_its_control(atlas: Atlas) -> None:

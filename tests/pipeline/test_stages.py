@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+import pytest
+import torch
 
 from layerscope.errors import ModelError
 from layerscope.formats.unit_record import ControlRange
@@ -116,3 +121,45 @@ def test_a_layer_that_cannot_be_measured_is_left_out_with_a_sentence(tmp_path: P
     assert made == ["a", "b", "c", "b"]  # what was finished is not made again
     assert run(needs={"a": 1, "b": 1, "c": None}) == found
     assert made[4:] == ["a", "b"]
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_stages_made_side_by_side_come_in_their_order_with_what_cannot_be_done(
+    tmp_path: Path, two_threads: None
+) -> None:
+    together = threading.Barrier(2, timeout=20)
+
+    def make(n: int) -> int:
+        together.wait()  # passed only by two that are made at the same time
+        if n == 2:
+            raise ModelError("not this one")
+        return 10 * n + torch.get_num_threads()
+
+    asked = [Stage(f"{n}", lambda _, n=n: make(n), int) for n in range(4)]
+    found = stages(tmp_path).run_all(asked, at_once=2)
+    assert [found[0], found[1], found[3]] == [1, 11, 31]
+    assert str(found[2]) == "not this one"
+    assert torch.get_num_threads() == 2
+
+
+def test_ctrl_c_in_one_stage_leaves_the_rest_unmade(tmp_path: Path, two_threads: None) -> None:
+    begun: list[int] = []
+
+    def make(n: int) -> int:
+        begun.append(n)
+        if n == 0:
+            raise KeyboardInterrupt
+        time.sleep(0.02)
+        return n
+
+    asked = [Stage(f"{n}", lambda _, n=n: make(n), int) for n in range(50)]
+    with pytest.raises(KeyboardInterrupt):
+        stages(tmp_path).run_all(asked, at_once=2)
+    assert len(begun) < 20

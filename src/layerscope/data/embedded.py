@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from importlib.resources import as_file, files
 from pathlib import Path
 
 import torch
 
+from layerscope.cores import cores_apart
 from layerscope.data.catalogue import DIGITS
 from layerscope.data.downloads.places import cache_folder
 from layerscope.data.folders.decode_cache import map_pixels
@@ -79,7 +78,7 @@ def draw_into(
         return draw(min(AT_ONCE, n - first), size=size, seed=seed, first=first)
 
     with (
-        one_core_each() as pool,
+        cores_apart() as pool,
         whole_file(homes[0]) as pixels_file,
         whole_file(homes[1]) as masks_file,
         pixels_file.open("wb") as pixels_out,
@@ -91,19 +90,3 @@ def draw_into(
             masks_out.write(drawn.masks.numpy().tobytes())
             done += len(drawn.pixels)
             progress(done)
-
-
-@contextlib.contextmanager
-def one_core_each() -> Iterator[ThreadPoolExecutor]:
-    """As many threads as torch may use, each computing on its own.
-
-    A drawing is thousands of short operations: parted among threads one by one they wait for each
-    other longer than they work. What was not begun when the block is left, by Ctrl-C say, is not.
-    """
-    n_threads = torch.get_num_threads()
-    pool = ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,))
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(n_threads)  # a part of the setting belongs to the whole process

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -100,6 +101,7 @@ class LookTimer:
     ) -> None:
         self.tell = tell
         self.clock = clock
+        self.one_by_one = threading.Lock()  # parts that run side by side report from threads
         self.began = clock()
         self.left: dict[Part, float] = {}
         self.part = READING
@@ -117,6 +119,11 @@ class LookTimer:
 
     def at(self, part: Part, done: int, total: int) -> None:
         """Report how much of a part is done."""
+        with self.one_by_one:
+            self.note(part, done, total)
+
+    def note(self, part: Part, done: int, total: int) -> None:
+        """Take a report down, and tell where the look stands."""
         now = self.clock()
         if part != self.part:
             self.timed = self.with_credit(self.part.kind, now - self.part_began, self.guess)

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from layerscope.analysis.activations.sharded_scan import gathered
+from layerscope.cores import cores_apart
 from layerscope.errors import ModelError
 from layerscope.files import sha256_of, whole_file, write_json
 from layerscope.formats.documents import Document, from_plain, plain
@@ -68,17 +70,23 @@ class Stages:
         """The stages of the same look, as far as they depend on what has that fingerprint."""
         return replace(self, fingerprint=fingerprint)
 
-    def run_all(self, stages: Sequence[Stage[R]]) -> list[R | ModelError]:
+    def run_all(self, stages: Sequence[Stage[R]], *, at_once: int = 1) -> list[R | ModelError]:
         """The results of some stages that do not depend on each other, in their order.
 
         Several processes take a share of them each, and end with all results and files.
 
         Args:
             stages: all of one kind; the same in each process.
+            at_once: how many one process may make at the same time, in threads.
 
         Returns:
             Of each stage its result, or the error that says why there is none.
         """
+        if self.fabric is None and at_once > 1:
+            # One filter for all: those that threads set and reset at the same time get lost.
+            with warnings.catch_warnings(action="ignore"), cores_apart(at_once) as workers:
+                making = [workers.submit(self.attempt, stage) for stage in stages]
+                return [one.result() for one in making]
         if self.fabric is None:
             return [self.attempt(stage) for stage in stages]
         rank, n = self.fabric.global_rank, self.fabric.world_size

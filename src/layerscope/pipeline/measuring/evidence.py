@@ -52,6 +52,7 @@ from layerscope.pipeline.measuring.unit_evidence import unit_evidence, unit_link
 from layerscope.pipeline.measuring.untrained_control import (
     CopyFigures,
     as_measured,
+    copies_at_once,
     measure_copy,
 )
 from layerscope.pipeline.recording.ladder_record import HOW, kinds_of, rung_record
@@ -152,8 +153,11 @@ def gather_evidence(
         if (units := profiled_units(budget, name, n_units[name]))
     }
 
+    at_once = copies_at_once(budget, spec, device)
+
     def control(i: int, _: Path) -> CopyFigures:
-        progress(copy_part(i, effort.untrained), 0, 1)
+        if i >= at_once - 1:  # the first begin together, and count as one
+            progress(copy_part(i, effort.untrained), 0, 1)
         return measure_copy(
             quick, found, scenes, some, seed=seed, copy=i, with_layers=i < LAYER_COPIES,
             fields=budget.fields, probing=probing, effort=effort,
@@ -167,7 +171,8 @@ def gather_evidence(
             [
                 Stage(f"untrained {i}", partial(control, i), CopyFigures, needs=list(found))
                 for i in range(effort.untrained)
-            ]
+            ],
+            at_once=at_once,
         )
     ]
     # A copy may decide otherwise than the network; then a layer has no control.

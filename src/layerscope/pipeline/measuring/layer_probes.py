@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 
 from layerscope.analysis.activations.pooled_features import Features, gather_features
 from layerscope.analysis.structure.linear_probe import halves, probe
+from layerscope.cores import cores_apart
 from layerscope.data.imageset import ImageSet
 from layerscope.formats.layer_record import Probe
 from layerscope.graph.program import Program
@@ -80,28 +82,31 @@ def layer_probes(
         layer -> its probe, without its control; a layer is left out where there is nothing to
         learn: one class, or no picture to score.
     """
-    found = {}
     if pictures is not None:
         learned = pictures.features(program, list(scored))
         own = pictures.imageset.labels[pictures.rows]
-        for name, features in scored.items():
-            if name in learned:
-                found[name] = fitted(
-                    learned[name].pooled, own, features, labels, n_classes,
-                    split=pictures.imageset.split, over_halves=over_halves,
-                )  # fmt: skip
-        return found
-    first, second = halves(labels)
-    # Of a class with a single picture the other half has none.
-    if len(labels[first].unique()) < 2 or not len(second):
-        return {}
-    return {
-        name: fitted(
-            features[first], labels[first], features[second], labels[second], n_classes,
-            split="", over_halves=over_halves,
-        )
-        for name, features in scored.items()
-    }  # fmt: skip
+        tasks = {
+            name: partial(
+                fitted, learned[name].pooled, own, features, labels, n_classes,
+                split=pictures.imageset.split, over_halves=over_halves,
+            )
+            for name, features in scored.items()
+            if name in learned
+        }  # fmt: skip
+    else:
+        first, second = halves(labels)
+        # Of a class with a single picture the other half has none.
+        if len(labels[first].unique()) < 2 or not len(second):
+            return {}
+        tasks = {
+            name: partial(
+                fitted, features[first], labels[first], features[second], labels[second], n_classes,
+                split="", over_halves=over_halves,
+            )
+            for name, features in scored.items()
+        }  # fmt: skip
+    with cores_apart(len(tasks)) as workers:  # a small fit gains nothing from a second thread
+        return dict(zip(tasks, workers.map(lambda task: task(), tasks.values()), strict=True))
 
 
 def fitted(

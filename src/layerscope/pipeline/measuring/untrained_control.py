@@ -18,7 +18,7 @@ from layerscope.graph.program import Program
 from layerscope.graph.read import read_copy
 from layerscope.models import build, model_names
 from layerscope.models.spec import ModelSpec
-from layerscope.pipeline.budget import looked_at_closely
+from layerscope.pipeline.budget import Budget, looked_at_closely
 from layerscope.pipeline.effects.directions_evidence import directions_of
 from layerscope.pipeline.effort import FULL, Effort
 from layerscope.pipeline.measuring.cka_evidence import (
@@ -31,6 +31,9 @@ from layerscope.pipeline.measuring.dependence_evidence import copy_figures
 from layerscope.pipeline.measuring.layer_evidence import LayerFigures, layer_figures
 from layerscope.pipeline.measuring.layer_probes import ProbePictures
 from layerscope.seed import make_generator
+
+# More would wait for each other's turn at the interpreter.
+MOST_AT_ONCE = 4
 
 
 class UnitValues(Struct, frozen=True, kw_only=True):
@@ -110,6 +113,16 @@ def measure_copy(
             with_layers=with_layers, with_likeness=copy == 0, probing=probing, fields=fields,
             effort=effort, profiled=profiled or {},
         )  # fmt: skip
+
+
+def copies_at_once(budget: Budget, spec: ModelSpec, device: torch.device) -> int:
+    """How many copies are measured at the same time, each by its share of the threads.
+
+    Several of a small network, whose operations are too short to be parted among threads; of one
+    that is built here, for foreign code may not bear it.
+    """
+    small = not budget.told and device.type == "cpu" and spec.name in model_names()
+    return min(torch.get_num_threads(), MOST_AT_ONCE) if small else 1
 
 
 def untrained(model: nn.Module, spec: ModelSpec, generator: torch.Generator) -> nn.Module:
