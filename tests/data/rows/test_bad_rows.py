@@ -59,7 +59,7 @@ def test_the_valid_neighbours(tmp_path: Path) -> None:
             r"id of rows has 60 different values in 60 rows: as classes they leave none",
         ),
         (
-            ["size,price", *(f"{i % 7},$ {i // 2}.50" for i in range(N))],
+            ["size,price", *(f"{i % 7},about {i // 2}.50" for i in range(N))],
             {},
             r"as classes they leave none to choose by or to test on; write numbers without signs",
         ),
@@ -98,7 +98,14 @@ def test_the_wrong_encoding(tmp_path: Path) -> None:
     path.write_bytes("\n".join(REVIEWS).replace("film", "naïve").encode("latin-1"))
     with pytest.raises(DataError, match=r"is not UTF-8 \(line 2, byte 0xef\); save it"):
         load_rows(path)
-    path.write_bytes("\n".join(REVIEWS).encode("utf-16"))
+    path.write_bytes("\n".join(REVIEWS).encode("utf-16-le"))  # without its mark
+    with pytest.raises(DataError, match="holds a null byte"):
+        load_rows(path)
+    path.write_bytes("\n".join(REVIEWS).encode("utf-16"))  # as Excel marks it
+    marked = load_rows(path)
+    path.write_text("\n".join(REVIEWS), encoding="utf-8")
+    assert marked.fingerprint == load_rows(path).fingerprint
+    path.write_bytes("\n".join(REVIEWS).encode("utf-16")[:-1])
     with pytest.raises(DataError, match="is not UTF-8"):
         load_rows(path)
     path.write_bytes(b"\xef\xbb\xbf" + "\n".join(REVIEWS).replace("film", "naïve").encode())
@@ -127,13 +134,24 @@ def test_a_line_for_excel_says_what_parts_the_columns(tmp_path: Path) -> None:
         load(tmp_path, ["sep=;", lines[0], "1;red", *lines[2:]])
 
 
+def test_values_where_the_names_belong(tmp_path: Path) -> None:
+    bare = [f"{i / 7:.2f},{-i},{'yes' if i % 2 else 'no'}" for i in range(N)]
+    with pytest.raises(DataError, match=r"values in its first line \(0\.00\).* line of names"):
+        load(tmp_path, bare)
+    with pytest.raises(DataError, match="values in its first line"):
+        load(tmp_path, [f"{i},{i % 5}" for i in range(N)])
+    years = ["place,2019,2020,grew", *(f"p{i % 4},{i % 9},{i % 5},{i % 2}" for i in range(N))]
+    assert load(tmp_path, years).kind == "table"  # years are names
+    assert load(tmp_path, ["a,b,grew", *bare]).kind == "table"
+
+
 def test_other_files(tmp_path: Path) -> None:
     lines = tmp_path / "rows.jsonl"
     lines.write_text('{"text": "good"}\n[1]\n')
     with pytest.raises(DataError, match="line 2 is no JSON object"):
         load_rows(lines)
     lines.write_text('{"text": ["good"], "mood": 1}\n')
-    with pytest.raises(DataError, match="line 1 holds a list or an object"):
+    with pytest.raises(DataError, match=r"line 1: text holds a list; .* leave it out"):
         load_rows(lines)
     lines.write_text('{"text": \n')
     with pytest.raises(DataError, match="line 1 is no JSON"):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import math
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import torch
@@ -210,3 +212,80 @@ def test_pictures_stay_pictures(tmp_path: Path) -> None:
     assert is_rows("diabetes")
     with pytest.raises(DataError, match=r"reviews.csv holds words or numbers, and this takes pict"):
         load("reviews.csv")
+
+
+def test_numbers_with_a_unit_are_numbers(tmp_path: Path) -> None:
+    rows = [
+        {"way": f"{i} km", "fare": f"$ {i * 2.5:,.2f}", "drive": f"{2 + i % 2}wd", "code": f"{i}A",
+         "price": "" if i % 9 == 4 else f"{i * 3},5 €"}
+        for i in range(60)
+    ]  # fmt: skip
+    found = load_rows(write(tmp_path / "rows.csv", rows, ";"))
+    encoding = found.encoding
+    assert isinstance(encoding, TableEncoding)
+    assert encoding.units == {"way": "km", "fare": "$", "price": "€"}
+    assert [column.name for column in encoding.numbers] == ["way", "fare"]
+    assert [column.name for column in encoding.categories] == ["drive"]
+    assert encoding.left_out == ("code",)
+    prices = encoding.in_units(torch.cat([found.train.targets, found.test.targets]))
+    assert 3.5 in prices[:, 0].round(decimals=3).tolist()
+    assert "way is read as numbers of km" in found.notes
+    mixed = [row | {"way": f"{i} {'mi' if i == 7 else 'km'}"} for i, row in enumerate(rows)]
+    with pytest.raises(DataError, match=r"line 9: way is '7 mi', but nearly all .* are numbers"):
+        load_rows(write(tmp_path / "rows.csv", mixed, ";"))
+
+
+def test_identifiers_and_the_index_of_pandas_are_no_features(tmp_path: Path) -> None:
+    rows = [
+        {"": str(i), "PassengerId": str(900 - i), "visits": str(i), "paid": "x",
+         "mood": "ab"[i % 2]}
+        for i in range(60)
+    ]  # fmt: skip
+    found = load_rows(write(tmp_path / "rows.csv", rows))
+    assert isinstance(found.encoding, TableEncoding)
+    assert found.encoding.left_out == ("PassengerId", "paid")
+    assert found.encoding.feature_names == ("visits",)
+    with pytest.raises(DataError, match="column 1 has no name"):
+        load_rows(write(tmp_path / "rows.csv", [row | {"": "7"} for row in rows]))
+
+
+def test_dates_that_describe_rows_make_no_series(tmp_path: Path) -> None:
+    days = [f"2024-03-{1 + i % 28:02d}" for i in range(80)]
+    rows = [
+        {"signup": day, "visits": str(i % 9), "left": "yn"[i % 9 > 4]} for i, day in enumerate(days)
+    ]
+    found = load_rows(write(tmp_path / "rows.csv", rows))
+    assert (found.kind, found.columns["target"]) == ("table", "left")
+    own = [f"2024-{1 + i // 28:02d}-{1 + i % 28:02d}" for i in range(80)]
+    texts = [
+        {"day": day, "votes": str(i), "text": f"a tale of {i} words", "sentiment": "yn"[i % 2]}
+        for i, day in enumerate(own)
+    ]
+    assert load_rows(write(tmp_path / "rows.csv", texts)).kind == "text"
+    named = [{"day": day, "votes": str(i), "churned": "yn"[i % 2]} for i, day in enumerate(own)]
+    assert load_rows(write(tmp_path / "rows.csv", named)).columns["target"] == "churned"
+    series = [{"day": day, "votes": str(i % 7)} for i, day in enumerate(own)]
+    assert load_rows(write(tmp_path / "rows.csv", series), window=5).kind == "series"
+
+
+def test_an_hour_that_comes_twice_has_two_times(tmp_path: Path) -> None:
+    # In the night of 2024-10-27 Berlin's clocks go from 03:00 back to 02:00.
+    start = datetime(2024, 10, 26, tzinfo=UTC)
+    hours = [(start + timedelta(hours=i)).astimezone(ZoneInfo("Europe/Berlin")) for i in range(99)]
+    assert sum(hour.strftime("%d %H") == "27 02" for hour in hours) == 2
+    rows = [{"time": hour.isoformat(), "value": str(i % 5)} for i, hour in enumerate(hours)]
+    found = load_rows(write(tmp_path / "rows.csv", rows), window=5)
+    assert "times of time are read in UTC" in found.notes
+    assert not any("gaps" in note or "order" in note for note in found.notes)
+    assert isinstance(found.test, SeriesSet)
+    assert found.test.dates[-1] == "2024-10-30T02:00:00"
+
+
+def test_objects_inside_objects_are_columns(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    rows = [{"customer": {"age": i, "home": {"land": "DE"}}, "total": 2 * i} for i in range(40)]
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    found = load_rows(path)
+    assert isinstance(found.encoding, TableEncoding)
+    assert found.encoding.feature_names == ("customer.age",)
+    assert found.encoding.left_out == ("customer.home.land",)

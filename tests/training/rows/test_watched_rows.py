@@ -81,6 +81,7 @@ def test_a_number_is_told_in_its_own_unit(tmp_path: Path) -> None:
     beside = {one["name"]: one["value"] for one in rows["baselines"]}
     expected = math.sqrt(sum(e * e for e in errors) / len(errors))
     assert beside["the same as the step before"] == pytest.approx(expected, rel=1e-4)
+    assert "the same day last year" not in beside, "its 300 days hold none"
     assert (rows["figure"], rows["unit"]) == ("root mean squared error", "value")
 
 

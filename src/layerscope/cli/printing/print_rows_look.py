@@ -62,7 +62,7 @@ def summary(record: RowsAtlasRecord) -> None:
     if record.forecast:
         one = record.forecast
         say(
-            f"intervals for {one.wanted:.0%} of the days hold {one.covered:.0%} of the test days "
+            f"intervals for {one.wanted:.0%} of the steps hold {one.covered:.0%} of the test's "
             f"({one.interval[0]:.0%} to {one.interval[1]:.0%})"
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from layerscope.data.rows.local_notation import is_missing
 from layerscope.data.rows.row_file import Table
@@ -12,8 +12,11 @@ from layerscope.errors import DataError
 
 NUMBER, CATEGORY, TEXT, DATE = "number", "category", "text", "date"
 # Column names that say what is to be told.
-TARGETS = ("target", "label", "class", "sentiment", "category", "y", "outcome", "diagnosis")
+TARGETS = ("target", "label", "class", "sentiment", "category", "y", "outcome", "diagnosis",
+           "survived", "churn", "churned", "fraud", "default", "species")  # fmt: skip
 MOSTLY_FRAC = 0.9
+# In a series nearly every row has a date of its own; where more repeat, dates describe rows.
+OWN_DATE_FRAC = 0.9
 MOST_CLASSES = 100
 LARGEST = 1e18
 
@@ -49,10 +52,16 @@ def as_number(value: str) -> float | None:
 
 
 def as_date(value: str) -> datetime | None:
-    """A date as ISO 8601 writes it (2024-05-31, also with a time), without a time zone."""
+    """A date as ISO 8601 writes it (2024-05-31, also with a time); one with a zone in UTC.
+
+    Example:
+        >>> as_date("2024-10-27T02:30:00+01:00")
+        datetime.datetime(2024, 10, 27, 1, 30)
+    """
     try:
-        return datetime.fromisoformat(value).replace(tzinfo=None)
-    except ValueError:
+        found = datetime.fromisoformat(value)
+        return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
+    except (ValueError, OverflowError):
         return None
 
 
@@ -103,7 +112,7 @@ def guess_roles(
     left = [name for name in table.columns if name not in (text, target, date, group)]
     kinds = {name: column_kind(table, name) for name in left}
     said = []
-    if date is None and text is None:
+    if date is None and text is None and not speaks_of_rows(table, kinds):
         date = next((name for name, kind in kinds.items() if kind == DATE), None)
         numbers = [name for name, kind in kinds.items() if kind == NUMBER]
         if (
@@ -146,6 +155,20 @@ def guess_roles(
         said.append(f"{target} as what is to be told")
     kind = "text" if text is not None else "table"
     return Roles(kind, target, text=text, group=group, guessed=sentence(said))
+
+
+def speaks_of_rows(table: Table, kinds: dict[str, str]) -> bool:
+    """Whether dates only describe rows: beside texts or named classes, or where many repeat."""
+    named = by_name(list(kinds))
+    if named is not None and kinds[named] not in (NUMBER, DATE):
+        return True
+    for name, kind in kinds.items():
+        there = sum(not is_missing(value) for value in table.column(name))
+        if kind == TEXT and there > len(table) / 2:
+            return True
+        if kind == DATE:
+            return n_values(table, name) < OWN_DATE_FRAC * there
+    return False
 
 
 def by_name(names: list[str]) -> str | None:

@@ -251,7 +251,7 @@ def load_table(table: Table, source: str, roles: Roles, parting: tuple[float, in
     index = three_ways(table, roles, first, parting)
     train, validation, test, encoding = encoded_table(table, roles, index)
     if encoding.left_out:
-        notes.append(f"left out, since they say nothing that can be learned: "
+        notes.append(f"left out (constant, dates, or another value in nearly every row): "
                      f"{', '.join(encoding.left_out)}")  # fmt: skip
     gaps = [column.name for column in encoding.numbers if column.marks_missing]
     if gaps:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from enum import Enum
@@ -23,6 +24,20 @@ YEAR_LAST = re.compile(
 YEAR_FIRST = re.compile(rf"(?P<year>\d{{4}})[./](?P<month>\d{{1,2}})[./](?P<day>\d{{1,2}}){TIME}")
 # A few wrong values are left as they are, and are complained of by line where the column is used.
 MOSTLY_FRAC = 0.9
+
+# "12 km", "12km" and "$12": a number with one unit. Without a blank between, only known ones: a
+# code such as 12A is none.
+UNIT_BEHIND = re.compile(
+    r"(?P<number>[+-]?\d[\d.,]*)(?P<blank>\s*)(?P<unit>[^\W\d_][^\s\d]{0,9}|%|[$€£¥°]C?F?)"
+)
+UNIT_BEFORE = re.compile(r"(?P<unit>[$€£¥])(?P<blank>\s*)(?P<number>[+-]?\d[\d.,]*)")
+KNOWN_UNITS = frozenset((
+    "km", "m", "cm", "mm", "mi", "ft", "in", "km²", "m²", "ha", "kg", "g", "mg", "lb", "lbs", "l",
+    "ml", "s", "sec", "min", "h", "hr", "hrs", "ms", "kW", "kWh", "Hz", "kHz", "MHz", "GHz", "°C",
+    "°F", "%", "€", "$", "£", "¥", "EUR", "USD", "GBP", "CHF", "mph", "km/h", "kmh", "kB", "MB",
+    "GB", "TB", "Pa", "hPa", "bar", "rpm", "cc", "hp", "PS", "bhp", "kcal", "px",
+))  # fmt: skip
+FEWEST_NUMBERS = 3  # with a unit; of two, "2wd" and "4wd", a number says nothing
 
 
 class CommaMeans(Enum):
@@ -89,6 +104,57 @@ def in_plain_notation(
                 order = "day, month, year" if day_first else "month, day, year"
                 notes.append(f"dates of {name} are read as {order}")
     return plain, tuple(notes)
+
+
+def without_units(
+    columns: Mapping[str, tuple[str, ...]],
+) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
+    """Cut the unit off columns in which nearly all values are numbers of one unit.
+
+    Args:
+        columns: name -> values.
+
+    Returns:
+        The columns, and the unit of each that had one.
+
+    Example:
+        >>> without_units({"way": ("12 km", "", "3 km", "7,5 km")})
+        ({'way': ('12', '', '3', '7,5')}, {'way': 'km'})
+    """
+    plain, units = dict(columns), dict[str, str]()
+    for name, values in columns.items():
+        unit = common_unit(values)
+        if unit:
+            units[name] = unit
+            plain[name] = each(values, partial(without_unit, unit=unit))
+    return plain, units
+
+
+def common_unit(values: Sequence[str]) -> str:
+    """The unit of a column of numbers; "" where it has none."""
+    there = [value for value in values if not is_missing(value)]
+    parted = [number_and_unit(value) for value in there[:20]]
+    if not any(parted):  # most columns are seen to have none by their first values
+        return ""
+    found = [number_and_unit(value) for value in there]
+    counts = Counter(pair[1] for pair in found if pair)
+    unit, n = counts.most_common(1)[0] if counts else ("", 0)
+    numbers = {pair[0] for pair in found if pair and pair[1] == unit}
+    return unit if n >= MOSTLY_FRAC * len(there) and len(numbers) >= FEWEST_NUMBERS else ""
+
+
+def number_and_unit(value: str) -> tuple[str, str] | None:
+    """A number and its unit, both as they are written; None where it is no such thing."""
+    match = UNIT_BEHIND.fullmatch(value) or UNIT_BEFORE.fullmatch(value)
+    if not match or not (match["blank"] or match["unit"] in KNOWN_UNITS):
+        return None
+    return match["number"], match["unit"]
+
+
+def without_unit(value: str, *, unit: str) -> str:
+    """A number without its unit; what has another unit stays as it is."""
+    parted = number_and_unit(value)
+    return parted[0] if parted and parted[1] == unit else value
 
 
 def each(values: Sequence[str], change: Callable[[str], str]) -> tuple[str, ...]:

@@ -111,6 +111,8 @@ def read_series(table: Table, roles: Roles) -> Series:
                 f"{table.lines[earlier]} and {table.lines[later]}; a series has one row a date"
             )
     notes = []
+    if any(has_zone(value) for value in table.column(roles.date)):
+        notes.append(f"times of {roles.date} are read in UTC")
     if order != list(range(len(order))):
         notes.append("the dates were out of order, and are sorted")
     others = [
@@ -135,6 +137,11 @@ def read_series(table: Table, roles: Roles) -> Series:
     if gaps:
         notes.append(f"{gaps:,} gaps between dates are read as if there were none")
     return Series(table.name, in_time, found, columns, tuple(notes))
+
+
+def has_zone(value: str) -> bool:
+    """Whether a date is written with a time zone."""
+    return datetime.fromisoformat(value).tzinfo is not None
 
 
 def carried_on(table: Table, name: str, order: Sequence[int]) -> tuple[list[float], int]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 
 import torch
@@ -23,6 +24,10 @@ from layerscope.errors import DataError, nearest
 
 MOST_VALUES = 50  # of a category
 NO_VALUE = "missing"
+# "id", "row_id", "PassengerId", "customer no", "index".
+IDENTIFIER = re.compile(
+    r"(^|[_\W])(id|no|nr|index|unnamed: 0)$|[a-z](Id|ID)$|^(ID|Id|No|Nr|Index)$|^Unnamed: 0$"
+)
 
 
 @dataclass(frozen=True)
@@ -79,13 +84,16 @@ class TableEncoding:
     Args:
         numbers, categories: the columns.
         target: what is told.
-        left_out: columns that are not used: constant, or a different text in nearly every row.
+        left_out: columns that are not used: constant, a row's own number, or a different text in
+            nearly every row.
+        units: column -> the unit of its numbers, where values were written with one.
     """
 
     numbers: tuple[NumberColumn, ...]
     categories: tuple[CategoryColumn, ...]
     target: Target
     left_out: tuple[str, ...] = ()
+    units: dict[str, str] = field(default_factory=dict[str, str])
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -165,7 +173,7 @@ def fit_encoding(table: Table, target: Target, *, skip: Sequence[str] = ()) -> T
             continue
         there = [value for value in values if not is_missing(value)]
         kind = column_kind(table, name)
-        if len(set(values)) < 2:
+        if len(set(values)) < 2 or is_identifier(name, there):
             left_out.append(name)
         elif kind == NUMBER:
             numbers.append(fit_number(name, [float(v) for v in there], len(there) < len(values)))
@@ -178,7 +186,18 @@ def fit_encoding(table: Table, target: Target, *, skip: Sequence[str] = ()) -> T
             categories.append(CategoryColumn(name, tuple(sorted(counts))))
     if not numbers and not categories:
         raise DataError(f"{table.name} has no columns to tell {target.name} from; add some")
-    return TableEncoding(tuple(numbers), tuple(categories), target, tuple(left_out))
+    return TableEncoding(
+        tuple(numbers), tuple(categories), target, tuple(left_out), dict(table.units)
+    )
+
+
+def is_identifier(name: str, values: Sequence[str]) -> bool:
+    """Whether a column is called an identifier, and every row has a whole number of its own."""
+    return (
+        IDENTIFIER.search(name) is not None
+        and all(value.isdecimal() for value in values)
+        and len(set(values)) == len(values)
+    )
 
 
 def fit_number(name: str, values: list[float], some_missing: bool) -> NumberColumn:
@@ -212,7 +231,8 @@ def target_of(table: Table, name: str, training: Sequence[int]) -> Target:
     if len(distinct) > MOST_CLASSES:
         raise DataError(
             f"{name} has {len(distinct):,} different values, which are no numbers and too many for "
-            f"classes (at most {MOST_CLASSES}); name another column with --target"
+            f"classes (at most {MOST_CLASSES}); write numbers alone (12.5), or name another column "
+            "with --target"
         )
     return Target(name, tuple(distinct))
 

@@ -180,7 +180,7 @@ def evaluate_rows(
         interval = quantiles(errors[:, 0] * std, ERROR_SHARE)
     told_over = None
     if folds and worth_folds(splits):
-        told_over = cross_validated(spec, recipe, splits, seed=seed, on_fold=on_fold)
+        told_over = cross_validated(spec, recipe, splits, seed=seed, unit=unit, on_fold=on_fold)
     evaluation = RowsEvaluation(
         n=len(splits.test),
         figures=figures,
@@ -196,7 +196,8 @@ def unit_of(splits: RowSplits) -> tuple[float, str]:
     """A target's standard deviation, and what it is a number of."""
     encoding = splits.encoding
     if isinstance(encoding, TableEncoding):
-        return encoding.target.std, encoding.target.name
+        name = encoding.target.name
+        return encoding.target.std, ", ".join(filter(None, (name, encoding.units.get(name))))
     if isinstance(encoding, SeriesEncoding):
         return encoding.std[0], encoding.columns[0]
     return 1.0, ""

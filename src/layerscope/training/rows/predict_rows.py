@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 
 from layerscope.data.rows.column_roles import Roles, guess_roles
 from layerscope.data.rows.load_rows import TextEncoding
+from layerscope.data.rows.local_notation import without_unit
 from layerscope.data.rows.row_file import Table, is_rows_file, lines_of, read_table
 from layerscope.data.rows.series_windows import SeriesEncoding, read_series
 from layerscope.data.rows.table_encoding import TableEncoding
@@ -178,6 +180,9 @@ def _of_table(
             )
         table = read_table(Path(row))
         columns: Mapping[str, Sequence[str]] = table.columns
+        for name, unit in table.units.items():
+            if (known := encoding.units.get(name, unit)) != unit:
+                raise DataError(f"{row}: {name} is in {unit}; the network learned it in {known}")
         names = [f"{Path(row).name}, line {line}" for line in table.lines]
     else:
         columns = {name: ["" if v is None else str(v)] for name, v in row.items()}
@@ -187,7 +192,13 @@ def _of_table(
             f"{row if isinstance(row, str) else 'the row'} has no column {lost[0]!r}; the network "
             f"learned from {', '.join(_needed(encoding))} (leave a value empty where it is missing)"
         )
-    given = _logits(run, encoding.features(columns, strict=True))
+    alone = {
+        name: [without_unit(value, unit=encoding.units[name]) for value in values]
+        if name in encoding.units
+        else values
+        for name, values in columns.items()
+    }
+    given = _logits(run, encoding.features(alone, strict=True))
     if encoding.target.class_names:
         listed = [
             ranked(row_logits.softmax(0), encoding.target.class_names) for row_logits in given
@@ -225,7 +236,9 @@ def _of_series(
     features = encoding.features(values, [*series.dates[1:], after])
     given = _logits(run, features[None, -encoding.length :])
     value = float(encoding.in_units(given[0, 0]))
-    return _number(run, f"{row}, {after.date().isoformat()}", value)
+    daily = all(date.time() == time() for date in (*series.dates, after))
+    when = after.date().isoformat() if daily else after.isoformat(sep=" ", timespec="minutes")
+    return _number(run, f"{row}, {when}", value)
 
 
 def _number(run: RowsRun, name: str, value: float) -> RowPrediction:

@@ -61,12 +61,13 @@ def cross_validated(
     splits: RowSplits,
     *,
     seed: int,
+    unit: str = "",
     on_fold: Callable[[int, int], None] = lambda done, total: None,
 ) -> CrossValidated:
     """Tell every row by models that have not seen it: the network's recipe, and simpler models.
 
     Scalers, categories and baselines are fitted anew in every fold, so that nothing of a fold
-    gets into what tells it. Nothing is chosen by these figures.
+    gets into what tells it. Nothing is chosen by these figures. `unit` is the target's.
     """
     table = splits.raw
     assert isinstance(table, Table), "only tables are folded"
@@ -94,7 +95,6 @@ def cross_validated(
             outputs.setdefault(who, []).append(in_units(given.double(), encoding))
         truth.append(in_units(test.targets, encoding))
     joined = {who: torch.cat(parts) for who, parts in outputs.items()}
-    unit = "" if spec.class_names else roles.target
     figures = figures_of(spec, joined, torch.cat(truth), unit=unit)
     return CrossValidated(folds=len(folds), n=len(table), figures=figures)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from bisect import bisect_right
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -18,7 +18,7 @@ import torch
 
 from layerscope.data.rows.load_rows import RowSplits
 from layerscope.data.rows.row_sets import RowSet, SeriesSet, TableSet, TextSet, WordStream
-from layerscope.data.rows.series_windows import Series, SeriesEncoding
+from layerscope.data.rows.series_windows import YEAR_DAYS, Series, SeriesEncoding
 from layerscope.data.rows.vocabulary import words_of
 
 # Rows -> log-probabilities (N, K), values (N, 1), or log-probabilities of the words that
@@ -41,11 +41,12 @@ def baselines_of(splits: RowSplits) -> dict[str, Model]:
         return {"bigrams": bigrams(train, validation, V), "word frequencies": frequencies(train, V)}
     if isinstance(train, SeriesSet) and isinstance(splits.raw, Series):
         assert isinstance(splits.encoding, SeriesEncoding), "that of a series"
-        return {
-            "the same as the step before": lambda rows: _windows(rows)[:, -1, :1],
-            "the same day last year": last_year(splits.raw, splits.encoding),
-            "linear regression": linear_model(train),
+        models: dict[str, Model] = {
+            "the same as the step before": lambda rows: _windows(rows)[:, -1, :1]
         }
+        if a_year_before(validation, splits.raw):
+            models["the same day last year"] = last_year(splits.raw, splits.encoding)
+        return {**models, "linear regression": linear_model(train)}
     assert isinstance(train, TableSet), "the last of the kinds"
     assert isinstance(validation, TableSet), "likewise"
     if train.class_names:
@@ -132,6 +133,12 @@ def linear_model(train: TableSet | SeriesSet) -> Model:
 
 def _flat(rows: RowSet) -> Any:
     return rows.inputs.flatten(1).double().numpy()
+
+
+def a_year_before(rows: RowSet, series: Series) -> bool:
+    """Whether a series has a value a year before all of some later rows."""
+    assert isinstance(rows, SeriesSet), "a series' baseline is for its windows"
+    return series.dates[0] + timedelta(days=YEAR_DAYS) <= datetime.fromisoformat(rows.dates[0])
 
 
 def last_year(series: Series, encoding: SeriesEncoding) -> Model:
