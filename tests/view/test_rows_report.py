@@ -91,6 +91,11 @@ def test_a_moved_column_moves_the_prediction_as_in_python(browser: Any, tmp_path
     wanted = float(run.model(torch.tensor([row])).detach()[0, 0]) * target.std + target.mean
     after = float(page.get_by_test_id("said").inner_text())
     assert after == pytest.approx(wanted, rel=0.01) and after != before
+    folds = run.evaluation.cross_validated
+    assert folds is not None
+    said = page.get_by_test_id("folds").get_attribute("aria-label")
+    for k, fold in enumerate(folds.by_fold, start=1):
+        assert f"fold {k}, the network {fold.figure.network.value:.3g}" in said
     page.close()
 
 

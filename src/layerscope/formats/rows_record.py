@@ -112,6 +112,18 @@ class RowsFigure(Struct, frozen=True, kw_only=True):
     baselines: tuple[Estimate, ...]
 
 
+class FoldFigure(Struct, frozen=True, kw_only=True):
+    """A figure on the rows of one fold.
+
+    Args:
+        n: rows.
+        figure: the one that counts, told by models that had seen none of these rows.
+    """
+
+    n: Count
+    figure: RowsFigure
+
+
 class CrossValidated(Struct, frozen=True, kw_only=True):
     """Figures over folds: every row is told by models that have not seen it.
 
@@ -119,11 +131,13 @@ class CrossValidated(Struct, frozen=True, kw_only=True):
         folds: how many.
         n: rows.
         figures: over all rows.
+        by_fold: the first of them, in each fold alone; none of earlier versions.
     """
 
     folds: Count
     n: Count
     figures: tuple[RowsFigure, ...]
+    by_fold: tuple[FoldFigure, ...] = ()
 
 
 class RowsEvaluation(Struct, frozen=True, kw_only=True):

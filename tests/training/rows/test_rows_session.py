@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import pytest
 import torch
+from rich.console import Console
+from rich.table import Table
 
+from layerscope.cli.rows.print_rows import fold_table
 from layerscope.errors import DataError, ModelError, RecipeError, RunError
 from layerscope.formats.run_files import read_run_record
 from layerscope.training.rows.predict_rows import continue_text, predict_rows
@@ -132,6 +136,31 @@ def test_rows_that_have_changed_are_not_gone_on_with(reviews: Path, home: Path) 
         resume_rows(run.path, epochs=2)
 
 
+def str_of(table: Table) -> str:
+    written = io.StringIO()
+    Console(width=100, file=written).print(table)
+    return written.getvalue()
+
+
+def test_a_unit_is_cut_off_and_another_one_refused(home: Path) -> None:
+    path = home / "trips.csv"
+    rows = [f"{i % 13} min,{3 * (i % 13)} km" for i in range(80)]
+    path.write_text("\n".join(["time,way", *rows]), encoding="utf-8")
+    run = train_rows(
+        path, out=home / "trips", device="cpu", epochs=1, hidden=4, layers=1, folds=False
+    )
+    assert run.evaluation.figures[0].unit == "way, km"
+    opened = open_rows_run(run.path)
+    bare = predict_rows(opened, [{"time": 5}])[0].value
+    assert predict_rows(opened, [{"time": "5 min"}])[0].value == bare
+    with pytest.raises(DataError, match="time is '5 h'; it must be a number"):
+        predict_rows(opened, [{"time": "5 h"}])
+    other = home / "other.csv"
+    other.write_text("time\n1 h\n2 h\n3 h\n", encoding="utf-8")
+    with pytest.raises(DataError, match="time is in h; the network learned it in min"):
+        predict_rows(opened, [str(other)])
+
+
 def test_a_table_is_told_in_its_own_units(home: Path) -> None:
     """y = 3 size + 10 where red: a linear model knows it too, and the mean does not."""
     rows = [(i % 13, ("red", "blue")[i % 2]) for i in range(120)]
@@ -150,6 +179,12 @@ def test_a_table_is_told_in_its_own_units(home: Path) -> None:
     assert folds is not None
     assert folds.n == 120
     assert folds.figures[0].network.value < 2
+    # Over all rows an error is the folds' mean, each by its rows.
+    assert [fold.n for fold in folds.by_fold] == [24] * 5
+    each = [fold.figure.network for fold in folds.by_fold]
+    assert folds.figures[0].network.value == pytest.approx(sum(one.value for one in each) / 5)
+    assert all(one.interval[0] < one.value < one.interval[1] for one in each)
+    assert "fold 5" in str_of(fold_table(folds))
     told = predict_rows(run, [{"size": 4, "colour": "red"}])[0]
     assert told.value == pytest.approx(22, abs=3)
     assert told.interval is not None

@@ -24,6 +24,8 @@ export interface RowsAtlas {
   weights: Record<string, ArrayRef>;
   /** of the test rows, with simpler models beside. */
   figures: RowsFigure[];
+  /** figures over folds, of small tables; null else. */
+  cross_validated: CrossValidated | null;
   /** name of what is told; "" for the next word. */
   target: string;
   /** of a number, in the training rows. */
@@ -98,6 +100,18 @@ export interface RowsFigure {
   network: Estimate;
   /** simpler models. */
   baselines: Estimate[];
+}
+
+/** Figures over folds: every row is told by models that have not seen it. */
+export interface CrossValidated {
+  /** how many. */
+  folds: number;
+  /** rows. */
+  n: number;
+  /** over all rows. */
+  figures: RowsFigure[];
+  /** the first of them, in each fold alone; none of earlier versions. */
+  by_fold: FoldFigure[];
 }
 
 /** A test sentence, as the network read it. */
@@ -288,6 +302,14 @@ export interface Estimate {
   difference: number | null;
   /** 95%, of a paired bootstrap. */
   difference_interval: [number, number] | null;
+}
+
+/** A figure on the rows of one fold. */
+export interface FoldFigure {
+  /** rows. */
+  n: number;
+  /** the one that counts, told by models that had seen none of these rows. */
+  figure: RowsFigure;
 }
 
 /** A unit of a layer with states. */

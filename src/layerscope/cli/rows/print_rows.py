@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from layerscope.cli.printing.console import columns, console, number, percent, say, warn
 from layerscope.cli.printing.print_training import by_hand
-from layerscope.cli.printing.terminal_width import one_line
+from layerscope.cli.printing.terminal_width import fits, one_line
 from layerscope.cli.process.progress_line import ProgressLine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from layerscope.formats.rows_record import Estimate, RowsFigure
+    from layerscope.formats.rows_record import CrossValidated, Estimate, RowsFigure
     from layerscope.training.rows.predict_rows import RowPrediction
     from layerscope.training.rows.rows_run import RowsRun
     from layerscope.training.rows.rows_session import RowsListener
@@ -102,6 +102,8 @@ def evaluation(run: RowsRun) -> None:
             f"over {folds.folds} folds, all {folds.n:,} rows told by models that had not seen them:"
         )
         console.print(figure_table(folds.figures))
+        if folds.by_fold:
+            console.print(fold_table(folds))
     if found.per_class:
         table = columns("class", "n", "precision", "recall")
         for row in found.per_class[:MOST_CLASSES]:
@@ -146,6 +148,28 @@ def figure_table(figures: Sequence[RowsFigure]):
             add(figure, estimate, "",
                 verdict(estimate, higher_is_better=figure.higher_is_better))  # fmt: skip
     return table
+
+
+def fold_table(found: CrossValidated):
+    """The first figure in each fold alone, of as many models as the terminal has room for."""
+    first = found.by_fold[0].figure
+
+    def of(n_models: int):
+        names = [first.network.name, *(one.name for one in first.baselines)][:n_models]
+        table = columns(f"{first.name}{unit(first)}", "rows", *names)
+        for k, fold in enumerate(found.by_fold, start=1):
+            models = [fold.figure.network, *fold.figure.baselines][:n_models]
+            table.add_row(f"fold {k}", f"{fold.n:,}", *(ranged(one) for one in models))
+        return table
+
+    most = 1 + len(first.baselines)
+    return next((table for n in range(most, 1, -1) if fits(table := of(n), console)), of(1))
+
+
+def ranged(estimate: Estimate) -> str:
+    """A value, and its interval in brackets."""
+    low, high = estimate.interval
+    return f"{number(estimate.value)} ({number(low)} to {number(high)})"
 
 
 def unit(figure: RowsFigure) -> str:

@@ -28,7 +28,7 @@ from layerscope.formats.rows.number_records import (
     TableRowRecord,
 )
 from layerscope.formats.rows.text_records import NeighbourRecord, StateLayerRecord
-from layerscope.formats.rows_record import RowsFigure, RowsNetworkRecord
+from layerscope.formats.rows_record import CrossValidated, RowsFigure, RowsNetworkRecord
 
 ROWS_ATLAS = "rows.json"
 ROWS_ATLAS_SCHEMA = 1
@@ -50,6 +50,7 @@ class RowsAtlasRecord(Struct, frozen=True, kw_only=True):
         parameters: of it.
         weights: parameter -> values.
         figures: of the test rows, with simpler models beside.
+        cross_validated: figures over folds, of small tables; null else.
         target: name of what is told; "" for the next word.
         target_mean: of a number, in the training rows.
         target_std: likewise.
@@ -80,6 +81,7 @@ class RowsAtlasRecord(Struct, frozen=True, kw_only=True):
     parameters: Count
     weights: dict[str, ArrayRef]
     figures: tuple[RowsFigure, ...]
+    cross_validated: CrossValidated | None = None
     target: str
     target_mean: float = 0.0
     target_std: float = 1.0

@@ -102,6 +102,7 @@ def look_rows(
         parameters=run.record.results.parameters,
         weights={name: ArrayRef(file=ARRAYS, name=key) for name, key in names.items()},
         figures=run.evaluation.figures,
+        cross_validated=run.evaluation.cross_validated,
         **found,
     )
     folder = out or run.path / "atlas"

@@ -13,7 +13,7 @@ from layerscope.data.rows.row_file import Table
 from layerscope.data.rows.row_parting import part_rows
 from layerscope.data.rows.row_sets import TableSet
 from layerscope.data.rows.table_encoding import TableEncoding, target_of
-from layerscope.formats.rows_record import CrossValidated
+from layerscope.formats.rows_record import CrossValidated, FoldFigure
 from layerscope.models.sequences.build_rows import build_rows
 from layerscope.models.sequences.rows_spec import RowsSpec
 from layerscope.seed import make_generator
@@ -96,7 +96,12 @@ def cross_validated(
         truth.append(in_units(test.targets, encoding))
     joined = {who: torch.cat(parts) for who, parts in outputs.items()}
     figures = figures_of(spec, joined, torch.cat(truth), unit=unit)
-    return CrossValidated(folds=len(folds), n=len(table), figures=figures)
+    by_fold = []
+    for k, own_truth in enumerate(truth):
+        own_outputs = {who: parts[k] for who, parts in outputs.items()}
+        figure, *_ = figures_of(spec, own_outputs, own_truth, unit=unit)
+        by_fold.append(FoldFigure(n=len(own_truth), figure=figure))
+    return CrossValidated(folds=len(folds), n=len(table), figures=figures, by_fold=tuple(by_fold))
 
 
 def in_units(values: torch.Tensor, encoding: TableEncoding) -> torch.Tensor:
