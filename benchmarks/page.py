@@ -3,9 +3,11 @@
     python benchmarks/page.py [RUN_FOLDER ...]   # the packaged networks and these runs' reports
 
 In Chromium, from disk, a fresh page each time, medians of 5: milliseconds to the first contentful
-paint and until the atlas is unpacked and shown; of a change of view, of the choice of a unit, and
-of a moved picture from the key press until its probabilities and the next frame are drawn.
-Megabytes of the file. Hardware: two cores named in the result; no GPU is used to draw.
+paint and until the atlas is unpacked and shown; of a change of view and of the choice of a unit;
+and of an edit, from the press until the page's own network has computed every layer and the frame
+with its maps and probabilities is drawn: the picture moved or painted over, in Forward a unit
+switched off or another picture chosen. Megabytes of the file. Hardware: two cores named in the
+result; no GPU is used to draw.
 """
 
 from __future__ import annotations
@@ -38,17 +40,31 @@ CLICK = f"""async (test) => {{
     node.click();
     {FRAME};
     return performance.now() - started; }}"""
-# Until the worker has answered and the probabilities stand there; null where they print alike.
-ANSWER = f"""async (test) => {{
+# From an edit until the page's network has answered, and maps and probabilities are drawn; null
+# where no map is drawn anew.
+EDIT = f"""async ([pressed, maps]) => {{
+    const node = document.querySelector(pressed), area = node.getBoundingClientRect();
+    const pen = CanvasRenderingContext2D.prototype, own = pen.putImageData;
+    const drawn = new Promise((done) => {{ pen.putImageData = function (...given) {{
+        own.apply(this, given);
+        if (this.canvas.closest(maps)) done(); }}; }});
+    const at = {{ clientX: area.x + area.width / 2, clientY: area.y + area.height / 2, buttons: 1,
+        bubbles: true }};
     const started = performance.now();
-    const changed = new Promise((done) => new MutationObserver((_, self) => {{
-        self.disconnect(); done(); }}).observe(document.querySelector('[data-testid^=now-]'),
-        {{ characterData: true, childList: true, subtree: true }}));
-    document.querySelector(test).click();
+    if (node.localName === "canvas") node.dispatchEvent(new PointerEvent("pointerdown", at));
+    else node.click();
     const late = new Promise((done) => setTimeout(done, 5000, true));
-    if (await Promise.race([changed, late])) return null;
+    const failed = await Promise.race([drawn, late]);
     {FRAME};
-    return performance.now() - started; }}"""
+    pen.putImageData = own;
+    return failed ? null : performance.now() - started; }}"""
+INSIDE, COLUMNS = "[data-testid^=inside-]", "[data-testid=forward-stage]"
+EDITS = {
+    "moved_ms": ("try", "[data-testid=move-right]", INSIDE),
+    "painted_over_ms": ("try", "[data-testid=received]", INSIDE),
+    "switched_off_ms": ("forward", "[data-testid=switch-off]", COLUMNS),
+    "another_picture_ms": ("forward", "[data-testid=samples] [aria-pressed=false]", COLUMNS),
+}
 CLICKS = {
     "forward_ms": "[data-testid=view-forward]",
     "layers_ms": "[data-testid=view-layers]",
@@ -67,6 +83,21 @@ def opened(browser: Browser, report: Path) -> tuple[Page, dict[str, float]]:
     return page, {"paint_ms": page.evaluate(PAINT), "shown_ms": shown}
 
 
+def edited(page: Page) -> dict[str, float]:
+    """Milliseconds of each edit: the second of its kind, when what it takes is compiled."""
+    row = {}
+    for name, (view, pressed, maps) in EDITS.items():
+        page.click(f"[data-testid=view-{view}]")
+        if name == "switched_off_ms":
+            # A unit that something of the picture drives: the first of the second column.
+            page.locator("[data-testid^=node-1-]").first.click()
+        page.wait_for_selector(pressed)
+        page.wait_for_timeout(300)
+        page.evaluate(EDIT, [pressed, maps])
+        row[name] = page.evaluate(EDIT, [pressed, maps])
+    return row
+
+
 def measured(browser: Browser, report: Path) -> dict[str, Any]:
     """Medians over fresh pages."""
     rows = []
@@ -78,7 +109,7 @@ def measured(browser: Browser, report: Path) -> dict[str, Any]:
         # The network is built in a worker, and held against what was recorded first.
         page.wait_for_selector("[data-testid=move-right], [data-testid=trial-refusal]")
         if page.locator("[data-testid=move-right]").count():
-            row["picture_ms"] = page.evaluate(ANSWER, "[data-testid=move-right]")
+            row.update(edited(page))
         rows.append(row)
         page.close()
     told = {name: [r[name] for r in rows if r[name] is not None] for name in rows[0]}
@@ -95,8 +126,7 @@ def reports(folder: Path) -> dict[str, Path]:
         found[name] = write_report(
             folder / name / "report.html", atlas_dir=atlas.path, run_dir=run.path
         )
-    for given in sys.argv[1:]:
-        run_dir = Path(given)
+    for run_dir in map(Path, sys.argv[1:]):
         found[run_dir.name] = write_report(
             folder / f"{run_dir.name}.html", atlas_dir=run_dir / "atlas", run_dir=run_dir
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -136,7 +137,16 @@ def test_paper_gets_overview_layers_and_test_complete(page: Page) -> None:
     assert not page.page.locator("nav").is_visible()
     ground = page.page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
     assert ground == "rgb(255, 255, 255)"
-    assert page.page.pdf(print_background=True).startswith(b"%PDF")
     page.page.emulate_media(media="screen")
     page.page.wait_for_selector("#training")
     assert not page.page.locator("#layers").count()
+
+
+def test_every_page_of_paper_is_printed(page: Page) -> None:
+    # Printed from the screen, as by a menu: what is added for paper must be there before pages are counted.
+    printed = page.page.pdf(print_background=True)
+    page.page.emulate_media(media="print")
+    page.page.wait_for_selector("#test")
+    whole = page.page.pdf(print_background=True)
+    pages = [len(re.findall(rb"/Type\s*/Page\b", one)) for one in (printed, whole)]
+    assert pages[0] == pages[1] > 2

@@ -102,3 +102,6 @@ preferred.addEventListener("change", () => (theme.name = preferred.matches ? "da
 const paper = matchMedia("print");
 export const printing = $state<{ on: boolean }>({ on: paper.matches });
 paper.addEventListener("change", ({ matches }) => flushSync(() => (printing.on = matches)));
+// Browsers count the pages before they tell of the change of media: what is added after that is cut off.
+addEventListener("beforeprint", () => flushSync(() => (printing.on = true)));
+addEventListener("afterprint", () => flushSync(() => (printing.on = paper.matches)));
