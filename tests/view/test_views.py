@@ -143,7 +143,7 @@ def test_paper_gets_overview_layers_and_test_complete(page: Page) -> None:
 
 
 def test_every_page_of_paper_is_printed(page: Page) -> None:
-    # Printed from the screen, as by a menu: what is added for paper must be there before pages are counted.
+    # Printed from the screen, as by a menu: what paper adds must stand before pages are counted.
     printed = page.page.pdf(print_background=True)
     page.page.emulate_media(media="print")
     page.page.wait_for_selector("#test")

@@ -24,6 +24,10 @@ export function convolution(input: Tensor, weight: Tensor, bias: Tensor | null, 
   const [sy, sx] = window.stride;
   const source = input.data;
   const target = out.data;
+  const across = window.dilation[1];
+  // For each column of the kernel the outputs that it reaches inside the map.
+  const columns = Array.from({ length: kw }, (_, kx) => inside(OW, sx, kx * across - window.padding[1], W));
+  const [left, right] = kw === 3 ? common(columns) : [0, 0];
   for (let u = 0; u < U; u++) {
     const first = Math.floor(u / (U / window.groups)) * each;
     const plane = u * OH * OW;
@@ -32,20 +36,32 @@ export function convolution(input: Tensor, weight: Tensor, bias: Tensor | null, 
       for (let ky = 0; ky < kh; ky++) {
         const dy = ky * window.dilation[0] - window.padding[0];
         const [top, bottom] = inside(OH, sy, dy, H);
-        for (let kx = 0; kx < kw; kx++) {
-          const w = weight.data[((u * each + c) * kh + ky) * kw + kx];
-          if (w === 0) continue;
-          const dx = kx * window.dilation[1] - window.padding[1];
-          const [left, right] = inside(OW, sx, dx, W);
-          for (let y = top; y < bottom; y++) {
-            let from = ((first + c) * H + y * sy + dy) * W + left * sx + dx;
-            const row = plane + y * OW;
-            for (let x = row + left; x < row + right; x++, from += sx) target[x] += w * source[from];
+        const kernel = ((u * each + c) * kh + ky) * kw;
+        // Where a row of three weights lies inside the map its three products are added at once.
+        const [w0, w1, w2] = [weight.data[kernel], weight.data[kernel + 1], weight.data[kernel + 2]];
+        for (let y = top; y < bottom; y++) {
+          const line = ((first + c) * H + y * sy + dy) * W - window.padding[1];
+          const row = plane + y * OW;
+          for (let x = left, from = line + left * sx; x < right; x++, from += sx)
+            target[row + x] += w0 * source[from] + w1 * source[from + across] + w2 * source[from + 2 * across];
+          for (let kx = 0; kx < kw; kx++) {
+            const w = weight.data[kernel + kx];
+            const [begin, end] = columns[kx];
+            const at = line + kx * across;
+            if (left < right) {
+              for (let x = begin; x < left; x++) target[row + x] += w * source[at + x * sx];
+              for (let x = right; x < end; x++) target[row + x] += w * source[at + x * sx];
+            } else for (let x = begin; x < end; x++) target[row + x] += w * source[at + x * sx];
           }
         }
       }
   }
   return out;
+}
+
+/** Where all of some ranges are. */
+function common(ranges: readonly (readonly [number, number])[]): [number, number] {
+  return [Math.max(...ranges.map(([begin]) => begin)), Math.min(...ranges.map(([, end]) => end))];
 }
 
 /** A fully-connected layer. Weights are (U, features). */
