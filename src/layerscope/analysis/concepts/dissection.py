@@ -111,14 +111,14 @@ def part_overlap(
 
     H, W = imageset.size
     counts: dict[str, torch.Tensor] = {}
-    masks = torch.zeros(0)
+    within = torch.zeros(0)
     part_total = torch.zeros(len(imageset.part_names), dtype=torch.float64)
 
     def compare(name: str, maps: torch.Tensor) -> None:
         some = maps_at_once(len(maps), H, W, most=COMPARED_VALUES)
         counted = torch.cat(
             [
-                counted_on(part, limit, fields[name], masks)
+                counted_on(part, limit, fields[name], within, (H, W))
                 for part, limit in zip(
                     maps.float().cpu().split(some, dim=1), thresholds[name].split(some), strict=True
                 )
@@ -131,6 +131,8 @@ def part_overlap(
     ):
         masks = imageset.masks(batch).float()
         part_total += masks.sum((0, 2, 3)).double()
+        # A last mask of everything counts where a unit is on at all.
+        within = F.pad(masks.flatten(2), (0, 0, 0, 1), value=1.0).mT
         program.show(normalise(imageset.take(batch).to(device)), thresholds.keys(), compare)
     return {
         name: Overlap(
@@ -195,22 +197,21 @@ def counted_on(
     maps: torch.Tensor,
     thresholds: torch.Tensor,
     field: ReceptiveField | None,
-    masks: torch.Tensor,
+    within: torch.Tensor,
+    size: tuple[int, int],
 ) -> torch.Tensor:
-    """At how many pixels some units are on: float64 (U, P + 1), within each part, and at all.
+    """At how many pixels some units are on: float64 (U, M), within each mask.
 
     Args:
         maps: float (B, U, h, w).
         thresholds: float (U,), above which a unit is on.
         field: of the units.
-        masks: float (B, P, H, W), 1 where the part is.
+        within: float (B, H * W, M), 1 where the mask is.
+        size: H, W.
     """
-    H, W = masks.shape[2:]
-    grown = at_picture_size(maps, field, height=H, width=W)
-    on = (grown > thresholds[:, None, None]).flatten(2).float()
-    # A last mask of everything counts where a unit is on at all. Counts of one picture are exact.
-    within = F.pad(masks.flatten(2), (0, 0, 0, 1), value=1.0)
-    return torch.bmm(on, within.transpose(1, 2)).double().sum(0)
+    grown = at_picture_size(maps, field, height=size[0], width=size[1])
+    on = torch.gt(grown, thresholds[:, None, None], out=torch.empty_like(grown))
+    return torch.bmm(on.flatten(2), within).double().sum(0)  # counts of one picture are exact
 
 
 def at_picture_size(
@@ -228,7 +229,7 @@ def at_picture_size(
     across = interpolation(w, width, axis=1, field=field)
     if (h, w) == (height, width) and all(torch.equal(m, torch.eye(len(m))) for m in (down, across)):
         return maps
-    return torch.einsum("yi,nuij,xj->nuyx", down, maps, across)
+    return down @ maps @ across.T
 
 
 def interpolation(
