@@ -180,6 +180,12 @@ def test_other_files(tmp_path: Path) -> None:
         load_rows(plain)
     with pytest.raises(DataError, match="without columns; leave --target out"):
         load_rows(plain, target="x")
+    plain.write_text("\n".join(REVIEWS).replace(",", "\t"), encoding="utf-16")
+    with pytest.raises(DataError, match=r"is a table whose columns tabs part.* plain\.tsv"):
+        load_rows(plain)
+    assert load_rows(plain.rename(tmp_path / "plain.tsv")).kind == "text"
+    plain.write_text("\tThe cat sat on the mat and the dog ran off to the sea.\n" * 90)
+    assert load_rows(plain).kind == "next-word"  # paragraphs that begin with a tab
     pytest.importorskip("pyarrow")
     broken = tmp_path / "rows.parquet"
     broken.write_bytes(b"PAR1 and no more")

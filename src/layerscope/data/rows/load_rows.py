@@ -40,6 +40,7 @@ from layerscope.seed import make_generator
 LONGEST = 200  # words of a sentence
 STREAM_WORDS = 32  # of a window of a text for the next word
 WINDOW = 30  # steps of a series
+FIRST_LINES, MOST_READ = 10, 100_000  # by which a table is told from a text
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,7 @@ def load_rows(
         if any(named.values()):
             raise DataError(f"{name} is a plain text without columns; leave {said_of(named)} out")
         written = embedded_text(name) if name in TEXTS else "".join(lines_of(Path(name)))
+        refuse_table(name, written)
         return load_stream(Path(name).stem, name, written, validation_frac)
     if name in TABLES:
         table, roles = embedded_table(name)
@@ -141,6 +143,21 @@ def load_rows(
         raise DataError(f"{name} is no series: --window is for rows with dates (--date)")
     assert load is not load_series, "handled above"
     return load(table, name, roles, parting)
+
+
+def refuse_table(name: str, written: str) -> None:
+    """Refuse a table that is called a text, as Excel's "Unicode text" is.
+
+    Raises:
+        DataError: every line has as many tabs as the first.
+    """
+    lines = [line for line in written[:MOST_READ].splitlines() if line.strip()][:FIRST_LINES]
+    tabs = {line.strip().count("\t") for line in lines}
+    if len(lines) == FIRST_LINES and len(tabs) == 1 and tabs != {0}:
+        raise DataError(
+            f"{name} is a table whose columns tabs part, and a .txt is read as plain text; call it "
+            f"{Path(name).with_suffix('.tsv').name}"
+        )
 
 
 def said_of(named: dict[str, str | None]) -> str:
