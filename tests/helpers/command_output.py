@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 # A command that takes longer than some seconds says how far it is, on lines of their own.
-PROGRESS = re.compile(r" *\d+ %  ")
+PROGRESS = re.compile(r" *\d+%  ")
 
 
 def error_lines(stderr: str) -> list[str]:
