@@ -137,6 +137,18 @@ def test_each_is_looked_at_whole(name: str, tmp_path: Path) -> None:
     assert bool(record.model.not_captured) == (name in SAID), record.model.not_captured
 
 
+@pytest.mark.parametrize("name", ["head_as_product", "prototypes", "cosine_head", "experts"])
+def test_outputs_are_measured_whatever_operation_gives_them(name: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    spec = ModelSpec(name, tuple("abcd"), TAKES)
+    atlas = look(NETWORKS[name](), pictures(), spec=spec, out=tmp_path / "atlas", effort=TINY)
+    outputs = atlas.record.layers[-1]
+    assert outputs.kind == "other"
+    assert len(outputs.units) == K
+    assert all(unit.tuning is not None for unit in outputs.units)
+    assert not atlas.record.model.not_captured
+
+
 def test_wrappers_give_the_layers_of_what_they_wrap(tmp_path: Path) -> None:
     names = {}
     for name in ("parallel", "fabric", "averaged", "lightning_without_forward", "double"):

@@ -32,12 +32,18 @@ LEAST_EVIDENCE = 4
 def scanned_layers(layers: Sequence[Layer], only: Sequence[str] | None) -> list[str]:
     """The layers whose units are measured: all that have any, or those that are asked for.
 
-    A convolution that is asked for brings the activation along that its units are seen through.
+    The network's outputs are among them whatever operation gives them, such as a product with
+    weights or a mean over places. A convolution that is asked for brings the activation along that
+    its units are seen through.
 
     Raises:
         LayerNotFoundError: there is no such layer, or it has no units.
     """
-    known = [layer.name for layer in layers if layer.kind in MEASURED_KINDS]
+    known = [
+        layer.name
+        for layer in layers
+        if layer.kind in MEASURED_KINDS or (layer is layers[-1] and len(layer.shape) == 1)
+    ]
     if only is None:
         return known
     for name in only:
