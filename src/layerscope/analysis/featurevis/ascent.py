@@ -86,7 +86,7 @@ class Ascent:
             wanted = wanted.to(device).repeat_interleave(variants).clamp(min=1e-6)
         # What is gone from a gradient is soon forgotten: a value that is reached no longer pulls.
         betas = (0.9, 0.999 if self.prior is None else 0.95)
-        adam = Adam(betas)
+        adam = torch.optim.Adam([waves], lr=self.rate, betas=betas)
         transforms = make_generator(self.seed, "moves")
         kicks = make_generator(self.seed, "kicks")
         for step in range(self.steps):
@@ -116,11 +116,12 @@ class Ascent:
                 share = DIVERSITY_SHARE * lengths[0] / lengths[1]
                 gradient = gradient + share.view(-1, 1, 1, 1, 1) * apart
             silent = gradient.flatten(1).abs().amax(1) == 0
-            # With a prior, to come to rest between the two pulls.
-            rate = self.rate if self.prior is None else self.rate * (1 - step / self.steps)
-            with torch.no_grad():
-                waves -= rate * adam.direction(gradient)
-                if silent.any():  # no gradient here: try elsewhere
+            waves.grad = gradient
+            if self.prior is not None:  # to come to rest between the two pulls
+                adam.param_groups[0]["lr"] = self.rate * (1 - step / self.steps)
+            adam.step()
+            if silent.any():  # no gradient here: try elsewhere
+                with torch.no_grad():
                     waves[silent] += KICK * kick
             on_step(step + 1)
         return self.images_of(waves)
@@ -130,32 +131,6 @@ class Ascent:
         if self.prior is not None:
             return self.prior.images(waves, self.spec.width)
         return image_from_waves(waves, self.sizes, width=self.spec.width, colours=self.colours)
-
-
-class Adam:
-    """What a step follows instead of the gradient: its running mean over its running size.
-
-    torch's own optimisers load its compiler, which takes longer than many a layer's images.
-
-    Args:
-        betas: how much of either is kept from step to step.
-
-    Source: Kingma and Ba, "Adam: a method for stochastic optimization", 2015.
-    """
-
-    def __init__(self, betas: tuple[float, float]) -> None:
-        self.betas = betas
-        self.steps = 0
-        self.mean = self.square = torch.zeros(())
-
-    def direction(self, gradient: torch.Tensor) -> torch.Tensor:
-        """Where to go, against the gradient; of the gradient's shape."""
-        keep, keep_square = self.betas
-        self.steps += 1
-        self.mean = keep * self.mean + (1 - keep) * gradient
-        self.square = keep_square * self.square + (1 - keep_square) * gradient.square()
-        size = (self.square / (1 - keep_square**self.steps)).sqrt()
-        return self.mean / (1 - keep**self.steps) / (size + 1e-8)
 
 
 def own_values(output: torch.Tensor, columns: torch.Tensor, place: Place | None) -> torch.Tensor:
