@@ -114,7 +114,7 @@ def shown(text: str) -> str:
     """What a terminal shows in the end: a line that was written over holds its last words."""
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).replace("\r\n", "\n")
     lines = [line.rstrip("\r").rsplit("\r", 1)[-1].rstrip() for line in text.split("\n")]
-    gone = re.compile(r"\s*\d+ %  |.*━")  # lines and bars of progress
+    gone = re.compile(r"\s*\d+%  |.*━")  # lines and bars of progress
     return "\n".join(line for line in lines if not gone.match(line)).strip("\n")
 
 
