@@ -16,6 +16,7 @@ from pathlib import Path
 import nbformat
 
 START_S = 60.0
+ATTEMPTS = 5
 # Without them the page asks the project's site for news.
 QUIET = ("@jupyterlab/apputils-extension:announcements", "@jupyterlab/extensionmanager-extension")
 
@@ -38,21 +39,8 @@ def jupyter_lab(notebooks: Path, home: Path) -> Iterator[str]:
     Yields:
         Its address.
     """
-    port = free_port()
-    settings = {
-        "ServerApp": {
-            "ip": "127.0.0.1", "port": port, "port_retries": 0, "open_browser": False,
-            "root_dir": str(notebooks), "allow_root": True, "disable_check_xsrf": True,
-        },
-        "IdentityProvider": {"token": ""},
-        "LabApp": {
-            "news_url": None, "extension_manager": "readonly",
-            "check_for_updates_class": "jupyterlab.handlers.announcements.NeverCheckForUpdate",
-        },
-    }  # fmt: skip
     config = home / "config"
     (config / "labconfig").mkdir(parents=True)
-    (config / "jupyter_server_config.json").write_text(json.dumps(settings), encoding="utf-8")
     off = {"disabledExtensions": dict.fromkeys(QUIET, True)}
     (config / "labconfig" / "page_config.json").write_text(json.dumps(off), encoding="utf-8")
     own = {
@@ -61,15 +49,8 @@ def jupyter_lab(notebooks: Path, home: Path) -> Iterator[str]:
         "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
     }  # fmt: skip
-    with (home / "log.txt").open("w", encoding="utf-8") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab"],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=notebooks,
-            env={**os.environ, **own},
-        )  # fmt: skip
-    url = f"http://127.0.0.1:{port}"
+    process, url = started(notebooks, config, home / "log.txt", {**os.environ, **own})
     try:
-        await_answer(f"{url}/api", process, home / "log.txt")
         yield url
     finally:
         process.terminate()
@@ -80,6 +61,42 @@ def jupyter_lab(notebooks: Path, home: Path) -> Iterator[str]:
             process.wait()
 
 
+def started(
+    notebooks: Path, config: Path, log: Path, environment: dict[str, str]
+) -> tuple[subprocess.Popen[bytes], str]:
+    """A server that answers, and its address.
+
+    A port that was free a moment ago may be taken by then; so another is tried.
+    """
+    for _ in range(ATTEMPTS):
+        port = free_port()
+        settings = {
+            "ServerApp": {
+                "ip": "127.0.0.1", "port": port, "port_retries": 0, "open_browser": False,
+                "root_dir": str(notebooks), "allow_root": True, "disable_check_xsrf": True,
+            },
+            "IdentityProvider": {"token": ""},
+            "LabApp": {
+                "news_url": None, "extension_manager": "readonly",
+                "check_for_updates_class": "jupyterlab.handlers.announcements.NeverCheckForUpdate",
+            },
+        }  # fmt: skip
+        (config / "jupyter_server_config.json").write_text(json.dumps(settings), encoding="utf-8")
+        with log.open("w", encoding="utf-8") as said:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "jupyterlab"],
+                stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd=notebooks, env=environment,
+            )  # fmt: skip
+        url = f"http://127.0.0.1:{port}"
+        if answers(f"{url}/api", process):
+            return process, url
+        process.kill()
+        process.wait()
+        if f"port {port} is not available" not in log.read_text("utf-8"):
+            break
+    raise AssertionError(f"JupyterLab does not answer:\n{log.read_text('utf-8')[-3000:]}")
+
+
 def free_port() -> int:
     """A port that nobody listens on."""
     with socket.socket() as found:
@@ -87,11 +104,11 @@ def free_port() -> int:
         return found.getsockname()[1]
 
 
-def await_answer(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait until a server answers; what it printed is said when it ends instead."""
+def answers(url: str, process: subprocess.Popen[bytes]) -> bool:
+    """Wait until a server answers; False where it ended, or took too long."""
     until = time.monotonic() + START_S
     while time.monotonic() < until and process.poll() is None:
         with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2):
-            return
+            return True
         time.sleep(0.1)
-    raise AssertionError(f"JupyterLab does not answer:\n{log.read_text('utf-8')[-3000:]}")
+    return False
