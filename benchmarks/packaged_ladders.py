@@ -112,7 +112,7 @@ def tables(result: dict[str, Any]) -> Iterator[str]:
             cells = [cell(rung["responds"].get(kind)) for kind in kinds]
             yield f"| {rung['title']} | {rung['n_units']} | " + " | ".join(cells) + " |"
         needs = {"needs_colour": "needs colour", "needs_fine_texture": "fine texture",
-                 "needs_arrangement": "arrangement", "bears_shifts": "bears shifts",
+                 "needs_arrangement": "arrangement", "bears_shifts": "tolerates shifts",
                  "several_frac": "several things"}  # fmt: skip
         yield "\n| layer | " + " | ".join(needs.values()) + " |"
         yield "|---|" + "---|" * len(needs)

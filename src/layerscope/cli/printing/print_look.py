@@ -183,7 +183,7 @@ def needs(atlas: Atlas) -> None:
         "colour": "needs_colour",
         "fine texture": "needs_fine_texture",
         "arrangement": "needs_arrangement",
-        "bears shifts": "bears_shifts",
+        "tolerates shifts": "bears_shifts",
         "several things": "several_frac",
     }
     table = columns("layer", *figures)
