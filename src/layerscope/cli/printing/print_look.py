@@ -200,8 +200,8 @@ def needs(atlas: Atlas) -> None:
             )
     if table.row_count:
         say("")
-        say("% of the response to their strongest patches that units lose in grey, blurred, with")
-        say("blocks shuffled, keep when shifted; units with several kinds of patches (untrained)")
+        say("% of the response to their strongest patches that units lose in grey, blurred,")
+        say("with blocks shuffled, keep when shifted; units with several things (untrained)")
         console.print(table)
 
 
