@@ -5,7 +5,7 @@
 
 Compared: the whole command as a user types it, from the first import to the written report, with
 an empty cache (the creatures are drawn anew), on this processor as it is and held to AVX2
-(`ONEDNN_MAX_CPU_ISA=AVX2` with `ATEN_CPU_CAPABILITY=avx2`, which make an older one of it). 2
+(`ONEDNN_MAX_CPU_ISA=AVX2` with `ATEN_CPU_CAPABILITY=avx2`, which make an older one of it). 3
 rounds in turn; medians. Beside the wall time the processor time (user + system), which other work
 on the machine hardly changes. Hardware: named in the result, whose rows say what else ran.
 """
@@ -31,7 +31,7 @@ from quiet import Others, wait_for_quiet
 
 AVX2 = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
 WAYS = {"as it is": {}, "AVX2": AVX2}
-ROUNDS = 2
+ROUNDS = 3
 
 
 def demo(settings: dict[str, str]) -> dict[str, Any]:
