@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from helpers.people.products import NETWORKS
 from layerscope.graph.read import read_program
 from layerscope.graph.tracing.places.mixed_axes import spelled
 
@@ -119,31 +120,15 @@ def test_units_of_tokens_and_maps_lie_where_weights_put_them(
     assert (found.shape, found.layout.units) == (shape, units)
 
 
-class OwnKernels(nn.Module):
-    """Each picture is convolved with kernels mixed for it, all in one call (CondConv)."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.kernels = nn.Parameter(torch.randn(4, 8, 3, 3, 3))
-        self.routing, self.head = nn.Linear(3, 4), nn.Linear(8, 5)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        n, _, height, width = images.shape
-        gates = self.routing(images.mean((2, 3))).softmax(1)
-        kernels = torch.einsum("be,eocij->bocij", gates, self.kernels)
-        maps = torch.conv2d(images.reshape(1, -1, height, width), kernels.flatten(0, 1), groups=n)
-        return self.head(maps.reshape(n, -1, *maps.shape[2:]).relu().mean((2, 3)))
-
-
 def test_kernels_of_each_pictures_own_keep_pictures_apart() -> None:
-    model = OwnKernels()
+    model = NETWORKS["own_kernels"]()
     program = read_program(model, torch.rand(2, 3, 8, 8))
     assert not program.escaped
     assert program.layers[-1].name == "head"
     images = torch.rand(4, 3, 8, 8)
     maps = program.output_of("conv2d", images)
     alone = torch.cat([program.output_of("conv2d", images[i : i + 1]) for i in range(4)])
-    assert maps.shape == (4, 8, 6, 6)
+    assert maps.shape == (4, 6, 6, 6)
     assert torch.allclose(maps, alone, atol=1e-5)
 
 

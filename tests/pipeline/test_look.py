@@ -278,17 +278,6 @@ def test_every_number_of_the_evidence_stands_beside_its_control(atlas: Atlas) ->
     assert np.allclose([unit.class_weights for unit in last], weights.T, atol=1e-4)
 
 
-def test_an_effort_without_a_control_is_refused() -> None:
-    with pytest.raises(AtlasError, match="1 untrained copy is no control; give at least 2"):
-        Effort(untrained=1)
-    with pytest.raises(AtlasError, match="pictures is 0"):
-        Effort(pictures=0)
-    with pytest.raises(
-        AtlasError, match="ablation_baseline is 'off'; there are mean, resample, zero"
-    ):
-        Effort(ablation_baseline="off")  # type: ignore[arg-type]
-
-
 @pytest.mark.parametrize("way", ["resample", "zero"])
 def test_units_are_ablated_in_the_way_that_is_asked_for(
     run: Run, tmp_path: Path, way: Literal["resample", "zero"]

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import torch
 import torch.nn.functional as F
 
-from layerscope.analysis.activations.memory_format import in_fastest_format
 from layerscope.analysis.activations.pooled_features import Features, gather_features, place_draws
 from layerscope.analysis.concepts.descriptions import KindMeasures
 from layerscope.analysis.concepts.dissection import part_overlap
@@ -36,7 +35,6 @@ from layerscope.analysis.tuning.responses import centre_responses, window_of
 from layerscope.analysis.tuning.stimuli import FINE, Steps
 from layerscope.analysis.tuning.tunings import Tunings, tune
 from layerscope.data.imageset import ImageSet
-from layerscope.device import device_of
 from layerscope.graph.layer import Layer
 from layerscope.graph.program import Program
 from layerscope.graph.receptive_field import ReceptiveField, receptive_fields
@@ -175,7 +173,8 @@ def observe(
     """Measure every unit of some layers: tuning, classes, parts, and whether pictures agree.
 
     The same pictures, stimuli and random choices serve for every network, so that a network and
-    its untrained copies differ in their weights alone.
+    its untrained copies differ in their weights alone. Stimuli are run layer by layer: whoever
+    holds the filters in their fastest format (`in_fastest_format`) saves laying them out each time.
 
     Args:
         program: the network.
@@ -193,25 +192,22 @@ def observe(
     imageset, rows, spec, seed = scenes.imageset, scenes.rows, scenes.spec, scenes.seed
     fields = receptive_fields(program.layers, height=spec.height, width=spec.width)
     known = {layer.name: layer for layer in program.layers}
-    first = spec.normalise(imageset.take(rows[:1])).to(device_of(program.model))
-    # Held so over all passes: stimuli are run layer by layer, and each would convert the filters.
-    with in_fastest_format(program.model, first):
-        if features is None:
-            features = gather_features(program, layers, imageset, rows, spec.normalise, seed=seed)
-        overlaps = {}
-        if imageset.part_names:
-            overlaps = part_overlap(
-                program, layers, fields, imageset, rows, normalise=spec.normalise,
-                generator=make_generator(seed, "places"),
-            )  # fmt: skip
-        found: dict[str, Observed] = {}
-        for scene, names in by_scene(list(features), known, fields, scenes):
-            responses = centre_responses(program, names, scene.battery.pixels, spec.normalise)
-            for name in responses:
-                iou = overlaps[name].iou if name in overlaps else None
-                found[name] = observed(
-                    name, responses[name], features[name], scene, iou, scenes, intervals=intervals
-                )
+    if features is None:
+        features = gather_features(program, layers, imageset, rows, spec.normalise, seed=seed)
+    overlaps = {}
+    if imageset.part_names:
+        overlaps = part_overlap(
+            program, layers, fields, imageset, rows, normalise=spec.normalise,
+            generator=make_generator(seed, "places"),
+        )  # fmt: skip
+    found: dict[str, Observed] = {}
+    for scene, names in by_scene(list(features), known, fields, scenes):
+        responses = centre_responses(program, names, scene.battery.pixels, spec.normalise)
+        for name in responses:
+            iou = overlaps[name].iou if name in overlaps else None
+            found[name] = observed(
+                name, responses[name], features[name], scene, iou, scenes, intervals=intervals
+            )
     return {name: found[name] for name in layers if name in found}
 
 

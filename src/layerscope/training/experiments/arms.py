@@ -242,6 +242,34 @@ def train_arms(
         preset, seeds, device, listener, on_arm: those of `experiment`.
         folder: the experiment's.
     """
+
+    def anew(i: int, seed: int, home: Path) -> None:
+        begin(
+            gathered, preset=preset, settings=asked[i], seed=seed, out=home, device=device,
+            listener=listener,
+        )  # fmt: skip
+
+    def again(unfinished: Path) -> None:
+        resume(unfinished, gathered.splits, device=device, listener=listener)
+
+    in_turn(folder, arms, seeds, on_arm, anew, again)
+
+
+def in_turn(
+    folder: Path,
+    arms: Sequence[Arm],
+    seeds: int,
+    on_arm: OnArm,
+    anew: Callable[[int, int, Path], object],
+    again: Callable[[Path], object],
+) -> None:
+    """Train every arm on every seed that is not finished yet; Ctrl-C ends it.
+
+    Args:
+        folder, arms, seeds, on_arm: those of the experiment.
+        anew: trains an arm, by its number, on a seed, into a folder.
+        again: goes on with an unfinished run.
+    """
     turns = itertools.product(range(seeds), enumerate(arms))
     for number, (seed, (i, arm)) in enumerate(turns, start=1):
         home = folder / f"arm-{i}" / f"seed-{seed}"
@@ -250,12 +278,9 @@ def train_arms(
         on_arm(arm.label, seed, number, seeds * len(arms))
         try:
             if unfinished := next(home.glob("*/plan.json"), None):
-                resume(unfinished.parent, gathered.splits, device=device, listener=listener)
+                again(unfinished.parent)
             else:
-                begin(
-                    gathered, preset=preset, settings=asked[i], seed=seed, out=home,
-                    device=device, listener=listener,
-                )  # fmt: skip
+                anew(i, seed, home)
         except KeyboardInterrupt:
             return
 

@@ -5,7 +5,6 @@ Beside `arms.py`, which does the same for pictures; arms, folders and difference
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,8 @@ from layerscope.training.experiments.arms import (
     Experiment,
     OnArm,
     claim_folder,
-    finished,
     grid,
+    in_turn,
     read_results,
 )
 from layerscope.training.experiments.rows_comparison import VALIDATION
@@ -93,23 +92,18 @@ def experiment_rows(
     question = question_of(splits, spec.name, settings, vary, columns=columns, window=window)
     claim_folder(folder, question)
     listener = listener or RowsListener()
-    turns = itertools.product(range(seeds), enumerate(arms))
-    try:
-        for number, (seed, (i, arm)) in enumerate(turns, start=1):
-            home = folder / f"arm-{i}" / f"seed-{seed}"
-            if finished(home):
-                continue
-            on_arm(arm.label, seed, number, seeds * len(arms))
-            if unfinished := next(home.glob("*/plan.json"), None):
-                resume_rows(unfinished.parent, device=device, folds=False, listener=listener)
-            else:
-                # Arms are compared on validation; folds would take five times as long.
-                train_rows(
-                    data, model=model, window=window, out=home, device=device, seed=seed,
-                    folds=False, listener=listener, **columns, **asked[i],
-                )  # fmt: skip
-    except KeyboardInterrupt:
-        pass
+
+    def anew(i: int, seed: int, home: Path) -> None:
+        # Arms are compared on validation; folds would take five times as long.
+        train_rows(
+            data, model=model, window=window, out=home, device=device, seed=seed, folds=False,
+            listener=listener, **columns, **asked[i],
+        )  # fmt: skip
+
+    def again(unfinished: Path) -> None:
+        resume_rows(unfinished, device=device, folds=False, listener=listener)
+
+    in_turn(folder, arms, seeds, on_arm, anew, again)
     found = read_results(folder, arms, range(seeds), VALIDATION[spec.task])
     write_json(folder / NAME, plain(found.record(question)))
     return found
