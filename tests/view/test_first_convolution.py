@@ -53,8 +53,8 @@ def test_it_multiplies_what_the_network_gives_the_convolution(
         maps = network.conv(rescaled)[0].flatten(1)
     both = torch.minimum(maps.max(1).values, -maps.min(1).values)
     expected = float(maps[both.argmax()].max())
-    assert page.number("conv-network-value") == pytest.approx(expected, abs=6e-3)
-    assert page.number("conv-sum") == pytest.approx(expected, abs=6e-3)
+    assert page.number("conv-network-value") == pytest.approx(expected, abs=6e-4)
+    assert page.number("conv-sum") == pytest.approx(expected, abs=6e-4)
     text = page.page.locator("[data-testid=step-body]").inner_text()
     assert "normalised pixels" not in text
     assert "gives" in text

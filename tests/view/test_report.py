@@ -77,8 +77,8 @@ def test_the_eight_steps_show_the_numbers_that_are_worked_out_apart(page: Page, 
     y, x = divmod(int(first[unit].argmax()), maps["features.0"].shape[2])
     expected = convolved(made, record, sample, unit=unit, y=y, x=x)
     assert expected > 0
-    assert page.number("conv-sum") == pytest.approx(expected, abs=6e-3)
-    assert page.number("conv-network-value") == pytest.approx(expected, abs=6e-3)
+    assert page.number("conv-sum") == pytest.approx(expected, abs=6e-4)
+    assert page.number("conv-network-value") == pytest.approx(expected, abs=6e-4)
     products = page.page.locator("[data-testid=conv-products-0] td").all_text_contents()
     bias = array(made, next(la for la in record["layers"] if la["kind"] == "conv")["bias"])[unit]
     total = sum(float(cell.replace("\u2212", "-")) for cell in products) + float(bias)
@@ -133,16 +133,16 @@ def test_the_arithmetic_follows_the_pointer_the_keys_and_the_filter(page: Page, 
     page.page.get_by_role("group", name="The filters").get_by_role("button").nth(0).click()
     page.page.mouse.move(box["x"] + 2.5 * side, box["y"] + 7.5 * side)
     expected = convolved(made, record, sample, unit=0, y=7, x=2)
-    assert page.number("conv-sum") == pytest.approx(expected, abs=6e-3)
+    assert page.number("conv-sum") == pytest.approx(expected, abs=6e-4)
     canvas.focus()
     page.page.keyboard.press("ArrowUp")
     page.page.keyboard.press("ArrowRight")
     expected = convolved(made, record, sample, unit=0, y=6, x=3)
-    assert page.number("conv-sum") == pytest.approx(expected, abs=6e-3)
+    assert page.number("conv-sum") == pytest.approx(expected, abs=6e-4)
     page.page.get_by_role("group", name="The filters").get_by_role("button").nth(9).click()
     expected = convolved(made, record, sample, unit=9, y=6, x=3)
-    assert page.number("conv-sum") == pytest.approx(expected, abs=6e-3)
-    assert page.number("conv-network-value") == pytest.approx(expected, abs=6e-3)
+    assert page.number("conv-sum") == pytest.approx(expected, abs=6e-4)
+    assert page.number("conv-network-value") == pytest.approx(expected, abs=6e-4)
 
 
 @pytest.mark.browser
