@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -189,33 +191,90 @@ def test_painting_and_moving_change_what_the_network_says(
     closed(page)
 
 
-def test_a_unit_switched_off_is_held_at_its_mean(browser: Any, digits: tuple[Run, Path]) -> None:
-    run, report = digits
-    page = opened(browser, report)
-    mean = load_atlas(report.parent / "atlas")[hidden_layer(report)].units[3].mean
+@contextmanager
+def switched_off(run: Run, layer: str, unit: int, value: float) -> Iterator[None]:
+    """One unit of the network itself held at a value."""
 
     def hold(_module: nn.Module, _inputs: Any, output: torch.Tensor) -> torch.Tensor:
         output = output.clone()
-        output[:, 3] = mean
+        output[:, unit] = value
         return output
 
-    pixels = received(page)
-    unit = f"#/layers/{hidden_layer(report)}/3"
-    hook = run.model.get_submodule(hidden_layer(report)).register_forward_hook(hold)
+    hook = run.model.get_submodule(layer).register_forward_hook(hold)
     try:
+        yield
+    finally:
+        hook.remove()
+
+
+def test_a_unit_switched_off_is_held_at_its_mean(browser: Any, digits: tuple[Run, Path]) -> None:
+    run, report = digits
+    page = opened(browser, report)
+    layer = hidden_layer(report)
+    mean = load_atlas(report.parent / "atlas")[layer].units[3].mean
+    pixels = received(page)
+    unit = f"#/layers/{layer}/3"
+    with switched_off(run, layer, 3, mean):
         page.page.evaluate("link => { location.hash = link }", unit)
         page.page.click("[data-testid=switch-off]")
         page.view("try")
         page.page.wait_for_selector("[data-testid=silenced]")
         check_shown(page, run, pixels)
-    finally:
-        hook.remove()
     page.page.evaluate("link => { location.hash = link }", unit)
     page.page.click("[data-testid=switch-off]")
     page.view("try")
     page.page.wait_for_selector("[data-testid=silenced]", state="detached")
     check_shown(page, run, pixels)
     closed(page)
+
+
+MAPS = """() => Object.fromEntries([...document.querySelectorAll('[data-testid^=node-]')].map(
+    (node) => [node.dataset.testid, node.querySelector('canvas')?.toDataURL() ?? node.title]))"""
+
+
+@pytest.mark.parametrize("moved", [False, True], ids=["recorded", "moved"])
+def test_in_forward_every_unit_stays_where_it_is_when_one_is_switched_off(
+    browser: Any, digits: tuple[Run, Path], moved: bool
+) -> None:
+    run, report = digits
+    page = opened(browser, report)
+    if moved:
+        page.page.click("[data-testid=move-right]")
+        page.page.wait_for_selector("[data-testid=changed]")
+    pixels, layer = received(page), hidden_layer(report)
+    page.view("forward")
+    node = page.page.locator("[data-testid^=node-1-]").first
+    node.click()
+    page.page.wait_for_timeout(300)
+    unit, before = int(str(node.get_attribute("data-testid")).split("-")[2]), maps(page)
+    mean = load_atlas(report.parent / "atlas")[layer].units[unit].mean
+    page.page.click("[data-testid=switch-off]")
+    page.page.wait_for_function(
+        f"old => ({MAPS})()['node-1-{unit}'] !== old", arg=before[f"node-1-{unit}"]
+    )
+    after = maps(page)
+    assert list(after) == list(before)
+    # Of the layer itself that unit alone has changed, and something behind it has too.
+    here = [name for name in after if name.startswith(("node-0-", "node-1-"))]
+    if moved:  # else the page's own numbers, to a thousandth, take the place of the recorded ones
+        assert [name for name in here if after[name] != before[name]] == [f"node-1-{unit}"]
+    assert any(after[name] != before[name] for name in after if name not in here)
+    # What is told in numbers follows.
+    page.page.wait_for_function(
+        "value => Math.abs(+document.querySelector('[data-testid=chapter-value]').textContent"
+        ".replace('\u2212', '-') - value) < 6e-4",
+        arg=mean,
+    )
+    with switched_off(run, layer, unit, mean):
+        page.page.keyboard.press("Escape")
+        page.view("try")
+        check_shown(page, run, pixels)
+    closed(page)
+
+
+def maps(page: Page) -> dict[str, str]:
+    """What each unit of Forward shows, in the order of the columns."""
+    return page.page.evaluate(MAPS)
 
 
 def hidden_layer(report: Path) -> str:

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { run, type Operation } from "../engine/network";
+import type { Operation } from "../engine/network";
+import { Runner } from "../engine/runner";
 import type { ArrayRef, Atlas, Layer, Sample } from "../lib/formats";
 import type { Tensor } from "../lib/source";
 import { drawing } from "../neuron/examples";
@@ -41,7 +42,7 @@ const OPERATIONS: Operation[] = [
 function built(operations: Operation[]): { explainer: Explainer; sample: Sample } {
   const input = { channels: 2, height: 8, width: 8, mean: [0.4, 0.5], std: [0.2, 0.3], bgr: false };
   const pixels = { shape: [2, 8, 8], data: Uint8Array.from({ length: 128 }, () => Math.floor(256 * draw())) };
-  const { activations, logits, probs } = run({ operations, input, output: "softmax" } as never, pixels);
+  const { activations, logits, probs } = new Runner({ operations, input, output: "softmax" } as never).run(pixels);
   const layers = operations.map((op) => ({
     name: op.layer, title: op.layer, kind: KINDS[op.operation] ?? op.operation, function: null, inputs: op.inputs, shape: op.shape, window: op.window,
     weight: hold(`${op.layer}.weight`, op.weight), bias: hold(`${op.layer}.bias`, op.bias),

@@ -1,9 +1,10 @@
 // The network in its worker: ask for a picture, get every layer's output.
 
 import type { Tensor } from "../lib/source";
-import { run, type Outputs, type Program, type Silenced } from "./network";
+import type { Outputs, Program, Silenced } from "./network";
 import type { Reply, Request } from "./network.worker";
 import NetworkWorker from "./network.worker?worker&inline";
+import { Runner } from "./runner";
 
 export interface Answer extends Outputs {
   duration_ms: number;
@@ -20,16 +21,21 @@ export class Engine {
   private worker: Worker | null = null;
   private readonly waiting = new Map<number, Question>();
   private last = 0;
+  /** What every layer put out in the answer before: the worker tells what is new. */
+  private known: ReadonlyMap<string, Tensor> = new Map();
+  private readonly own: Runner;
 
-  constructor(private readonly program: Program) {
+  constructor(program: Program) {
+    this.own = new Runner(program);
     try {
       this.worker = new NetworkWorker();
     } catch {
       return;
     }
-    this.worker.onmessage = ({ data }: MessageEvent<Reply>) => {
-      this.waiting.get(data.id)?.resolve({ ...data.outputs, duration_ms: data.duration_ms });
-      this.waiting.delete(data.id);
+    this.worker.onmessage = ({ data: { id, ...reply } }: MessageEvent<Reply>) => {
+      this.known = new Map([...this.known, ...reply.activations]);
+      this.waiting.get(id)?.resolve({ ...reply, activations: new Map(this.known) });
+      this.waiting.delete(id);
     };
     this.worker.onerror = (event) => {
       event.preventDefault();
@@ -52,8 +58,8 @@ export class Engine {
 
   private here({ pixels, silenced }: Question): Answer {
     const start = performance.now();
-    const outputs = run(this.program, pixels, silenced);
-    return { ...outputs, duration_ms: performance.now() - start };
+    const { activations, logits, probs } = this.own.run(pixels, silenced);
+    return { activations, logits, probs, duration_ms: performance.now() - start };
   }
 
   private post(request: Request): void {

@@ -1,9 +1,8 @@
-// The network of an atlas, run by the page: its operations in order, from the weights in the report.
+// The network of an atlas as the page runs it: its operations in order, with the weights in the report.
 
 import type { Atlas, Input, Sample, Window } from "../lib/formats";
-import { normalised } from "../lib/arithmetic";
 import type { Files, Tensor } from "../lib/source";
-import { activated, convolution, dense, FUNCTIONS, pooled, scaled, softmax, spatialMean, sumOfAll } from "./operations";
+import { FUNCTIONS } from "./operations";
 
 /** More multiply-adds than this take a page seconds for one picture. */
 export const MOST_MULTIPLY_ADDS = 200e6;
@@ -66,61 +65,6 @@ export function programOf(atlas: Atlas, files: Files): Program | string {
     });
   }
   return { operations, input: atlas.input, output: atlas.model.output };
-}
-
-function compute(op: Operation, inputs: Tensor[]): Tensor {
-  const [first] = inputs;
-  switch (op.operation) {
-    case "conv":
-      return convolution(first, op.weight!, op.bias, op.window!, op.shape);
-    case "dense":
-      return dense(first, op.weight!, op.bias);
-    case "scale":
-      return scaled(first, op.scale!, op.shift!);
-    case "max_pool":
-    case "avg_pool":
-      return pooled(first, op.window!, op.shape, op.operation);
-    case "mean":
-      return spatialMean(first, op.shape);
-    case "flatten":
-    case "copy":
-      return { shape: op.shape, data: first.data };
-    case "add":
-      return sumOfAll(inputs);
-    case "softmax":
-      return { shape: op.shape, data: softmax(first.data) };
-    default:
-      return activated(first, op.operation, op.slope);
-  }
-}
-
-/** Run a network on one picture, some units replaced by a value. */
-export function run(program: Program, pixels: Tensor, silenced: Silenced[] = []): Outputs {
-  const outputs = new Map<string, Tensor>([["input", normalised(pixels, program.input)]]);
-  let last: Operation | null = null;
-  for (const op of program.operations) {
-    const out = compute(op, op.inputs.map((name) => outputs.get(name)!));
-    const held = silenced.filter(({ layer }) => layer === op.layer);
-    if (held.length) out.data = out.data.slice(); // "copy" shares its input's
-    for (const { unit, value } of held) {
-      const each = out.data.length / op.shape[0];
-      out.data.fill(value, unit * each, (unit + 1) * each);
-    }
-    outputs.set(op.layer, out);
-    last = op;
-  }
-  const found = Array.from(last ? outputs.get(last.layer)!.data : []);
-  outputs.delete("input");
-  return { activations: outputs, ...answer(found, last?.operation ?? "", program.output) };
-}
-
-/** Logits and probabilities from the last layer's values, which may be probabilities already. */
-function answer(values: number[], operation: string, output: Program["output"]): { logits: number[]; probs: number[] } {
-  if (operation === "softmax") return { logits: values.map(Math.log), probs: values };
-  if (output === "softmax") return { logits: values, probs: Array.from(softmax(values)) };
-  const [value] = values;
-  const p = operation === "sigmoid" ? value : 1 / (1 + Math.exp(-value));
-  return { logits: [operation === "sigmoid" ? Math.log(p / (1 - p)) : value], probs: [1 - p, p] };
 }
 
 /** How far the page's numbers are from the recorded ones. */

@@ -1,27 +1,33 @@
 // Runs the network away from the page's own thread, so that nothing waits for it.
 
-import { run, type Outputs, type Program, type Silenced } from "./network";
 import type { Tensor } from "../lib/source";
+import type { Outputs, Program, Silenced } from "./network";
+import { Runner } from "./runner";
 
 export type Request = { program: Program } | { id: number; pixels: Tensor; silenced: Silenced[] };
-export interface Reply {
+/** What came out; of the activations those that are not what they were in the answer before. */
+export interface Reply extends Outputs {
   id: number;
-  outputs: Outputs;
   /** Of the computation alone. */
   duration_ms: number;
 }
 
-let program: Program | null = null;
+let runner: Runner | null = null;
 
 self.onmessage = ({ data }: MessageEvent<Request>): void => {
   if ("program" in data) {
-    program = data.program;
+    runner = new Runner(data.program);
     return;
   }
   const start = performance.now();
-  const outputs = run(program!, data.pixels, data.silenced);
-  const reply: Reply = { id: data.id, outputs, duration_ms: performance.now() - start };
-  // Handed over, not copied: megabytes of maps for every edit. Layers that pass on what they read share one buffer.
-  const buffers = new Set([...outputs.activations.values()].map(({ data: { buffer } }) => buffer as ArrayBuffer));
-  self.postMessage(reply, { transfer: [...buffers] });
+  const { renewed, activations, logits, probs } = runner!.run(data.pixels, data.silenced);
+  const duration_ms = performance.now() - start;
+  // Copies, for the next run begins with the originals. Layers that pass on what they read share one.
+  const copies = new Map<Tensor["data"], Tensor["data"]>();
+  const copied = ({ shape, data: numbers }: Tensor): Tensor => {
+    if (!copies.has(numbers)) copies.set(numbers, numbers.slice());
+    return { shape, data: copies.get(numbers)! };
+  };
+  const reply: Reply = { id: data.id, activations: new Map(renewed.map((layer) => [layer, copied(activations.get(layer)!)])), logits, probs, duration_ms };
+  self.postMessage(reply, { transfer: [...copies.values()].map(({ buffer }) => buffer as ArrayBuffer) });
 };

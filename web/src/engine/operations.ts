@@ -8,60 +8,72 @@ export function zeros(shape: number[]): Tensor & { data: Float32Array } {
   return { shape, data: new Float32Array(shape.reduce((product, side) => product * side, 1)) };
 }
 
-/** The output places o of 0..n-1 for which `o * stride + offset` lies within 0..side-1, as [from, to). */
-function inside(n: number, stride: number, offset: number, side: number): [number, number] {
-  const from = offset >= 0 ? 0 : Math.ceil(-offset / stride);
-  const to = Math.floor((side - 1 - offset) / stride) + 1;
-  return [Math.min(from, n), Math.max(Math.min(to, n), Math.min(from, n))];
-}
+/** As many units and products at a time as a processor keeps in its registers. */
+const UNITS = 4;
+const PRODUCTS = 3;
 
 /** A convolution with zeros around its input. Weights are (U, C / groups, kh, kw). */
 export function convolution(input: Tensor, weight: Tensor, bias: Tensor | null, window: Window, shape: number[]): Tensor {
   const out = zeros(shape);
-  const [, H, W] = input.shape;
+  const source = padded(input, window.padding);
+  const [, H, W] = source.shape;
   const [U, each, kh, kw] = weight.shape;
   const [, OH, OW] = shape;
   const [sy, sx] = window.stride;
-  const source = input.data;
-  const target = out.data;
-  const across = window.dilation[1];
-  // For each column of the kernel the outputs that it reaches inside the map.
-  const columns = Array.from({ length: kw }, (_, kx) => inside(OW, sx, kx * across - window.padding[1], W));
-  const [left, right] = kw === 3 ? common(columns) : [0, 0];
-  for (let u = 0; u < U; u++) {
-    const first = Math.floor(u / (U / window.groups)) * each;
-    const plane = u * OH * OW;
-    if (bias) target.fill(bias.data[u], plane, plane + OH * OW);
-    for (let c = 0; c < each; c++)
-      for (let ky = 0; ky < kh; ky++) {
-        const dy = ky * window.dilation[0] - window.padding[0];
-        const [top, bottom] = inside(OH, sy, dy, H);
-        const kernel = ((u * each + c) * kh + ky) * kw;
-        // Where a row of three weights lies inside the map its three products are added at once.
-        const [w0, w1, w2] = [weight.data[kernel], weight.data[kernel + 1], weight.data[kernel + 2]];
-        for (let y = top; y < bottom; y++) {
-          const line = ((first + c) * H + y * sy + dy) * W - window.padding[1];
-          const row = plane + y * OW;
-          for (let x = left, from = line + left * sx; x < right; x++, from += sx)
-            target[row + x] += w0 * source[from] + w1 * source[from + across] + w2 * source[from + 2 * across];
-          for (let kx = 0; kx < kw; kx++) {
-            const w = weight.data[kernel + kx];
-            const [begin, end] = columns[kx];
-            const at = line + kx * across;
-            if (left < right) {
-              for (let x = begin; x < left; x++) target[row + x] += w * source[at + x * sx];
-              for (let x = right; x < end; x++) target[row + x] += w * source[at + x * sx];
-            } else for (let x = begin; x < end; x++) target[row + x] += w * source[at + x * sx];
-          }
-        }
-      }
+  const products = each * kh * kw;
+  // Where each weight of a unit reads, from the corner of its first channel on.
+  const reads = new Int32Array(Math.ceil(products / PRODUCTS) * PRODUCTS);
+  for (let k = 0; k < products; k++) {
+    const [c, y, x] = [Math.floor(k / (kh * kw)), Math.floor(k / kw) % kh, k % kw];
+    reads[k] = (c * H + y * window.dilation[0]) * W + x * window.dilation[1];
+  }
+  const weights = new Float64Array(UNITS * reads.length);
+  const sums = Array.from({ length: UNITS }, () => new Float64Array(OW));
+  const group = U / window.groups;
+  for (let first = 0; first < U; first += Math.min(UNITS, group - (first % group))) {
+    const n = Math.min(UNITS, group - (first % group));
+    weights.fill(0); // missing units and products count nothing
+    for (let u = 0; u < n; u++)
+      for (let k = 0; k < products; k++)
+        weights[(Math.floor(k / PRODUCTS) * UNITS + u) * PRODUCTS + (k % PRODUCTS)] = weight.data[(first + u) * products + k];
+    const channel = Math.floor(first / group) * each;
+    for (let y = 0; y < OH; y++) {
+      for (let u = 0; u < n; u++) sums[u].fill(bias ? bias.data[first + u] : 0);
+      addProducts(sums, weights, reads, source.data, (channel * H + y * sy) * W, sx);
+      for (let u = 0; u < n; u++) out.data.set(sums[u], ((first + u) * OH + y) * OW);
+    }
   }
   return out;
 }
 
-/** Where all of some ranges are. */
-function common(ranges: readonly (readonly [number, number])[]): [number, number] {
-  return [Math.max(...ranges.map(([begin]) => begin)), Math.min(...ranges.map(([, end]) => end))];
+/** A row of places of four units: to every sum three products at a time. */
+function addProducts([s, t, u, v]: Float64Array[], weights: Float64Array, reads: Int32Array, source: Float64Array, corner: number, step: number): void {
+  const n = s.length;
+  for (let k = 0, at = 0; k < reads.length; k += PRODUCTS, at += UNITS * PRODUCTS) {
+    const [a, b, c] = [corner + reads[k], corner + reads[k + 1], corner + reads[k + 2]];
+    const [s0, s1, s2] = [weights[at], weights[at + 1], weights[at + 2]];
+    const [t0, t1, t2] = [weights[at + 3], weights[at + 4], weights[at + 5]];
+    const [u0, u1, u2] = [weights[at + 6], weights[at + 7], weights[at + 8]];
+    const [v0, v1, v2] = [weights[at + 9], weights[at + 10], weights[at + 11]];
+    for (let x = 0, from = 0; x < n; x++, from += step) {
+      const i = source[a + from];
+      const j = source[b + from];
+      const l = source[c + from];
+      s[x] += s0 * i + s1 * j + s2 * l;
+      t[x] += t0 * i + t1 * j + t2 * l;
+      u[x] += u0 * i + u1 * j + u2 * l;
+      v[x] += v0 * i + v1 * j + v2 * l;
+    }
+  }
+}
+
+/** Maps with zeros around them, in the precision that they are summed in. */
+function padded({ shape: [C, H, W], data }: Tensor, [down, across]: readonly number[]): { shape: number[]; data: Float64Array } {
+  const shape = [C, H + 2 * down, W + 2 * across];
+  const out = new Float64Array(shape[0] * shape[1] * shape[2]);
+  for (let row = 0; row < C * H; row++)
+    out.set(data.subarray(row * W, (row + 1) * W), (Math.floor(row / H) * shape[1] + down + (row % H)) * shape[2] + across);
+  return { shape, data: out };
 }
 
 /** A fully-connected layer. Weights are (U, features). */

@@ -14,7 +14,6 @@ export interface Column {
   layer: Layer;
   /** The layers that stand for this column, in their order. */
   block: Layer[];
-  tensor: Tensor;
   units: number[];
   reads: Reading[];
 }
@@ -64,6 +63,7 @@ function blocksOf(layers: Layer[], opened: ReadonlySet<string>): Layer[][] {
   return runs.flatMap((run) => (opened.has(run[0].name) ? run.map((layer) => [layer]) : [run]));
 }
 
+/** The columns for one picture; `opened` and `whole` name blocks told layer by layer, and layers of which every unit stands. */
 export function columnsOf(atlas: Atlas, sample: Sample, files: Pick<Files, "tensor">, most: number, opened: ReadonlySet<string>, whole: ReadonlySet<string>): Column[] {
   const end = logitsLayer(atlas);
   const layers = atlas.layers
@@ -83,12 +83,12 @@ export function columnsOf(atlas: Atlas, sample: Sample, files: Pick<Files, "tens
         const alone = block.length === 1 && (column < 0 || blocks[column].at(-1)!.name === behind);
         reads.set(column, !alone ? "several" : ALIKE.has(one.kind) ? "alike" : "weights");
       }
-    const tensor = files.tensor(sample.activations[layer.name])!;
-    return { layer, block, tensor, units: [], reads: [...reads].map(([column, via]) => ({ column, via })) };
+    return { layer, block, units: [], reads: [...reads].map(([column, via]) => ({ column, via })) };
   });
   // Units that are read by their namesakes stand beside them: what follows chooses.
   for (let c = columns.length - 1; c >= 0; c--) {
-    const { tensor, layer } = columns[c];
+    const { layer } = columns[c];
+    const tensor = files.tensor(sample.activations[layer.name])!;
     const next = columns[c + 1];
     const follows = next?.reads.some(({ column, via }) => column === c && via === "alike") && next.layer.shape[0] === layer.shape[0];
     const all = Array.from({ length: tensor.shape[0] }, (_, u) => u);

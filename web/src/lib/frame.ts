@@ -2,14 +2,17 @@
 
 import { onMount } from "svelte";
 
+/** Run `then` once the next frame is drawn; what it gives calls that off. */
+export function afterFrame(then: () => void): () => void {
+  let timer: ReturnType<typeof setTimeout>;
+  const frame = requestAnimationFrame(() => (timer = setTimeout(then)));
+  return () => {
+    cancelAnimationFrame(frame);
+    clearTimeout(timer);
+  };
+}
+
 /** Called while a component is built: `then` runs once its first frame is drawn, unless it is gone. */
 export function afterFirstFrame(then: () => void): void {
-  onMount(() => {
-    let timer: ReturnType<typeof setTimeout>;
-    const frame = requestAnimationFrame(() => (timer = setTimeout(then)));
-    return () => {
-      cancelAnimationFrame(frame);
-      clearTimeout(timer);
-    };
-  });
+  onMount(() => afterFrame(then));
 }

@@ -5,6 +5,7 @@ import { checkedEngine } from "../engine/checked";
 import type { Answer, Engine } from "../engine/client";
 import type { Agreement, Silenced } from "../engine/network";
 import type { Atlas, Sample } from "./formats";
+import { afterFrame } from "./frame";
 import type { Files, Tensor } from "./source";
 import { view } from "./state.svelte";
 
@@ -26,11 +27,17 @@ export class Trial {
   /** What came out; null where nothing was changed. */
   computed = $state.raw<Sample | null>(null);
   duration_ms = $state(0);
+  /** What came out of changed pixels with every unit on; null where they are a recorded picture's. */
+  private own = $state.raw<Sample | null>(null);
+  /** What stands for one frame more, while the maps of what was computed are drawn. */
+  private before = $state.raw<Sample | null>(null);
 
   private engine: Engine | null = null;
   private started: Promise<void> | null = null;
   private brought: Tensor | null = null;
   private asked = 0;
+  /** The files of what the page computed: some sample that is shown stands in each. */
+  private held: string[] = [];
 
   constructor(
     private readonly atlas: Atlas,
@@ -72,6 +79,14 @@ export class Trial {
   }
   get shown(): Sample {
     return this.computed ?? this.recorded;
+  }
+  /** What is shown, a frame after a change: for what need not be there at once. */
+  get settled(): Sample {
+    return this.before ?? this.shown;
+  }
+  /** What is shown with every unit on: it says which units are shown, so that switching one off moves none. */
+  get intact(): Sample {
+    return this.own ?? this.recorded;
   }
   /** What the network receives now. */
   get received(): Tensor {
@@ -123,26 +138,43 @@ export class Trial {
 
   private async update(): Promise<void> {
     const turn = ++this.asked;
-    if (!this.changed || !this.engine) {
-      if (this.computed) this.files.release(this.computed.pixels.file);
-      this.computed = null;
-      return;
-    }
-    const pixels = this.received;
-    const answer = await this.engine.run(pixels, this.silenced);
+    const { engine, pixels, silenced } = this;
+    if (!engine || !this.changed) return this.show(null, null);
+    // What the pixels give alone is there already where only units have been switched.
+    const alone = pixels && pixels !== this.files.tensor(this.own?.pixels) ? engine.run(pixels) : null;
+    const answer = silenced.length ? await engine.run(this.received, silenced) : await alone;
+    const whole = await alone;
     if (turn !== this.asked) return; // a newer change has been made meanwhile
-    if (this.computed) this.files.release(this.computed.pixels.file);
-    const { [KEY]: received, ...activations } = this.files.hold(`trial/${turn}`, new Map([...answer.activations, [KEY, pixels]]));
-    this.duration_ms = answer.duration_ms;
-    this.computed = {
+    const own = whole && pixels ? this.sampleOf(whole, pixels, `trial/${turn}/own`) : pixels && this.own;
+    if (answer) this.duration_ms = answer.duration_ms;
+    this.show(own, answer && silenced.length ? this.sampleOf(answer, this.received, `trial/${turn}`) : own);
+  }
+
+  /** What the page computed, as recorded pictures are kept. */
+  private sampleOf({ activations, logits, probs }: Answer, pixels: Tensor, file: string): Sample {
+    const { [KEY]: received, ...refs } = this.files.hold(file, new Map([...activations, [KEY, pixels]]));
+    this.held.push(file);
+    return {
       row: null,
       id: this.name ?? this.recorded.id,
       label: this.brought ? null : this.recorded.label,
-      predicted: answer.probs.indexOf(Math.max(...answer.probs)),
-      logits: answer.logits,
-      probs: answer.probs,
+      predicted: probs.indexOf(Math.max(...probs)),
+      logits,
+      probs,
       pixels: received,
-      activations,
+      activations: refs,
     };
+  }
+
+  private show(own: Sample | null, computed: Sample | null): void {
+    this.before = this.settled;
+    this.own = own;
+    this.computed = computed;
+    afterFrame(() => {
+      this.before = null;
+      const kept = new Set([this.own, this.computed].map((sample) => sample?.pixels.file));
+      for (const file of this.held) if (!kept.has(file)) this.files.release(file);
+      this.held = this.held.filter((file) => kept.has(file));
+    });
   }
 }
