@@ -34,22 +34,6 @@ def observed() -> dict[int, dict[str, Observed]]:
     return found
 
 
-def test_a_network_is_observed_in_another_memory_format_and_comes_back_as_it_was() -> None:
-    pictures, spec = load("digits").train, spec_of(1, 8, classes=2)
-    model = drawn(lambda: nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Conv2d(4, 6, 3)))
-    before = [(p.data_ptr(), p.stride(), p.detach().clone()) for p in model.parameters()]
-    formats = []
-    model[2].register_forward_pre_hook(
-        lambda module, args: formats.append(module.weight.stride() == (36, 1, 12, 4))
-    )
-    scenes = Scenes(pictures, torch.arange(60), spec, seed=0)
-    observe(program_of(model, spec), ["1"], scenes, intervals=False)
-    assert any(formats)
-    for p, (place, stride, values) in zip(model.parameters(), before, strict=True):
-        assert (p.data_ptr(), p.stride()) == (place, stride)
-        assert torch.equal(p, values)
-
-
 @pytest.mark.parametrize("kind", TUNED)
 def test_tuning_depends_on_the_number_of_pictures_by_nothing(kind: str, observed) -> None:
     for layer in ("1", "4"):
