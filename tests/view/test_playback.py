@@ -144,6 +144,58 @@ def test_the_training_plays_and_its_numbers_are_the_recordings(
 
 @needs_page
 @pytest.mark.browser
+def test_the_training_opens_at_its_end_unless_the_address_names_a_moment(
+    browser: Any, run: Run, tmp_path: Path
+) -> None:
+    atlas = look(run, effort=None, out=tmp_path / "atlas")
+    report = write_report(tmp_path / "r.html", atlas_dir=atlas.path, run_dir=run.path)
+    page = Page(browser).open(report, "#/training")
+    own = read_recording(run.path)
+    scrubber = page.page.locator("[data-testid=playback-scrubber]")
+    play = page.page.locator("[data-testid=playback-play]")
+
+    def stands_at(frame: int) -> None:
+        assert scrubber.input_value() == str(frame)
+        told = page.page.text_content("[data-testid=playback-moment]")
+        assert f"step {int(own.steps[frame]) + 1} of" in told
+
+    stands_at(len(own) - 1)
+    assert "from the start" in play.text_content()
+    # Going back is one way: the address follows, and Back leaves the view.
+    steps = page.page.evaluate("history.length")
+    scrubber.fill("2")
+    page.page.wait_for_url("**#/training?frame=2")
+    assert page.page.evaluate("history.length") == steps
+    assert "from the start" not in play.text_content()
+    page.page.reload()
+    page.page.wait_for_selector("[data-testid=playback-scrubber]")
+    stands_at(2)
+    # Play goes on from there to the end; from the end it begins anew.
+    play.click()
+    page.page.wait_for_function(
+        "() => +document.querySelector('[data-testid=playback-scrubber]').value === 3"
+    )
+    play.click()
+    scrubber.fill(str(len(own) - 1))
+    page.page.wait_for_url("**#/training")
+    play.click()
+    page.page.wait_for_function(
+        "n => +document.querySelector('[data-testid=playback-scrubber]').value < n",
+        arg=len(own) - 1,
+    )
+    play.click()
+    # An address of another recording, longer than this one, is its end.
+    page.page.evaluate("location.hash = '#/training?frame=9999'")
+    page.page.wait_for_function(
+        "n => +document.querySelector('[data-testid=playback-scrubber]').value === n",
+        arg=len(own) - 1,
+    )
+    assert not page.complaints
+    page.page.close()
+
+
+@needs_page
+@pytest.mark.browser
 def test_like_pictures_lie_together_in_the_scatter_as_in_a_principal_component_analysis(
     browser: Any, run: Run, tmp_path: Path
 ) -> None:

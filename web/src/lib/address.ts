@@ -18,6 +18,8 @@ export interface Place {
   open: boolean;
   /** What is told in numbers on the way forward; null where nothing was chosen. */
   told: Told | null;
+  /** Moment of the training that is played back; null is its end. */
+  frame: number | null;
 }
 
 /** One number of the way forward: a unit, a place in its map, and the map behind a link that was chosen. */
@@ -28,7 +30,7 @@ export interface Told {
   channel: number | null;
 }
 
-export const START: Place = { name: "overview", sample: 0, step: 1, layer: "", unit: FIRST, open: false, told: null };
+export const START: Place = { name: "overview", sample: 0, step: 1, layer: "", unit: FIRST, open: false, told: null, frame: null };
 /** What older links call a view. */
 const OLDER: Record<string, ViewName> = { network: "forward", walk: "forward" };
 
@@ -66,7 +68,8 @@ export function parsed(hash: string): Place {
   if (place.name === "layers" && parts[1]) return { ...place, layer: parts[1], unit: numberIn(parts[2]) ?? FIRST };
   const unit = numberIn(given.get("unit"));
   const told = place.name === "forward" ? toldIn(given) : null;
-  return { ...place, layer: given.get("layer") ?? "", unit: unit ?? FIRST, open: unit !== null, told };
+  const frame = place.name === "training" ? numberIn(given.get("frame")) : null;
+  return { ...place, layer: given.get("layer") ?? "", unit: unit ?? FIRST, open: unit !== null, told, frame };
 }
 
 /** Addresses of reports that were one long page: `#step=4&layer=features.4&unit=7`. */
@@ -98,6 +101,7 @@ export function written(place: Place): string {
     if (at) query.set("at", at.join(","));
     if (channel !== null) query.set("link", `${channel}`);
   }
+  if (place.name === "training" && place.frame !== null) query.set("frame", `${place.frame}`);
   if (place.name !== "layers" && place.open && place.unit !== FIRST) {
     query.set("layer", place.layer);
     query.set("unit", `${place.unit}`);

@@ -29,12 +29,12 @@ export function followAddress(choose: (sample: number) => void): void {
   addEventListener("popstate", follow);
 }
 
-/** An address without the pixel that is told: the same thing is looked at. */
-const coarse = (text: string): string => text.replace(/[?&]at=[^&]*/, "");
+/** An address without the pixel that is told and the moment that is played: the same thing is looked at. */
+const coarse = (text: string): string => text.replace(/[?&](at|frame)=[^&]*/g, "");
 const SETTLED_MS = 300;
 let settling: ReturnType<typeof setTimeout> | undefined;
 
-/** Write what is looked at into the address: a step that Back undoes. Moving over a map's pixels is no step. */
+/** Write what is looked at into the address: a step that Back undoes. Moving over a map's pixels or a training's moments is no step. */
 export function writeAddress(): void {
   const text = written(view);
   clearTimeout(settling);
