@@ -122,11 +122,12 @@ def test_patches_show_the_pixels_that_their_boxes_name(atlas: Atlas, striped: Sp
         layer = atlas[name]
         sheet = np.asarray(Image.open(atlas.path / layer.patch_sprite.file).convert("L"))
         h, w = layer.patch_sprite.tile_px
-        columns = layer.patch_sprite.columns
+        columns, tiles = layer.patch_sprite.columns, layer.patch_sprite.tiles
         checked = 0
         for unit in layer.units:
             for j, patch in enumerate(unit.patches):
                 i = unit.index * 9 + j
+                i = tiles[i] if tiles else i
                 tile = sheet[i // columns * h :, i % columns * w :][:h, :w]
                 top, left, bh, bw = patch.box_px
                 assert (bh, bw) == (h, w)  # no padding here: nothing is cut off

@@ -21,7 +21,8 @@ from layerscope.models import ModelSpec, build, make_spec
 from layerscope.pipeline.look import look
 from layerscope.training.session import train
 from layerscope.view import report
-from layerscope.view.report import filled, write_report
+from layerscope.view.page_text import packed
+from layerscope.view.report import as_json, filled, write_report
 
 
 @pytest.fixture
@@ -290,7 +291,8 @@ def test_an_atlas_of_another_schema_is_refused_in_words(browser: Any, tmp_path: 
     # A page that was made with another version's data says so itself.
     template = report.template_path().read_text("utf-8")
     path = tmp_path / "report.html"
-    path.write_text(filled(template, "layerscope-atlas", {**record, "schema": 99}), "utf-8")
+    newer = packed({**record, "schema": 99})
+    path.write_text(filled(template, "layerscope-atlas", newer), "utf-8")
     page = browser.new_page()
     page.goto(f"file://{path}")
     assert "Its schema is 99; this page reads 3" in page.inner_text("[data-testid=refusal]")
@@ -330,12 +332,12 @@ def test_an_atlas_of_schema_2_is_shown(browser: Any, tmp_path: Path) -> None:
 def test_data_is_filled_in_as_json_that_cannot_end_its_element() -> None:
     page = '<script id="x" type="application/json">null</script>'
     value = {"a": "</script><!--", "b": "\u2028"}
-    text = filled(page, "x", value)
+    text = filled(page, "x", as_json(value))
     inside = text.removeprefix('<script id="x" type="application/json">').removesuffix("</script>")
     assert "<" not in inside and "\u2028" not in inside
     assert json.loads(inside) == value
     with pytest.raises(AtlasError, match="has no element 'y'"):
-        filled(page, "y", value)
+        filled(page, "y", as_json(value))
 
 
 def test_a_page_that_was_not_built_says_how_to_build_it(tmp_path, monkeypatch) -> None:

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 def tiles(folder: Path, sprite: Sprite, numbers: Sequence[int]) -> list[np.ndarray]:
-    """Some tiles of a sheet.
+    """Some pictures of a sheet.
 
     Args:
         folder: the atlas's.
         sprite: the sheet.
-        numbers: which tiles.
+        numbers: which pictures.
 
     Returns:
         uint8 (h, w) of a grey sheet, (h, w, 3) of one in colour, for each number.
@@ -39,7 +39,8 @@ def tiles(folder: Path, sprite: Sprite, numbers: Sequence[int]) -> list[np.ndarr
     if bool((sheet[..., :1] == sheet).all()):
         sheet = sheet[..., 0]
     h, w = sprite.tile_px
-    places = [divmod(number, sprite.columns) for number in numbers]
+    tile_of = sprite.tiles or range(sprite.count)
+    places = [divmod(tile_of[number], sprite.columns) for number in numbers]
     return [sheet[row * h : (row + 1) * h, column * w : (column + 1) * w] for row, column in places]
 
 

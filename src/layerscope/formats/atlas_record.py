@@ -310,7 +310,7 @@ class PatchPictures(Struct, frozen=True, kw_only=True):
     """The pictures that patches were cut from, made small: enough to see where a patch lies in one.
 
     Args:
-        rows: tile i shows the picture in this row of its split; each once, those of the strongest
+        rows: picture i is the one in this row of its split; each once, those of the strongest
             patches first.
         sprite: the pictures.
     """

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from layerscope.formats.quantities import Positive
+from layerscope.formats.quantities import Count, Positive
 
 
 class ArrayRef(Struct, frozen=True, kw_only=True):
@@ -29,10 +29,13 @@ class Sprite(Struct, frozen=True, kw_only=True):
         file: inside the folder, such as "sprites/features.0.patches.webp".
         tile_px: [height, width] of one tile.
         columns: tiles a row.
-        count: tiles in all.
+        count: tiles of the sheet.
+        tiles: the tile of each picture, where equal pictures share one; null: picture `i` is tile
+            `i`.
     """
 
     file: Annotated[str, Meta(pattern=r"^(sprites|run)/[^/]+\.webp$")]
     tile_px: tuple[Positive, Positive]
     columns: Positive
     count: Positive
+    tiles: tuple[Count, ...] | None = None

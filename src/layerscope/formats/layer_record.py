@@ -205,7 +205,7 @@ class DirectionsRecord(Struct, frozen=True, kw_only=True):
         kept: units against directions, for a few numbers of them.
         accuracy: of the whole network on the same pictures; null where it was not measured.
         n: pictures that `kept` was scored on.
-        patch_sprite: the directions' patches, nine tiles each; null where none has any.
+        patch_sprite: the directions' patches, nine pictures each; null where none has any.
     """
 
     how: Literal["nmf", "pca", "dictionary"]
@@ -344,19 +344,19 @@ class LayerRecord(Struct, frozen=True, kw_only=True):
         weight: a convolution's is (U, C / groups, kh, kw), a dense layer's (U, features); null
             where it has none or it is very large.
         bias: (U,).
-        filter_sprite: U tiles: the weights as pictures, where they act on the input itself.
-        filter_scales: by what each tile is scaled: its own largest magnitude.
-        spectrum_sprite: U grey tiles of 16 x 16: the size of the same weights' Fourier transform,
-            frequency 0 in the middle, half a cycle a pixel at the border.
+        filter_sprite: U pictures: the weights, where they act on the input itself.
+        filter_scales: by what each picture is scaled: its own largest magnitude.
+        spectrum_sprite: U grey pictures of 16 x 16: the size of the same weights' Fourier
+            transform, frequency 0 in the middle, half a cycle a pixel at the border.
         statistics: of all units; null where the layer was not measured.
         units: each unit; none where the layer has none of its own.
         units_in: the layer through which these units are seen (the activation behind a
             convolution), which has their patches and measures; else null.
-        patch_sprite: patch j of unit u is tile `u * 9 + j`.
-        featurevis_sprite: tile `u * featurevis_variants + j` is the j-th image optimised for unit
-            u, its strongest first.
+        patch_sprite: patch j of unit u is picture `u * 9 + j`.
+        featurevis_sprite: picture `u * featurevis_variants + j` is the j-th image optimised for
+            unit u, its strongest first.
         featurevis_variants: images of each unit.
-        featurevis_map_sprite: tile u is the image optimised for the mean over unit u's map; null
+        featurevis_map_sprite: picture u is the image optimised for the mean over unit u's map; null
             where there is none.
         evidence: the layer's measures; null where there are none.
         forward: how its output is computed; null where that is none of the operations that an

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 import json
+import re
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,10 +15,10 @@ from layerscope.formats.documents import plain
 from layerscope.formats.embedded_run import BesideRun, EmbeddedRun, Playback
 from layerscope.formats.run_files import read_evaluation, read_history, read_run_record
 from layerscope.view.beside import Beside, without_own_pictures
+from layerscope.view.page_arrays import compact
+from layerscope.view.page_text import packed, packed_files
 from layerscope.view.playback import FILE, playback_of
 
-# The page holds its own computation against so many recorded samples (web/src/lib/trial.svelte.ts).
-CHECKED = 2
 # A page computes a network of so many multiply-adds in about a tenth of a second: when a picture is
 # chosen, it can work out what its report left out.
 QUICK_MULTIPLY_ADDS = 50_000_000
@@ -85,19 +83,16 @@ def write_report(
     page = template(atlas_dir)
     playback = playback_of(run_dir) if run_dir else None
     run = embedded_run(run_dir, playback[0] if playback else None) if run_dir else None
-    # A page of two networks checks itself by one recorded sample, and keeps to its size.
-    atlas, files = atlas_with_files(
-        atlas_dir, partial(without_computable, checked=1 if beside else CHECKED)
-    )
+    atlas, files = atlas_with_files(atlas_dir, without_computable)
     if playback:
-        files[FILE] = as_base64(gzip.compress(playback[1], compresslevel=6, mtime=0))
+        files[FILE] = compact(playback[1])
     if run_dir and (run_dir / "mistakes.webp").is_file():
-        files["run/mistakes.webp"] = as_base64((run_dir / "mistakes.webp").read_bytes())
-    embedded: dict[str, Any] = {"atlas": packed(atlas), "run": run, "files": files}
+        files["run/mistakes.webp"] = (run_dir / "mistakes.webp").read_bytes()
+    embedded = {"atlas": packed(atlas), "run": as_json(run), "files": packed_files(files)}
     if beside:
         embedded |= embedded_beside(beside)
-    for name, value in embedded.items():
-        page = filled(page, f"layerscope-{name}", value)
+    for name, text in embedded.items():
+        page = filled(page, f"layerscope-{name}", text)
     with whole_file(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return path
@@ -115,7 +110,7 @@ def embedded_run(run_dir: Path, playback: Playback | None) -> Any:
     )
 
 
-def embedded_beside(beside: Beside) -> dict[str, Any]:
+def embedded_beside(beside: Beside) -> dict[str, str]:
     """What the page carries of a second run, by the names of its elements."""
     atlas, files = atlas_with_files(beside.atlas_dir, without_own_pictures)
     record = BesideRun(
@@ -128,18 +123,16 @@ def embedded_beside(beside: Beside) -> dict[str, Any]:
         difference=beside.difference,
         verdict=beside.verdict,
     )
-    return {"beside": plain(record), "beside-atlas": packed(atlas), "beside-files": files}
-
-
-def packed(value: Any) -> str:
-    """A value as gzipped JSON in base64: a sixth of its text, for an atlas repeats itself."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return as_base64(gzip.compress(text.encode(), compresslevel=9, mtime=0))
+    return {
+        "beside": as_json(plain(record)),
+        "beside-atlas": packed(atlas),
+        "beside-files": packed_files(files),
+    }
 
 
 def atlas_with_files(
     atlas_dir: Path, lighter: Callable[[dict[str, Any]], dict[str, Any]]
-) -> tuple[dict[str, Any], dict[str, str]]:
+) -> tuple[dict[str, Any], dict[str, bytes]]:
     """An atlas's record and the files that it names, of one look: another may end meanwhile.
 
     Of an older one the record is converted: the page knows this version's alone.
@@ -171,39 +164,27 @@ def atlas_with_files(
     )
 
 
-def without_computable(atlas: dict[str, Any], checked: int = CHECKED) -> dict[str, Any]:
+def without_computable(atlas: dict[str, Any]) -> dict[str, Any]:
     """An atlas without the activations that the page computes itself, which would double it.
 
-    Those of some samples stay: the page holds its own numbers against them first, and computes none
-    of its own where they disagree.
+    Those of the first sample stay: it is there at once, and the page holds its own numbers against
+    it, and against the recorded probabilities of the second, before it computes any others.
     """
     cost = atlas["model"]["multiply_adds"]
     if cost > QUICK_MULTIPLY_ADDS or not all(layer["forward"] for layer in atlas["layers"]):
         return atlas
     samples: list[dict[str, Any]] = atlas["samples"]
-    light: list[dict[str, Any]] = [{**sample, "activations": {}} for sample in samples[checked:]]
-    return {**atlas, "samples": samples[:checked] + light}
+    light: list[dict[str, Any]] = [{**sample, "activations": {}} for sample in samples[1:]]
+    return {**atlas, "samples": samples[:1] + light}
 
 
-def embedded_files(atlas_dir: Path, atlas: dict[str, Any]) -> dict[str, str]:
-    """The files that an atlas names, as text; of arrays those alone that it names, gzipped."""
-    files: dict[str, str] = {}
+def embedded_files(atlas_dir: Path, atlas: dict[str, Any]) -> dict[str, bytes]:
+    """The files that an atlas names; of arrays those alone that it names."""
+    files: dict[str, bytes] = {}
     for name, arrays in sorted(named_files(atlas).items()):
         content = (atlas_dir / name).read_bytes()
-        if name.endswith(".safetensors"):
-            content = gzip.compress(only(content, arrays), compresslevel=6, mtime=0)
-        files[name] = as_base64(content)
+        files[name] = compact(content, arrays) if name.endswith(".safetensors") else content
     return files
-
-
-def only(content: bytes, names: set[str]) -> bytes:
-    """A safetensors file with some of its arrays."""
-    from safetensors.numpy import load, save
-
-    arrays = load(content)
-    if set(arrays) <= names:
-        return content
-    return save({name: array for name, array in arrays.items() if name in names})
 
 
 def named_files(value: Any) -> dict[str, set[str]]:
@@ -223,24 +204,20 @@ def named_files(value: Any) -> dict[str, set[str]]:
     return found
 
 
-def as_base64(data: bytes) -> str:
-    """Bytes as ASCII text."""
-    return base64.b64encode(data).decode("ascii")
-
-
-def filled(page: str, element: str, value: Any) -> str:
-    """Put a value into one of the page's data elements.
+def as_json(value: Any) -> str:
+    """A value as JSON that a page can hold.
 
     Every "<" is written as an escape that JSON reads back, so that no text of the data (a class
     named "</script>") can end the element.
     """
-    opening = f'<script id="{element}" type="application/json">'
-    start = page.find(opening)
-    if start < 0:
-        raise AtlasError(f"the report page has no element {element!r}; build it again")
-    start += len(opening)
-    end = page.index("</script>", start)
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     # These two end a line in scripts of old, though not in JSON.
-    text = text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-    return page[:start] + text + page[end:]
+    return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def filled(page: str, element: str, text: str) -> str:
+    """Put a text without "<" into one of the page's data elements."""
+    opening = re.search(rf'<script id="{element}" type="[^"]*">', page)
+    if not opening:
+        raise AtlasError(f"the report page has no element {element!r}; build it again")
+    return page[: opening.end()] + text + page[page.index("</script>", opening.end()) :]

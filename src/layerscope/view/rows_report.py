@@ -8,7 +8,8 @@ from layerscope.errors import AtlasError
 from layerscope.files import whole_file
 from layerscope.formats.documents import plain
 from layerscope.formats.rows.rows_atlas_record import read_rows_atlas
-from layerscope.view.report import embedded_files, filled, packed, template
+from layerscope.view.page_text import packed, packed_files
+from layerscope.view.report import embedded_files, filled, template
 
 
 def write_rows_report(path: str | Path, *, atlas_dir: str | Path) -> Path:
@@ -31,8 +32,8 @@ def write_rows_report(path: str | Path, *, atlas_dir: str | Path) -> Path:
         files = embedded_files(atlas_dir, record)
     except OSError as error:
         raise AtlasError(f"{atlas_dir} cannot be read ({error}); look again") from error
-    for name, value in (("atlas", packed(record)), ("files", files)):
-        page = filled(page, f"layerscope-{name}", value)
+    for name, text in (("atlas", packed(record)), ("files", packed_files(files))):
+        page = filled(page, f"layerscope-{name}", text)
     with whole_file(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return path

@@ -188,11 +188,11 @@ export interface Layer {
   weight: ArrayRef | null;
   /** (U,). */
   bias: ArrayRef | null;
-  /** U tiles: the weights as pictures, where they act on the input itself. */
+  /** U pictures: the weights, where they act on the input itself. */
   filter_sprite: Sprite | null;
-  /** by what each tile is scaled: its own largest magnitude. */
+  /** by what each picture is scaled: its own largest magnitude. */
   filter_scales: number[];
-  /** U grey tiles of 16 x 16: the size of the same weights' Fourier transform, frequency 0 in the middle, half a cycle a pixel at the border. */
+  /** U grey pictures of 16 x 16: the size of the same weights' Fourier transform, frequency 0 in the middle, half a cycle a pixel at the border. */
   spectrum_sprite: Sprite | null;
   /** of all units; null where the layer was not measured. */
   statistics: LayerStatistics | null;
@@ -200,9 +200,9 @@ export interface Layer {
   units: Unit[];
   /** the layer through which these units are seen (the activation behind a convolution), which has their patches and measures; else null. */
   units_in: string | null;
-  /** patch j of unit u is tile `u * 9 + j`. */
+  /** patch j of unit u is picture `u * 9 + j`. */
   patch_sprite: Sprite | null;
-  /** tile `u * featurevis_variants + j` is the j-th image optimised for unit u, its strongest first. */
+  /** picture `u * featurevis_variants + j` is the j-th image optimised for unit u, its strongest first. */
   featurevis_sprite: Sprite | null;
   /** the layer's measures; null where there are none. */
   evidence: LayerEvidence | null;
@@ -212,7 +212,7 @@ export interface Layer {
   forward: Forward | null;
   /** images of each unit. */
   featurevis_variants: number;
-  /** tile u is the image optimised for the mean over unit u's map; null where there is none. */
+  /** picture u is the image optimised for the mean over unit u's map; null where there is none. */
   featurevis_map_sprite: Sprite | null;
 }
 
@@ -284,7 +284,7 @@ export interface Accuracy {
 
 /** The pictures that patches were cut from, made small: enough to see where a patch lies in one. */
 export interface PatchPictures {
-  /** tile i shows the picture in this row of its split; each once, those of the strongest patches first. */
+  /** picture i is the one in this row of its split; each once, those of the strongest patches first. */
   rows: number[];
   /** the pictures. */
   sprite: Sprite;
@@ -544,8 +544,10 @@ export interface Sprite {
   tile_px: [number, number];
   /** tiles a row. */
   columns: number;
-  /** tiles in all. */
+  /** tiles of the sheet. */
   count: number;
+  /** the tile of each picture, where equal pictures share one; null: picture `i` is tile `i`. */
+  tiles: number[] | null;
 }
 
 /** The activations of all units of a layer together. */
@@ -1144,7 +1146,7 @@ export interface Directions {
   accuracy: number | null;
   /** pictures that `kept` was scored on. */
   n: number;
-  /** the directions' patches, nine tiles each; null where none has any. */
+  /** the directions' patches, nine pictures each; null where none has any. */
   patch_sprite: Sprite | null;
 }
 

@@ -1,4 +1,4 @@
-// Reads what the page carries: JSON in script elements, sprites and arrays as base64.
+// Reads what the page carries: JSON in script elements, and files as text of seven bits a character.
 
 import type { ArrayRef, Atlas, BesideRun, EmbeddedRun, Sprite } from "./formats";
 
@@ -8,25 +8,42 @@ export interface Tensor {
   data: Numbers;
 }
 
-function embedded<T>(id: string): T | null {
-  const text = document.getElementById(id)?.textContent;
-  return text ? (JSON.parse(text) as T | null) : null;
-}
+const textOf = (id: string): string => document.getElementById(id)?.textContent ?? "";
+const embedded = <T>(id: string): T | null => JSON.parse(textOf(id) || "null") as T | null;
 
-/** The atlas: gzipped as base64, for its names and numbers repeat; or plain. */
+/** The atlas, gzipped, for its names and numbers repeat; null where the page carries none. */
 export async function readAtlas(element = "layerscope-atlas"): Promise<Atlas | null> {
-  const value = embedded<Atlas | string>(element);
-  if (typeof value !== "string") return value;
-  return JSON.parse(new TextDecoder().decode(await gunzip(bytesOf(value)))) as Atlas;
+  const text = textOf(element);
+  return text ? (JSON.parse(new TextDecoder().decode(await gunzip(bytesOf(text)))) as Atlas) : null;
 }
 export const readBeside = (): BesideRun | null => embedded<BesideRun>("layerscope-beside");
 export const readRun = (): EmbeddedRun | null => embedded<EmbeddedRun>("layerscope-run");
 
-function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
-  const text = atob(base64);
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+/** The bytes of a text (`view/page_text.py`): the lowest seven bits of each character, one after the other. */
+export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array((text.length * 7) >> 3);
+  let [at, word, waiting] = [0, 0, 0];
+  for (let i = 0; i < text.length; i++) {
+    word = (word << 7) | (text.charCodeAt(i) & 127);
+    waiting += 7;
+    if (waiting >= 8) bytes[at++] = word >> (waiting -= 8);
+  }
   return bytes;
+}
+
+/** Numbers whose first bytes, second bytes, … stand apart (`view/page_arrays.py`), put together. */
+export function together(apart: Uint8Array, each: number): Uint8Array<ArrayBuffer> {
+  const n = apart.length / each;
+  const bytes = new Uint8Array(apart.length);
+  for (let byte = 0; byte < each; byte++) for (let i = 0; i < n; i++) bytes[i * each + byte] = apart[byte * n + i];
+  return bytes;
+}
+
+/** For an image, which is there at once by a data URL: by an object URL a print would miss it. */
+function base64(bytes: Numbers): string {
+  let characters = "";
+  for (let i = 0; i < bytes.length; i += 8192) characters += String.fromCharCode(...bytes.subarray(i, i + 8192));
+  return btoa(characters);
 }
 
 async function gunzip(bytes: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer> {
@@ -49,44 +66,43 @@ function halfToFloat(half: Uint16Array): Float32Array {
   return out;
 }
 
+const BYTES: Record<string, number> = { F32: 4, F16: 2 };
+
 /** Parse a safetensors file: eight bytes of header length, a JSON header, the numbers. */
 export function parseSafetensors(buffer: ArrayBuffer): Map<string, Tensor> {
   const length = Number(new DataView(buffer).getBigUint64(0, true));
-  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, length))) as Record<
+  const { __metadata__: said, ...entries } = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, length))) as Record<
     string,
     { dtype: string; shape: number[]; data_offsets: [number, number] }
-  >;
+  > & { __metadata__?: { bytes?: "apart" } };
   const found = new Map<string, Tensor>();
-  for (const [name, entry] of Object.entries(header)) {
-    if (name === "__metadata__") continue;
-    const [from, to] = entry.data_offsets;
-    const part = buffer.slice(8 + length + from, 8 + length + to);
-    const data =
-      entry.dtype === "F32"
-        ? new Float32Array(part)
-        : entry.dtype === "F16"
-          ? halfToFloat(new Uint16Array(part))
-          : new Uint8Array(part);
-    found.set(name, { shape: entry.shape, data });
+  for (const [name, { dtype, shape, data_offsets }] of Object.entries(entries)) {
+    const [from, to] = data_offsets;
+    const bytes = new Uint8Array(buffer, 8 + length + from, to - from);
+    const each = BYTES[dtype] ?? 1;
+    const part = said?.bytes === "apart" && each > 1 ? together(bytes, each).buffer : buffer.slice(8 + length + from, 8 + length + to);
+    const data = dtype === "F32" ? new Float32Array(part) : dtype === "F16" ? halfToFloat(new Uint16Array(part)) : new Uint8Array(part);
+    found.set(name, { shape, data });
   }
   return found;
 }
 
-/** The files that the page carries; arrays are unpacked once, by `open`. */
+/** The tile of a sheet that shows a picture: equal pictures share one. */
+export const tileOf = ({ tiles }: Sprite, picture: number): number => tiles?.[picture] ?? picture;
+
+/** The files that the page carries, unpacked once, by `open`. */
 export class Files {
-  private readonly files: Record<string, string>;
+  private files = new Map<string, Tensor>();
   private readonly arrays = new Map<string, Map<string, Tensor>>();
   private readonly urls = new Map<string, string>();
 
-  constructor(element = "layerscope-files") {
-    this.files = embedded<Record<string, string>>(element) ?? {};
-  }
+  constructor(private readonly element = "layerscope-files") {}
 
   async open(): Promise<void> {
-    for (const [name, base64] of Object.entries(this.files)) {
-      if (!name.endsWith(".safetensors")) continue;
-      this.arrays.set(name, parseSafetensors(await gunzip(bytesOf(base64))));
-    }
+    const text = textOf(this.element);
+    if (text) this.files = parseSafetensors(bytesOf(text).buffer);
+    const packed = [...this.files].filter(([name]) => name.endsWith(".safetensors"));
+    await Promise.all(packed.map(async ([name, { data }]) => this.arrays.set(name, parseSafetensors(await gunzip(data as Uint8Array<ArrayBuffer>)))));
   }
 
   tensor(ref: ArrayRef | null | undefined): Tensor | null {
@@ -105,7 +121,8 @@ export class Files {
   url(sprite: Sprite): string {
     let url = this.urls.get(sprite.file);
     if (!url) {
-      url = `data:image/webp;base64,${this.files[sprite.file] ?? ""}`;
+      const file = this.files.get(sprite.file);
+      url = `data:image/webp;base64,${file ? base64(file.data) : ""}`;
       this.urls.set(sprite.file, url);
     }
     return url;

@@ -51,7 +51,7 @@ export class Trial {
   }
 
   private async build(): Promise<void> {
-    const { engine, agreement, refusal } = await checkedEngine(this.atlas, this.files, this.atlas.samples.filter(isRecorded).slice(0, CHECKED));
+    const { engine, agreement, refusal } = await checkedEngine(this.atlas, this.files, this.atlas.samples.slice(0, CHECKED));
     this.engine = engine;
     this.checked = agreement;
     if (!engine) this.refusal = refusal || "The page's own computation of this network does not agree with what was recorded, so it shows the recorded pictures alone.";

@@ -42,11 +42,28 @@ def write_layer_sprite(
 def written_sprite(
     folder: Path, name: str, tiles: torch.Tensor, *, columns: int, lossless: bool
 ) -> Sprite:
-    """Write a sheet of an atlas; returns where it lies, and how its tiles lie."""
-    sheet = write_sprite(folder / "sprites" / name, tiles, columns=columns, lossless=lossless)
+    """Write a sheet of an atlas, equal tiles once; returns where it lies, and how its tiles lie."""
+    distinct, places = without_repeats(tiles)
+    sheet = write_sprite(folder / "sprites" / name, distinct, columns=columns, lossless=lossless)
     return Sprite(
-        file=f"sprites/{name}", tile_px=sheet.tile_px, columns=sheet.columns, count=sheet.count
+        file=f"sprites/{name}",
+        tile_px=sheet.tile_px,
+        columns=sheet.columns,
+        count=sheet.count,
+        tiles=places if len(distinct) < len(tiles) else None,
     )
+
+
+def without_repeats(tiles: torch.Tensor) -> tuple[torch.Tensor, tuple[int, ...]]:
+    """The distinct ones of some tiles, and which of them each one is.
+
+    Deep units see the whole picture: of a sheet of their patches three in four are repeats.
+    """
+    first: dict[bytes, tuple[int, int]] = {}  # a tile's bytes -> its place, and where it came first
+    found = [
+        first.setdefault(tile.numpy().tobytes(), (len(first), i)) for i, tile in enumerate(tiles)
+    ]
+    return tiles[[i for _, i in first.values()]], tuple(place for place, _ in found)
 
 
 def shrunk(pixels: torch.Tensor, size_px: tuple[int, int]) -> torch.Tensor:
