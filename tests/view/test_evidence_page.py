@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -256,3 +257,30 @@ def test_what_the_layers_do_not_show_is_told(browser: Any, striped: Splits, tmp_
     assert box.locator("li").all_inner_texts() == list(told)
     assert not opened.complaints
     opened.page.close()
+
+
+def test_many_layers_and_a_long_name_leave_the_page_readable_on_a_phone(
+    browser: Any, made: Path, record: dict[str, Any], tmp_path: Path
+) -> None:
+    shutil.copytree(made / "atlas", tmp_path / "atlas")
+    (rung, *_), many = record["evidence"]["ladder"], 30
+    deep = [{**rung, "layer": f"deep.{i}", "title": f"Hard sigmoid {i}"} for i in range(many)]
+    record = record | {
+        "model": record["model"] | {"name": "timm:a_network_with_a_very_long_name.of_many_words"},
+        "evidence": record["evidence"] | {"ladder": deep},
+    }
+    (tmp_path / "atlas" / "atlas.json").write_text(json.dumps(record))
+    report = write_report(tmp_path / "report.html", atlas_dir=tmp_path / "atlas")
+    page = Page(browser, viewport={"width": 375, "height": 740}).open(report)
+    assert page.page.evaluate("document.documentElement.scrollWidth") <= 375
+    page.view("evidence")
+    rows = page.page.locator("[data-testid=ladder-row] h2")
+    shown = [text.split("\n")[0] for text in rows.all_inner_texts()]
+    # Some, evenly spread, with the first and the last; the others are a press away.
+    assert len(shown) == 12
+    assert (shown[0], shown[-1]) == ("Hard sigmoid 0", f"Hard sigmoid {many - 1}")
+    page.page.click("[data-testid=all-rungs]")
+    assert rows.count() == many
+    assert not page.faults()
+    assert not page.complaints
+    page.page.close()

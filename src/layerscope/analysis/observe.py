@@ -14,6 +14,7 @@ from layerscope.analysis.concepts.dissection import part_overlap
 from layerscope.analysis.pictures.class_check import (
     ClassSelectivity,
     class_selectivity,
+    class_words,
     compares_classes,
     picture_figures,
 )
@@ -289,11 +290,10 @@ def kind_measures(
     fits = place_fits(places, scene.ranked)
     checks = {kind: check_in_pictures(fits, kind, tunings.indices.groups[kind]) for kind in values}
     if classes is not None:
-        class_names = [imageset.class_names[k] for k in classes.classes.tolist()]
         values["class"] = (2 * classes.own_auroc - 1).float()
         words["class"] = [
-            f"not {name}" if silent else name
-            for name, silent in zip(class_names, classes.silent.tolist(), strict=True)
+            class_words(k, silent, imageset.class_names)
+            for k, silent in zip(classes.classes.tolist(), classes.silent.tolist(), strict=True)
         ]
         chance = torch.full_like(classes.own_auroc, classes.chance_auroc)
         checks["class"] = PictureCheck(classes.own_auroc, {"permuted labels": chance})

@@ -66,7 +66,8 @@ class DescriptionRecord(Struct, frozen=True, kw_only=True):
 
     Args:
         kind: of the ladder, such as "edge".
-        words: such as "edge at 45°", "ear", "cat", "not cat" for a unit silent for cats.
+        words: such as "edge at 45°", "ear", "cat", "not cat" for a unit silent for cats; of two
+            classes the other one is named then.
         strength: of the kind's measure, 0 to 1.
         interval: 95% of the strength over the phases, offsets and draws of the stimuli; null for
             kinds without stimuli.

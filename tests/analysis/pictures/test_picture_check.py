@@ -9,6 +9,7 @@ import torch
 
 from layerscope.analysis.pictures.class_check import (
     class_selectivity,
+    class_words,
     explained_by,
     picture_figures,
 )
@@ -186,3 +187,21 @@ def test_a_part_where_a_unit_is_driven_is_found() -> None:
     found = part_auroc(top, cover)
     assert float(found[0, 1]) > 0.99
     assert abs(float(found[1, 1]) - 0.5) < 0.15
+
+
+@pytest.mark.parametrize(
+    ("label", "silent", "classes", "words"),
+    [
+        (0, False, ("cat", "dog"), "cat"),
+        (1, False, ("cat", "dog"), "dog"),
+        # Of two classes, what is silent for one tells the other.
+        (0, True, ("cat", "dog"), "dog"),
+        (1, True, ("cat", "dog"), "cat"),
+        (1, True, ("cat", "dog", "hen"), "not dog"),
+        (2, False, ("cat", "dog", "hen"), "hen"),
+    ],
+)
+def test_a_unit_is_named_after_the_class_that_it_tells(
+    label: int, silent: bool, classes: tuple[str, ...], words: str
+) -> None:
+    assert class_words(label, silent, classes) == words

@@ -18,6 +18,11 @@ export function predictedName(atlas: Atlas, output: number): string {
   return atlas.model.class_names[output] ?? `class ${output}`;
 }
 
+/** The classes, the most probable first; among equals that which the network says. */
+export function byProbability({ probs, predicted }: Pick<Sample, "probs" | "predicted">): number[] {
+  return probs.map((_, k) => k).sort((a, b) => probs[b] - probs[a] || Number(b === predicted) - Number(a === predicted));
+}
+
 /** Whether the network tells the pictures' own classes apart, so that it can be right or wrong. */
 export function sameClasses(atlas: Atlas): boolean {
   const labels = labelNames(atlas);

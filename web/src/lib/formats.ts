@@ -898,7 +898,7 @@ export interface Weights {
 export interface Description {
   /** of the ladder, such as "edge". */
   kind: string;
-  /** such as "edge at 45°", "ear", "cat", "not cat" for a unit silent for cats. */
+  /** such as "edge at 45°", "ear", "cat", "not cat" for a unit silent for cats; of two classes the other one is named then. */
   words: string;
   /** of the kind's measure, 0 to 1. */
   strength: number;

@@ -1,6 +1,7 @@
 // What the overview shows of each layer: its rung, its most telling units, the share that stands out.
 
 import { layerNamed } from "./atlas";
+import { evenly } from "./evenly";
 import { ordered, UNDESCRIBED } from "./findings";
 import type { Atlas, LadderFrac, Layer, Rung, Unit } from "./formats";
 
@@ -25,10 +26,7 @@ export function stripLayers(atlas: Atlas): Layer[] {
 }
 
 export function stripsOf(atlas: Atlas): Strip[] {
-  const layers = stripLayers(atlas);
-  const step = (layers.length - 1) / (MOST_STRIPS - 1);
-  const shown = layers.length <= MOST_STRIPS ? layers : Array.from({ length: MOST_STRIPS }, (_, i) => layers[Math.round(i * step)]);
-  return shown.map((layer) => {
+  return evenly(stripLayers(atlas), MOST_STRIPS).map((layer) => {
     const rung = atlas.evidence?.ladder.find((one) => one.layer === layer.name) ?? null;
     return { layer, rung, telling: telling(layer.units), leading: rung && leading(rung, atlas.evidence!.kinds) };
   });

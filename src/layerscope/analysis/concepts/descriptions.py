@@ -75,7 +75,7 @@ class Description:
 
     Args:
         kind: one of `KINDS`.
-        words: such as "edge at 45°", "ear", "cat", "not cat".
+        words: such as "edge at 45°", "ear", "cat", "not cat" (of more than two classes).
         strength: of the kind's measure, 0 to 1.
         interval: 95% of the strength over phases, offsets and draws; None where there is none.
         holds: whether it is there where pictures drive the unit most; else it was seen in synthetic

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -79,6 +80,19 @@ def class_selectivity(
         classes,
         silent,
     )
+
+
+def class_words(label: int, silent: bool, class_names: Sequence[str]) -> str:
+    """What a unit is called that tells a class apart: of two, silent for one is told by the other.
+
+    Args:
+        label: the class, a row of `class_names`.
+        silent: whether the unit responds least to it instead of most.
+        class_names: of all classes of the pictures.
+    """
+    if silent and len(class_names) == 2:
+        return class_names[1 - label]
+    return f"not {class_names[label]}" if silent else class_names[label]
 
 
 @dataclass(frozen=True)
