@@ -6,8 +6,9 @@ In Chromium, from disk, a fresh page each time, medians of 5: milliseconds to th
 paint and until the atlas is unpacked and shown; of a change of view and of the choice of a unit;
 and of an edit, from the press until the page's own network has computed every layer and the frame
 with its maps and probabilities is drawn: the picture moved or painted over, in Forward a unit
-switched off or another picture chosen. Megabytes of the file. Hardware: two cores named in the
-result; no GPU is used to draw.
+switched off or another picture chosen. Megabytes of the file: at most 6 for a packaged network, 8
+for a run with its recording, or it ends in an error. Hardware: two cores named in the result; no
+GPU is used to draw.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from measured import write_result
 from quiet import Others, wait_for_quiet
 
 ROUNDS = 5
+MOST_MB, MOST_RECORDED_MB = 6, 8
 # What a page carries does not hang on how well it was measured.
 LITTLE = Effort(
     pictures=200, untrained=2, ablation_pictures=0, featurevis_steps=0, dependence_patches=4,
@@ -133,9 +135,20 @@ def reports(folder: Path) -> dict[str, Path]:
     return found
 
 
+def check_sizes(written: dict[str, Path]) -> None:
+    """End in an error where a report is larger than it may be."""
+    for name, report in written.items():
+        found, most = report.stat().st_size / 1e6, MOST_RECORDED_MB
+        if name in packaged_names():
+            most = MOST_MB
+        if found > most:
+            raise SystemExit(f"the report of {name} takes {found:.1f} MB, of {most} at most")
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         written = reports(Path(folder))
+        check_sizes(written)
         browser = playwright.chromium.launch(
             executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
         )

@@ -16,6 +16,7 @@ from safetensors.numpy import load, save
 
 from layerscope.view.page_arrays import bytes_apart, compact, rounded
 from layerscope.view.page_text import as_text, packed, packed_files
+from layerscope.view.report import QUICK_MULTIPLY_ADDS, without_computable
 
 
 def read_text(text: str) -> bytes:
@@ -109,3 +110,42 @@ def test_weights_take_seven_tenths_of_their_bytes() -> None:
     weights = np.random.default_rng(0).normal(0, 0.05, (64, 64, 3, 3)).astype(np.float32)
     assert len(compact(save({"a": weights}))) / weights.nbytes < 0.7
     assert len(gzip.compress(save({"a": weights}))) / weights.nbytes > 0.9
+
+
+def computable() -> dict[str, Any]:
+    """The layers of an atlas with two samples, of which one layer was not recorded."""
+    chain = {
+        "c": ("conv", ["input"]), "n": ("scale", ["c"]), "r": ("relu", ["n"]),
+        "a": ("add", ["r", "input"]), "g": ("gelu", ["a"]), "large": ("relu", ["g"]),
+        "p": ("max_pool", ["large"]), "f": ("flatten", ["p"]), "d": ("dense", ["f"]),
+    }  # fmt: skip
+    return {
+        "model": {"multiply_adds": QUICK_MULTIPLY_ADDS},
+        "layers": [
+            {"name": name, "inputs": inputs, "forward": {"operation": operation}}
+            for name, (operation, inputs) in chain.items()
+        ],
+        "samples": [
+            {"id": i, "activations": {name: (i, name) for name in chain if name != "large"}}
+            for i in range(2)
+        ],
+    }
+
+
+def test_what_follows_from_recorded_layers_is_null_and_other_samples_are_computed() -> None:
+    atlas = computable()
+    first, second = without_computable(atlas)["samples"]
+    kept = {name: ref for name, ref in first["activations"].items() if ref}
+    # A pooling behind what was not recorded is itself kept.
+    assert kept == {name: (0, name) for name in ("c", "g", "p", "d")}
+    assert [name for name, ref in first["activations"].items() if not ref] == ["n", "r", "a", "f"]
+    assert second["activations"] == {}
+    assert atlas == computable()
+
+
+def test_all_is_kept_of_a_network_that_the_page_does_not_compute_at_once() -> None:
+    slow = computable() | {"model": {"multiply_adds": QUICK_MULTIPLY_ADDS + 1}}
+    unknown = computable()
+    unknown["layers"][2]["forward"] = None
+    for atlas in (slow, unknown):
+        assert without_computable(atlas) is atlas

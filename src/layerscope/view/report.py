@@ -22,6 +22,8 @@ from layerscope.view.playback import FILE, playback_of
 # A page computes a network of so many multiply-adds in about a tenth of a second: when a picture is
 # chosen, it can work out what its report left out.
 QUICK_MULTIPLY_ADDS = 50_000_000
+# Operations that cost a page next to nothing: it derives them from recorded layers as it opens.
+DERIVED = ("relu", "scale", "add", "max_pool", "avg_pool", "mean", "flatten", "copy")
 # Times that an atlas is read anew because another look replaced it meanwhile.
 TRIES = 10
 
@@ -167,15 +169,28 @@ def atlas_with_files(
 def without_computable(atlas: dict[str, Any]) -> dict[str, Any]:
     """An atlas without the activations that the page computes itself, which would double it.
 
-    Those of the first sample stay: it is there at once, and the page holds its own numbers against
-    it, and against the recorded probabilities of the second, before it computes any others.
+    The first sample keeps what convolutions and dense layers put out, from which all else follows
+    as the page opens. The page holds its own numbers against it, and against the recorded
+    probabilities of the second, before it computes any others.
     """
     cost = atlas["model"]["multiply_adds"]
     if cost > QUICK_MULTIPLY_ADDS or not all(layer["forward"] for layer in atlas["layers"]):
         return atlas
     samples: list[dict[str, Any]] = atlas["samples"]
+    first = [without_derived(sample, atlas["layers"]) for sample in samples[:1]]
     light: list[dict[str, Any]] = [{**sample, "activations": {}} for sample in samples[1:]]
-    return {**atlas, "samples": samples[:1] + light}
+    return {**atlas, "samples": first + light}
+
+
+def without_derived(sample: dict[str, Any], layers: list[dict[str, Any]]) -> dict[str, Any]:
+    """A sample in which null stands for activations that follow from recorded ones."""
+    kept: dict[str, Any] = {}
+    for layer in layers:
+        name, known = layer["name"], {"input", *kept}
+        if name in sample["activations"]:
+            follows = layer["forward"]["operation"] in DERIVED and known.issuperset(layer["inputs"])
+            kept[name] = None if follows else sample["activations"][name]
+    return {**sample, "activations": kept}
 
 
 def embedded_files(atlas_dir: Path, atlas: dict[str, Any]) -> dict[str, bytes]:

@@ -1,6 +1,6 @@
 // The network of an atlas as the page runs it: its operations in order, with the weights in the report.
 
-import type { Atlas, Input, Sample, Window } from "../lib/formats";
+import type { Atlas, Forward, Input, Layer, Sample, Window } from "../lib/formats";
 import type { Files, Tensor } from "../lib/source";
 import { FUNCTIONS } from "./operations";
 
@@ -48,23 +48,28 @@ export function programOf(atlas: Atlas, files: Files): Program | string {
   if (cost > MOST_MULTIPLY_ADDS)
     return `This network takes ${Math.round(cost / 1e6).toLocaleString("en")} million multiply-adds per image, more than a page computes.`;
   const operations: Operation[] = [];
-  for (const { name, title, inputs, shape, window, weight, bias, forward } of atlas.layers) {
+  for (const layer of atlas.layers) {
+    const { forward } = layer;
     const known = forward && (STRUCTURE.has(forward.operation) || forward.operation in FUNCTIONS);
-    if (!known) return `The page does not compute ${title} (${name}), or its weights are not in this report.`;
-    operations.push({
-      layer: name,
-      operation: forward.operation,
-      inputs,
-      shape,
-      window,
-      slope: forward.slope ?? 0,
-      weight: files.tensor(weight),
-      bias: files.tensor(bias),
-      scale: files.tensor(forward.scale),
-      shift: files.tensor(forward.shift),
-    });
+    if (!known) return `The page does not compute ${layer.title} (${layer.name}), or its weights are not in this report.`;
+    operations.push(operationOf(layer, forward, files));
   }
   return { operations, input: atlas.input, output: atlas.model.output };
+}
+
+export function operationOf({ name, inputs, shape, window, weight, bias }: Layer, { operation, slope, scale, shift }: Forward, files: Files): Operation {
+  return {
+    layer: name,
+    operation,
+    inputs,
+    shape,
+    window,
+    slope: slope ?? 0,
+    weight: files.tensor(weight),
+    bias: files.tensor(bias),
+    scale: files.tensor(scale),
+    shift: files.tensor(shift),
+  };
 }
 
 /** How far the page's numbers are from the recorded ones. */

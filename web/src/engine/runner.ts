@@ -30,7 +30,7 @@ export class Runner {
     const renewed: string[] = [];
     for (const op of this.program.operations) {
       if (!op.inputs.some((name) => stale.has(name)) && sameUnits(this.held.get(op.layer), held.get(op.layer))) continue;
-      this.outputs.set(op.layer, silence(this.compute(op), held.get(op.layer)));
+      this.outputs.set(op.layer, silence(computed(op, op.inputs.map((name) => this.outputs.get(name)!)), held.get(op.layer)));
       stale.add(op.layer);
       renewed.push(op.layer);
     }
@@ -40,32 +40,32 @@ export class Runner {
     activations.delete("input");
     return { activations, renewed, ...answer(last ? Array.from(this.outputs.get(last.layer)!.data) : [], last?.operation ?? "", this.program.output) };
   }
+}
 
-  private compute(op: Operation): Tensor {
-    const inputs = op.inputs.map((name) => this.outputs.get(name)!);
-    const [first] = inputs;
-    switch (op.operation) {
-      case "conv":
-        return convolution(first, op.weight!, op.bias, op.window!, op.shape);
-      case "dense":
-        return dense(first, op.weight!, op.bias);
-      case "scale":
-        return scaled(first, op.scale!, op.shift!);
-      case "max_pool":
-      case "avg_pool":
-        return pooled(first, op.window!, op.shape, op.operation);
-      case "mean":
-        return spatialMean(first, op.shape);
-      case "flatten":
-      case "copy":
-        return { shape: op.shape, data: first.data };
-      case "add":
-        return sumOfAll(inputs);
-      case "softmax":
-        return { shape: op.shape, data: softmax(first.data) };
-      default:
-        return activated(first, op.operation, op.slope);
-    }
+/** What a layer puts out for its inputs. */
+export function computed(op: Operation, inputs: Tensor[]): Tensor {
+  const [first] = inputs;
+  switch (op.operation) {
+    case "conv":
+      return convolution(first, op.weight!, op.bias, op.window!, op.shape);
+    case "dense":
+      return dense(first, op.weight!, op.bias);
+    case "scale":
+      return scaled(first, op.scale!, op.shift!);
+    case "max_pool":
+    case "avg_pool":
+      return pooled(first, op.window!, op.shape, op.operation);
+    case "mean":
+      return spatialMean(first, op.shape);
+    case "flatten":
+    case "copy":
+      return { shape: op.shape, data: first.data };
+    case "add":
+      return sumOfAll(inputs);
+    case "softmax":
+      return { shape: op.shape, data: softmax(first.data) };
+    default:
+      return activated(first, op.operation, op.slope);
   }
 }
 
