@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { bytesOf, parseSafetensors, tileOf, together } from "./source";
+import { bytesOf, bytesTogether, parseSafetensors, tileOf } from "./source";
 
 /** As `view/page_text.py` writes: seven bits a character, three codes 128 higher. */
 function asText(bytes: number[]): string {
@@ -20,8 +20,8 @@ test("bytes of every length and value read back from text", () => {
 });
 
 test("bytes that stand apart are put together", () => {
-  expect(Array.from(together(Uint8Array.of(1, 4, 2, 5, 3, 6), 3))).toEqual([1, 2, 3, 4, 5, 6]);
-  expect(Array.from(together(Uint8Array.of(1, 2, 3), 1))).toEqual([1, 2, 3]);
+  expect(Array.from(bytesTogether(Uint8Array.of(1, 4, 2, 5, 3, 6), 3))).toEqual([1, 2, 3, 4, 5, 6]);
+  expect(Array.from(bytesTogether(Uint8Array.of(1, 2, 3), 1))).toEqual([1, 2, 3]);
 });
 
 /** A safetensors file of a float32, a float16 and a byte array. */

@@ -32,7 +32,7 @@ export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
 }
 
 /** Numbers whose first bytes, second bytes, … stand apart (`view/page_arrays.py`), put together. */
-export function together(apart: Uint8Array, each: number): Uint8Array<ArrayBuffer> {
+export function bytesTogether(apart: Uint8Array, each: number): Uint8Array<ArrayBuffer> {
   const n = apart.length / each;
   const bytes = new Uint8Array(apart.length);
   for (let byte = 0; byte < each; byte++) for (let i = 0; i < n; i++) bytes[i * each + byte] = apart[byte * n + i];
@@ -80,7 +80,7 @@ export function parseSafetensors(buffer: ArrayBuffer): Map<string, Tensor> {
     const [from, to] = data_offsets;
     const bytes = new Uint8Array(buffer, 8 + length + from, to - from);
     const each = BYTES[dtype] ?? 1;
-    const part = said?.bytes === "apart" && each > 1 ? together(bytes, each).buffer : buffer.slice(8 + length + from, 8 + length + to);
+    const part = said?.bytes === "apart" && each > 1 ? bytesTogether(bytes, each).buffer : buffer.slice(8 + length + from, 8 + length + to);
     const data = dtype === "F32" ? new Float32Array(part) : dtype === "F16" ? halfToFloat(new Uint16Array(part)) : new Uint8Array(part);
     found.set(name, { shape, data });
   }
