@@ -30,6 +30,7 @@ from layerscope.pipeline.stages import Stages
 
 # Of a layer with more units only the first get an image: each costs a short training.
 MOST_VISUALISED = 64
+QUALITY = 70  # nobody looks for single pixels in an optimised image
 NATURAL_PICTURES = 9
 # By which it is known what the set's pictures look like.
 PRIOR_PICTURES = 300
@@ -120,12 +121,12 @@ def featurevis_evidence(
         )
     records += [None] * (U - len(records))
     sprite = write_layer_sprite(
-        folder, layer, "featurevis", tiles_of(made), columns=8, lossless=False
+        folder, layer, "featurevis", tiles_of(made), columns=8, quality=QUALITY
     )
     whole_sprite = None
     if whole is not None:
         whole_sprite = write_layer_sprite(
-            folder, layer, "featurevis-map", tiles_of(whole), columns=8, lossless=False
+            folder, layer, "featurevis-map", tiles_of(whole), columns=8, quality=QUALITY
         )
     return LayerFeatureVis(
         sprite=sprite, variants=made.variants, whole=whole_sprite, units=tuple(records)

@@ -13,7 +13,7 @@ from layerscope.data.imageset import ImageSet
 from layerscope.formats.atlas_record import PatchPictures
 from layerscope.formats.file_references import Sprite
 from layerscope.formats.layer_record import LayerRecord
-from layerscope.sprites import write_sprite
+from layerscope.sprites import PHOTOGRAPHS, write_sprite
 
 # A picture behind a patch is there to be recognised: the patch itself has its own sharp tile.
 LARGEST_PICTURE_PX = 48
@@ -23,7 +23,13 @@ PICTURES_AT_ONCE = 128
 
 
 def write_layer_sprite(
-    folder: Path, layer: str, kind: str, tiles: torch.Tensor, *, columns: int, lossless: bool = True
+    folder: Path,
+    layer: str,
+    kind: str,
+    tiles: torch.Tensor,
+    *,
+    columns: int,
+    quality: int | None = None,
 ) -> Sprite:
     """Write one of a layer's sheets.
 
@@ -33,18 +39,18 @@ def write_layer_sprite(
         kind: of sheet, such as "patches".
         tiles: uint8 (n, C, h, w).
         columns: tiles a row.
-        lossless: keep every pixel as it is.
+        quality: None keeps every pixel as it is.
     """
     name = f"{layer.replace('/', '-')}.{kind}.webp"
-    return written_sprite(folder, name, tiles, columns=columns, lossless=lossless)
+    return written_sprite(folder, name, tiles, columns=columns, quality=quality)
 
 
 def written_sprite(
-    folder: Path, name: str, tiles: torch.Tensor, *, columns: int, lossless: bool
+    folder: Path, name: str, tiles: torch.Tensor, *, columns: int, quality: int | None
 ) -> Sprite:
     """Write a sheet of an atlas, equal tiles once; returns where it lies, and how its tiles lie."""
     distinct, places = without_repeats(tiles)
-    sheet = write_sprite(folder / "sprites" / name, distinct, columns=columns, lossless=lossless)
+    sheet = write_sprite(folder / "sprites" / name, distinct, columns=columns, quality=quality)
     return Sprite(
         file=f"sprites/{name}",
         tile_px=sheet.tile_px,
@@ -109,5 +115,5 @@ def write_patch_pictures(
     for start in range(0, len(rows), PICTURES_AT_ONCE):
         some = imageset.take(torch.tensor(rows[start : start + PICTURES_AT_ONCE]))
         tiles[start : start + len(some)] = shrunk(some, tile)
-    sprite = written_sprite(folder, "pictures.webp", tiles, columns=32, lossless=False)
+    sprite = written_sprite(folder, "pictures.webp", tiles, columns=32, quality=PHOTOGRAPHS)
     return PatchPictures(rows=rows, sprite=sprite)

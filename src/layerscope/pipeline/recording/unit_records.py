@@ -17,6 +17,7 @@ from layerscope.formats.unit_record import Histogram, Patch, UnitEvidence, UnitR
 from layerscope.graph.receptive_field import ReceptiveField
 from layerscope.pipeline.recording.named_patches import named_by_patches
 from layerscope.pipeline.recording.sprite_files import shrunk, write_layer_sprite
+from layerscope.sprites import PHOTOGRAPHS
 
 # A patch larger than this is made smaller on its sheet: nine of them stand side by side.
 LARGEST_TILE_PX = 40
@@ -174,4 +175,6 @@ def write_patches(
             whole[i, :, down : down + h, right : right + w] = cut
         for key, one in zip(some, shrunk(whole, tile), strict=True):
             tiles[wanted[key]] = one
-    return write_layer_sprite(folder, layer, kind, tiles, columns=PATCHES, lossless=max(tile) <= 12)
+    # Of a few pixels each one counts.
+    quality = None if max(tile) <= 12 else PHOTOGRAPHS
+    return write_layer_sprite(folder, layer, kind, tiles, columns=PATCHES, quality=quality)
