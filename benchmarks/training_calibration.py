@@ -30,7 +30,7 @@ from claims.networks import fresh_network
 from layerscope.analysis.concepts.descriptions import (
     KindMeasures,
     describe_units,
-    pooled_scores,
+    scores_of_copies,
 )
 from layerscope.analysis.controls.training_fdr import PROBABLY_Q, TRAINING_Q, training_share
 from layerscope.analysis.observe import Scenes, observe
@@ -102,8 +102,8 @@ def half_replaced(
                 own, fresh = measures, other[layer]
                 score = torch.where(replaced, fresh.score(kind), own.score(kind))
                 counted = torch.where(replaced, fresh.responds(kind), own.responds(kind))
-                null = pooled_scores(kind, [copy[layer] for copy in nulls])
-                q = training_share(score, null).q
+                null = scores_of_copies(kind, [copy[layer] for copy in nulls])
+                q = training_share(score, null, standard_errors=1).q
                 for level, most in LEVELS.items():
                     said = counted & (q <= most)
                     counts[level]["found"] += int(said.sum())

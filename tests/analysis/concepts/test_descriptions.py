@@ -89,9 +89,9 @@ def test_training_is_a_number_beside_the_description_not_a_gate() -> None:
     assert alike[0][0].kind == "edge"  # it does respond to edges, and is described so
     by_training = describe_units(trained, [measures([0.3])] * 5)
     assert by_training[0][0].training == "training"
-    assert by_training[0][0].q == pytest.approx(
-        by_training[0][0].base_rate * 40 / 20 * 1.0, rel=0.1
-    )
+    # The base rate of a count of one, and its standard error: as much again.
+    assert by_training[0][0].base_rate == pytest.approx(1 / (1 + 5 * U))
+    assert by_training[0][0].q == pytest.approx(2 * by_training[0][0].base_rate / 0.5, rel=0.1)
 
 
 def test_the_ladder_by_hand() -> None:

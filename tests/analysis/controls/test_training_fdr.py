@@ -28,7 +28,25 @@ def test_the_formula_by_hand() -> None:
     assert found.base_rate[-1] == pytest.approx(0.2)
     assert found.null_share == 1.0
     assert found.q[-1] == pytest.approx(0.2 / 0.5)
+    # The root of 20 more, of 100.
+    high = training_share(values, null, standard_errors=1)
+    assert high.base_rate[-1] == pytest.approx(0.2)
+    assert high.q[-1] == pytest.approx((0.2 + 0.2 / 20**0.5) / 0.5)
     assert found.q[0] == pytest.approx(1.0)
+
+
+def test_copies_that_scatter_more_than_counting_does_say_less() -> None:
+    values = torch.tensor([*[0.1] * 10, *[0.9] * 10])
+    # Of 99 untrained units 18 reach 0.9: two of each copy, or all of two copies' units.
+    alike = torch.tensor([[0.9] * 2 + [0.1] * 9] * 9)
+    apart = torch.tensor([[0.9] * 9 + [0.1] * 2] * 2 + [[0.1] * 11] * 7)
+    one, other, pooled = (
+        training_share(values, null, standard_errors=1) for null in (alike, apart, apart.flatten())
+    )
+    assert one.base_rate[-1] == other.base_rate[-1] == pytest.approx(0.19)
+    assert one.q[-1] == pooled.q[-1] == pytest.approx((0.19 + (0.19 / 100) ** 0.5) / 0.5)
+    shares = torch.tensor([9 / 11] * 2 + [0.0] * 7)
+    assert other.q[-1] == pytest.approx((0.19 + float(shares.std()) / 9**0.5) / 0.5)
 
 
 @pytest.mark.parametrize("share", [0.25, 0.5])
@@ -36,7 +54,7 @@ def test_the_false_share_is_what_q_says(share: float) -> None:
     false, named, truths = 0, 0, 0
     for seed in range(20):
         g = gen(seed)
-        null = torch.randn(20 * 64, generator=g)
+        null = torch.randn(20, 64, generator=g)
         untouched = torch.randn(int(64 * (1 - share)), generator=g)
         changed = torch.randn(64 - len(untouched), generator=g) + 3
         q = training_share(torch.cat([untouched, changed]), null).q
@@ -51,7 +69,7 @@ def test_an_untrained_layer_gets_next_to_nothing() -> None:
     found = 0
     for seed in range(40):
         g = gen(100 + seed)
-        q = training_share(torch.randn(64, generator=g), torch.randn(20 * 64, generator=g)).q
+        q = training_share(torch.randn(64, generator=g), torch.randn(20, 64, generator=g)).q
         found += int((q <= 0.05).sum())
     assert found <= 0.05 * 40 * 64
 

@@ -121,7 +121,9 @@ def describe_units(
         part comes before a class: it says where the unit looks, and whiskers are what tells a cat.
     """
     shares = {
-        kind: training_share(found.score(kind), pooled_scores(kind, untrained))
+        kind: training_share(
+            found.score(kind), scores_of_copies(kind, untrained), standard_errors=1
+        )
         for kind in found.values
     }
     described = []
@@ -154,10 +156,10 @@ def over_floor(one: Description) -> float:
     return (one.strength - FLOORS[one.kind]) / (1 - FLOORS[one.kind])
 
 
-def pooled_scores(kind: str, untrained: Sequence[KindMeasures]) -> torch.Tensor:
-    """The scores of all copies' units for a kind: float (copies * U,)."""
+def scores_of_copies(kind: str, untrained: Sequence[KindMeasures]) -> torch.Tensor:
+    """The scores of all copies' units for a kind: float (copies, U), or (0,) without any."""
     parts = [copy.score(kind) for copy in untrained if kind in copy.values]
-    return torch.cat(parts) if parts else torch.zeros(0)
+    return torch.stack(parts) if parts else torch.zeros(0)
 
 
 def describe(found: KindMeasures, kind: str, u: int, share: TrainingShare) -> Description:

@@ -41,7 +41,9 @@ class TrainingShare:
         return "probably" if q <= PROBABLY_Q else "untrained alike"
 
 
-def training_share(values: torch.Tensor, null: torch.Tensor) -> TrainingShare:
+def training_share(
+    values: torch.Tensor, null: torch.Tensor, *, standard_errors: float = 0.0
+) -> TrainingShare:
     """Estimate, for each unit, how many of the units like it an untrained network has too.
 
     The question is about a population, not about one unit: a single trained unit may be no more
@@ -49,11 +51,17 @@ def training_share(values: torch.Tensor, null: torch.Tensor) -> TrainingShare:
 
     q(s) is the smallest value over thresholds t up to s of pi0 * F0(t) / F(t), where F0(t) and F(t)
     are the shares of untrained and trained units that score at least t, and pi0 is the share of
-    units that training left as they were.
+    units that training left as they were. Where a layer is asked about several kinds, each adds
+    false units of its own, found where F0 happens to be too small; F0 can be taken some of its
+    standard errors high for that.
 
     Args:
         values: float (U,), a measure of a trained layer's units.
-        null: float (M,), the same measure of the same layer's units in untrained copies, pooled.
+        null: float (copies, U), the same measure of the same layer's units in untrained copies; or
+            (M,), all of them together.
+        standard_errors: how many of them are added to F0: of counting, or of the copies' own
+            shares, whichever is larger. With one, a single unit that none of 20 copies reaches has
+            a q of 0.1, with none of 0.05.
 
     Returns:
         A `TrainingShare`.
@@ -61,24 +69,27 @@ def training_share(values: torch.Tensor, null: torch.Tensor) -> TrainingShare:
     Source: Storey and Tibshirani, "Statistical significance for genomewide studies", 2003 (q-value
     and pi0); Efron and Tibshirani, "Empirical Bayes methods and false discovery rates for
     microarrays", 2002 (the tail form with an empirical null). Deviates: F0 is (1 + n) / (1 + M),
-    since M units that stay below t do not show that none would reach it.
+    since M units that stay below t do not show that none would reach it; and its standard errors
+    are added (`benchmarks/training_calibration.py` shows what for).
 
     Example:
-        >>> null = torch.linspace(0, 1, 1000)
+        >>> null = torch.linspace(0, 1, 1000).view(20, 50)
         >>> values = torch.cat([torch.linspace(0, 1, 50), torch.full((50,), 2.0)])
         >>> found = training_share(values, null)
         >>> bool(found.q[-1] < 0.05), bool(found.q[10] > 0.2)
         (True, True)
     """
-    U, M = len(values), len(null)
+    U = len(values)
     unknown = torch.full((U,), torch.nan, dtype=torch.float64)
-    if not M:
+    if not null.numel():
         return TrainingShare(unknown, unknown, 1.0)
-    base_rate = share_at_least(null, values, own=1)
+    base_rate = share_at_least(null.flatten(), values, own=1)
     if U < FEWEST_UNITS:
         return TrainingShare(unknown, base_rate, 1.0)
     null_share = min(1.0, float((base_rate > NULL_P).sum() + 1) / (U * (1 - NULL_P)))
-    ratio = null_share * base_rate / share_at_least(values, values)
+    error = standard_error(base_rate, null, values)
+    high = (base_rate + standard_errors * error).clamp(max=1)
+    ratio = null_share * high / share_at_least(values, values)
     order = values.double().argsort(stable=True)
     # From the lowest score up: a unit is at least as sure as every weaker one.
     q = torch.empty(U, dtype=torch.float64)
@@ -86,6 +97,23 @@ def training_share(values: torch.Tensor, null: torch.Tensor) -> TrainingShare:
     # Units of one score get one q, that of the last of them.
     places = torch.searchsorted(values.double()[order], values.double(), right=True) - 1
     return TrainingShare(q[order][places].clamp(max=1), base_rate, null_share)
+
+
+def standard_error(
+    base_rate: torch.Tensor, null: torch.Tensor, thresholds: torch.Tensor
+) -> torch.Tensor:
+    """How well a share of untrained units is known: float64 (T,).
+
+    Args:
+        base_rate: float64 (T,), the share at each threshold.
+        null: float (copies, U) or (M,).
+        thresholds: float (T,).
+    """
+    of_counting = (base_rate / (1 + null.numel())).sqrt()
+    if null.ndim == 1 or len(null) < 2:
+        return of_counting
+    each = torch.stack([share_at_least(copy, thresholds) for copy in null])
+    return torch.maximum(of_counting, each.std(0) / len(null) ** 0.5)
 
 
 def share_at_least(
