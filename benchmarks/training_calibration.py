@@ -44,7 +44,7 @@ from measured import RESULTS, write_result
 
 CLAIM = "units that no training touched are rarely said to come from training"
 NETWORKS = ("fashion-cnn", "catdog-cnn")
-PICTURES, COPIES, HELD_OUT, HALVES = 500, 20, 6, 20
+PICTURES, COPIES, HELD_OUT, HALVES = 500, 20, 16, 128
 # The seeds of held-out copies lie beyond those of the null's.
 FIRST_HELD_OUT = 1000
 SHUFFLED_PICTURES, SHUFFLED_EPOCHS = 1000, 40
