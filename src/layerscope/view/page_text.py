@@ -20,7 +20,7 @@ def as_text(content: bytes) -> str:
 
     Example:
         >>> as_text(bytes([0b1000001, 0b0]))
-        'A@\\x80'
+        ' @\\x80'
     """
     import numpy as np
 
