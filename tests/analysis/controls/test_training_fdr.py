@@ -40,13 +40,18 @@ def test_copies_that_scatter_more_than_counting_does_say_less() -> None:
     # Of 99 untrained units 18 reach 0.9: two of each copy, or all of two copies' units.
     alike = torch.tensor([[0.9] * 2 + [0.1] * 9] * 9)
     apart = torch.tensor([[0.9] * 9 + [0.1] * 2] * 2 + [[0.1] * 11] * 7)
-    one, other, pooled = (
-        training_share(values, null, standard_errors=1) for null in (alike, apart, apart.flatten())
-    )
+    nulls = (list(alike), list(apart), apart.flatten())
+    one, other, pooled = (training_share(values, null, standard_errors=1) for null in nulls)
     assert one.base_rate[-1] == other.base_rate[-1] == pytest.approx(0.19)
     assert one.q[-1] == pooled.q[-1] == pytest.approx((0.19 + (0.19 / 100) ** 0.5) / 0.5)
     shares = torch.tensor([9 / 11] * 2 + [0.0] * 7)
     assert other.q[-1] == pytest.approx((0.19 + float(shares.std()) / 9**0.5) / 0.5)
+    # Copies may have different numbers of units: of directions they do.
+    uneven = [torch.cat([*alike[:2], alike[2, :5]]), *alike[3:], alike[2, 5:]]
+    assert (
+        training_share(values, uneven).q.tolist()
+        == training_share(values, alike.flatten()).q.tolist()
+    )
 
 
 @pytest.mark.parametrize("share", [0.25, 0.5])
@@ -54,7 +59,7 @@ def test_the_false_share_is_what_q_says(share: float) -> None:
     false, named, truths = 0, 0, 0
     for seed in range(20):
         g = gen(seed)
-        null = torch.randn(20, 64, generator=g)
+        null = torch.randn(20 * 64, generator=g)
         untouched = torch.randn(int(64 * (1 - share)), generator=g)
         changed = torch.randn(64 - len(untouched), generator=g) + 3
         q = training_share(torch.cat([untouched, changed]), null).q
@@ -69,7 +74,7 @@ def test_an_untrained_layer_gets_next_to_nothing() -> None:
     found = 0
     for seed in range(40):
         g = gen(100 + seed)
-        q = training_share(torch.randn(64, generator=g), torch.randn(20, 64, generator=g)).q
+        q = training_share(torch.randn(64, generator=g), torch.randn(20 * 64, generator=g)).q
         found += int((q <= 0.05).sum())
     assert found <= 0.05 * 40 * 64
 

@@ -156,10 +156,9 @@ def over_floor(one: Description) -> float:
     return (one.strength - FLOORS[one.kind]) / (1 - FLOORS[one.kind])
 
 
-def scores_of_copies(kind: str, untrained: Sequence[KindMeasures]) -> torch.Tensor:
-    """The scores of all copies' units for a kind: float (copies, U), or (0,) without any."""
-    parts = [copy.score(kind) for copy in untrained if kind in copy.values]
-    return torch.stack(parts) if parts else torch.zeros(0)
+def scores_of_copies(kind: str, untrained: Sequence[KindMeasures]) -> list[torch.Tensor]:
+    """The scores of each copy's units for a kind, float (U,); of directions U differs."""
+    return [copy.score(kind) for copy in untrained if kind in copy.values]
 
 
 def describe(found: KindMeasures, kind: str, u: int, share: TrainingShare) -> Description:

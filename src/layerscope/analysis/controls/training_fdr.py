@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -42,7 +43,10 @@ class TrainingShare:
 
 
 def training_share(
-    values: torch.Tensor, null: torch.Tensor, *, standard_errors: float = 0.0
+    values: torch.Tensor,
+    null: torch.Tensor | Sequence[torch.Tensor],
+    *,
+    standard_errors: float = 0.0,
 ) -> TrainingShare:
     """Estimate, for each unit, how many of the units like it an untrained network has too.
 
@@ -57,8 +61,8 @@ def training_share(
 
     Args:
         values: float (U,), a measure of a trained layer's units.
-        null: float (copies, U), the same measure of the same layer's units in untrained copies; or
-            (M,), all of them together.
+        null: float (M,), the same measure of the same layer's units in untrained copies, pooled; or
+            one tensor for each copy.
         standard_errors: how many of them are added to F0: of counting, or of the copies' own
             shares, whichever is larger. With one, a single unit that none of 20 copies reaches has
             a q of 0.1, with none of 0.05.
@@ -73,7 +77,7 @@ def training_share(
     are added (`benchmarks/training_calibration.py` shows what for).
 
     Example:
-        >>> null = torch.linspace(0, 1, 1000).view(20, 50)
+        >>> null = torch.linspace(0, 1, 1000)
         >>> values = torch.cat([torch.linspace(0, 1, 50), torch.full((50,), 2.0)])
         >>> found = training_share(values, null)
         >>> bool(found.q[-1] < 0.05), bool(found.q[10] > 0.2)
@@ -81,13 +85,15 @@ def training_share(
     """
     U = len(values)
     unknown = torch.full((U,), torch.nan, dtype=torch.float64)
-    if not null.numel():
+    copies = [null] if isinstance(null, torch.Tensor) else list(null)
+    pooled = torch.cat(copies) if copies else torch.zeros(0)
+    if not len(pooled):
         return TrainingShare(unknown, unknown, 1.0)
-    base_rate = share_at_least(null.flatten(), values, own=1)
+    base_rate = share_at_least(pooled, values, own=1)
     if U < FEWEST_UNITS:
         return TrainingShare(unknown, base_rate, 1.0)
     null_share = min(1.0, float((base_rate > NULL_P).sum() + 1) / (U * (1 - NULL_P)))
-    error = standard_error(base_rate, null, values)
+    error = standard_error(base_rate, copies, values)
     high = (base_rate + standard_errors * error).clamp(max=1)
     ratio = null_share * high / share_at_least(values, values)
     order = values.double().argsort(stable=True)
@@ -100,20 +106,20 @@ def training_share(
 
 
 def standard_error(
-    base_rate: torch.Tensor, null: torch.Tensor, thresholds: torch.Tensor
+    base_rate: torch.Tensor, copies: Sequence[torch.Tensor], thresholds: torch.Tensor
 ) -> torch.Tensor:
     """How well a share of untrained units is known: float64 (T,).
 
     Args:
         base_rate: float64 (T,), the share at each threshold.
-        null: float (copies, U) or (M,).
+        copies: float (U,) of each.
         thresholds: float (T,).
     """
-    of_counting = (base_rate / (1 + null.numel())).sqrt()
-    if null.ndim == 1 or len(null) < 2:
+    of_counting = (base_rate / (1 + sum(map(len, copies)))).sqrt()
+    if len(copies) < 2:
         return of_counting
-    each = torch.stack([share_at_least(copy, thresholds) for copy in null])
-    return torch.maximum(of_counting, each.std(0) / len(null) ** 0.5)
+    each = torch.stack([share_at_least(copy, thresholds) for copy in copies])
+    return torch.maximum(of_counting, each.std(0) / len(copies) ** 0.5)
 
 
 def share_at_least(
