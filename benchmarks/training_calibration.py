@@ -30,9 +30,9 @@ from claims.networks import fresh_network
 from layerscope.analysis.concepts.descriptions import (
     KindMeasures,
     describe_units,
-    scores_of_copies,
+    share_of_kind,
 )
-from layerscope.analysis.controls.training_fdr import PROBABLY_Q, TRAINING_Q, training_share
+from layerscope.analysis.controls.training_fdr import PROBABLY_Q, TRAINING_Q
 from layerscope.analysis.observe import Scenes, observe
 from layerscope.data.imageset import ImageSet, Splits
 from layerscope.graph.program import Program
@@ -102,8 +102,7 @@ def half_replaced(
                 own, fresh = measures, other[layer]
                 score = torch.where(replaced, fresh.score(kind), own.score(kind))
                 counted = torch.where(replaced, fresh.responds(kind), own.responds(kind))
-                null = scores_of_copies(kind, [copy[layer] for copy in nulls])
-                q = training_share(score, null, standard_errors=1).q
+                q = share_of_kind(kind, score, [copy[layer] for copy in nulls]).q
                 for level, most in LEVELS.items():
                     said = counted & (q <= most)
                     counts[level]["found"] += int(said.sum())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,22 @@ from layerscope.view.report import write_report
 def run(striped: Splits, tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("runs")
     return train(striped, model="fashion-cnn", out=folder, epochs=2, batch_size=16)
+
+
+@pytest.fixture(scope="module")
+def report(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    atlas = look(run, effort=None, out=folder / "atlas")
+    return write_report(folder / "r.html", atlas_dir=atlas.path, run_dir=run.path)
+
+
+@pytest.fixture
+def page(browser: Any, report: Path) -> Iterator[Page]:
+    """The page of the training, which complains of nothing whatever a test does."""
+    opened = Page(browser).open(report, "#/training")
+    yield opened
+    assert not opened.complaints
+    opened.page.close()
 
 
 def test_a_playback_is_the_recording(run: Run) -> None:
@@ -86,12 +103,7 @@ def test_a_loss_that_is_no_number_is_null(run: Run, tmp_path: Path) -> None:
 
 @needs_page
 @pytest.mark.browser
-def test_the_training_plays_and_its_numbers_are_the_recordings(
-    browser: Any, run: Run, tmp_path: Path
-) -> None:
-    atlas = look(run, effort=None, out=tmp_path / "atlas")
-    report = write_report(tmp_path / "r.html", atlas_dir=atlas.path, run_dir=run.path)
-    page = Page(browser).open(report, "#/training")
+def test_the_training_plays_and_its_numbers_are_the_recordings(page: Page, run: Run) -> None:
     own = read_recording(run.path)
     frames = len(own)
     scrubber = page.page.locator("[data-testid=playback-scrubber]")
@@ -138,18 +150,13 @@ def test_the_training_plays_and_its_numbers_are_the_recordings(
     assert "Play" in play.text_content()
     page.page.wait_for_timeout(800)
     assert scrubber.input_value() == "1"
-    assert not page.complaints
-    page.page.close()
 
 
 @needs_page
 @pytest.mark.browser
 def test_the_training_opens_at_its_end_unless_the_address_names_a_moment(
-    browser: Any, run: Run, tmp_path: Path
+    page: Page, run: Run
 ) -> None:
-    atlas = look(run, effort=None, out=tmp_path / "atlas")
-    report = write_report(tmp_path / "r.html", atlas_dir=atlas.path, run_dir=run.path)
-    page = Page(browser).open(report, "#/training")
     own = read_recording(run.path)
     scrubber = page.page.locator("[data-testid=playback-scrubber]")
     play = page.page.locator("[data-testid=playback-play]")
@@ -190,18 +197,13 @@ def test_the_training_opens_at_its_end_unless_the_address_names_a_moment(
         "n => +document.querySelector('[data-testid=playback-scrubber]').value === n",
         arg=len(own) - 1,
     )
-    assert not page.complaints
-    page.page.close()
 
 
 @needs_page
 @pytest.mark.browser
 def test_like_pictures_lie_together_in_the_scatter_as_in_a_principal_component_analysis(
-    browser: Any, run: Run, tmp_path: Path
+    page: Page, run: Run
 ) -> None:
-    atlas = look(run, effort=None, out=tmp_path / "atlas")
-    report = write_report(tmp_path / "r.html", atlas_dir=atlas.path, run_dir=run.path)
-    page = Page(browser).open(report, "#/training")
     page.page.locator("[data-testid=playback-scrubber]").fill("0")
     own = read_recording(run.path)
     last = own.embedding[-1].double()

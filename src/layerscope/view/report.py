@@ -96,7 +96,7 @@ def write_report(
     for name, text in embedded.items():
         page = filled(page, f"layerscope-{name}", text)
     with whole_file(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(page, encoding="utf-8", newline="\n")
     return path
 
 

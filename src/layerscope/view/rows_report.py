@@ -35,5 +35,5 @@ def write_rows_report(path: str | Path, *, atlas_dir: str | Path) -> Path:
     for name, text in (("atlas", packed(record)), ("files", packed_files(files))):
         page = filled(page, f"layerscope-{name}", text)
     with whole_file(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(page, encoding="utf-8", newline="\n")
     return path

@@ -120,12 +120,7 @@ def describe_units(
         training explains, then by strength, as a share of the way from the kind's floor to 1. A
         part comes before a class: it says where the unit looks, and whiskers are what tells a cat.
     """
-    shares = {
-        kind: training_share(
-            found.score(kind), scores_of_copies(kind, untrained), standard_errors=1
-        )
-        for kind in found.values
-    }
+    shares = {kind: share_of_kind(kind, found.score(kind), untrained) for kind in found.values}
     described = []
     U = len(next(iter(found.values.values()))) if found.values else 0
     for u in range(U):
@@ -156,9 +151,18 @@ def over_floor(one: Description) -> float:
     return (one.strength - FLOORS[one.kind]) / (1 - FLOORS[one.kind])
 
 
-def scores_of_copies(kind: str, untrained: Sequence[KindMeasures]) -> list[torch.Tensor]:
-    """The scores of each copy's units for a kind, float (U,); of directions U differs."""
-    return [copy.score(kind) for copy in untrained if kind in copy.values]
+def share_of_kind(
+    kind: str, scores: torch.Tensor, untrained: Sequence[KindMeasures]
+) -> TrainingShare:
+    """How many of the units like each one untrained copies have, by one of the kinds of a layer.
+
+    Args:
+        kind: one of `KINDS`.
+        scores: float (U,), the units' own (`KindMeasures.score`).
+        untrained: the same layer in untrained copies; of directions their numbers differ.
+    """
+    copies = [copy.score(kind) for copy in untrained if kind in copy.values]
+    return training_share(scores, copies, standard_errors=1)
 
 
 def describe(found: KindMeasures, kind: str, u: int, share: TrainingShare) -> Description:
