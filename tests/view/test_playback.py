@@ -211,4 +211,3 @@ def test_like_pictures_lie_together_in_the_scatter_as_in_a_principal_component_a
     share = float((singular[:2] ** 2).sum() / (singular**2).sum())
     said = page.page.text_content("[data-testid=playback-right]")
     assert f"hold {100 * share:.0f}% of the spread" in said
-    page.page.close()
